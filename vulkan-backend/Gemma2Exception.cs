@@ -1,0 +1,22 @@
+namespace Gemma2.Backend;
+
+/// <summary>An error that is the user's to see: <see cref="Exception.Message"/> is one line that names the thing and what is allowed.</summary>
+public abstract class Gemma2Exception(string message, Exception? inner = null) : Exception(message, inner);
+
+/// <summary>A model cannot be used: a file is missing, malformed, or disagrees with its configuration. The message names the file.</summary>
+public sealed class ModelException(string message, Exception? inner = null) : Gemma2Exception(message, inner);
+
+/// <summary>No usable Vulkan device, or the device failed.</summary>
+public sealed class DeviceException(string message, Exception? inner = null) : Gemma2Exception(message, inner);
+
+/// <summary>A request asks for something that is not allowed.</summary>
+/// <param name="parameter">The request's field that is wrong, in OpenAI's spelling ("max_tokens"); null when it is the whole request.</param>
+/// <param name="message">One line: what is wrong and what is allowed.</param>
+public sealed class InvalidRequestException(string? parameter, string message) : Gemma2Exception(message)
+{
+    /// <summary>The request's field that is wrong, in OpenAI's spelling; null when it is the whole request.</summary>
+    public string? Parameter { get; } = parameter;
+}
+
+/// <summary>One sequence could not be computed (for example its logits were not finite). Others go on.</summary>
+public sealed class GenerationException(string message) : Gemma2Exception(message);

@@ -1,0 +1,38 @@
+namespace Gemma2.Backend.Serving;
+
+/// <summary>How numbers are kept in the KV cache.</summary>
+public enum KvCacheType
+{
+    /// <summary>16-bit floats: half the memory, the default.</summary>
+    F16,
+
+    /// <summary>32-bit floats: exact, for comparisons.</summary>
+    F32,
+}
+
+/// <summary>What an engine is made with.</summary>
+public sealed record EngineOptions
+{
+    /// <summary>Which device: part of its name, or its index in <c>gemma2 devices</c>; null picks the best.</summary>
+    public string? Device { get; init; }
+
+    /// <summary>Allow a device that is a CPU (lavapipe).</summary>
+    public bool AllowSoftwareDevice { get; init; }
+
+    /// <summary>Longest prompt plus answer, in tokens; null means the model's own limit, at most 8192.</summary>
+    public int? ContextLength { get; init; }
+
+    /// <summary>How many sequences are worked on at once; each has a KV cache of its own.</summary>
+    public int MaxSequences { get; init; } = 4;
+
+    /// <summary>How numbers are kept in the KV cache.</summary>
+    public KvCacheType KvCacheType { get; init; } = KvCacheType.F16;
+
+    /// <summary>Load the Khronos validation layer and fail on what it reports (for tests).</summary>
+    public bool Validation { get; init; }
+}
+
+/// <summary>How far loading is.</summary>
+/// <param name="BytesLoaded">Weight bytes read so far.</param>
+/// <param name="BytesTotal">Weight bytes in all.</param>
+public readonly record struct LoadProgress(long BytesLoaded, long BytesTotal);
