@@ -55,5 +55,5 @@ public sealed record Gemma2Config
     public IReadOnlyList<int> EndTokens { get; init; } = [1, 107];
 
     /// <summary>True for layers that see a sliding window only.</summary>
-    public bool IsSliding(int layer) => layer % 2 == 0;
+    public static bool IsSliding(int layer) => layer % 2 == 0;
 }
