@@ -4,7 +4,7 @@ namespace Gemma2.Backend.Model;
 /// The numbers that define a Gemma 2 model, named as in Hugging Face's config.json.
 /// Source: Gemma Team, "Gemma 2: Improving Open Language Models at a Practical Size", arXiv:2408.00118, table 1.
 /// </summary>
-public sealed record Gemma2Config
+public sealed partial record Gemma2Config
 {
     /// <summary>Rows of the embedding and of the tied output matrix.</summary>
     public required int VocabularySize { get; init; }
