@@ -1,0 +1,107 @@
+using Azure.Storage.Queues;
+using Azure.Storage.Queues.Models;
+
+namespace Gemma2.Storage.Jobs;
+
+/// <summary>
+/// A queue with the Functions host's rules, for an app that runs without it: messages are base64, one that failed
+/// <see cref="MaxDequeueCount"/> times goes to the queue's poison queue. Delivery is at least once.
+/// </summary>
+/// <param name="connection">The storage account.</param>
+/// <param name="name">The queue's name; its poison queue has "-poison" appended.</param>
+/// <param name="maxDequeueCount">How often a message is tried.</param>
+public sealed class JobQueue(StorageConnection connection, string name, int maxDequeueCount = JobQueue.DefaultMaxDequeueCount)
+{
+    /// <summary>The Functions host's default.</summary>
+    public const int DefaultMaxDequeueCount = 5;
+
+    // A job waits as long as it must: the service's default would drop it after seven days.
+    private static readonly TimeSpan Forever = TimeSpan.FromSeconds(-1);
+
+    private readonly QueueClient _queue = connection.Queues.GetQueueClient(name);
+    private readonly QueueClient _poison = connection.Queues.GetQueueClient(name + StorageNames.PoisonSuffix);
+
+    /// <summary>The queue's name.</summary>
+    public string Name => name;
+
+    /// <summary>How often a message is tried before it goes to the poison queue.</summary>
+    public int MaxDequeueCount => maxDequeueCount;
+
+    /// <summary>Adds a message. When a reply of the service is lost it may be added twice.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public Task SendAsync(ReadOnlyMemory<byte> utf8, CancellationToken cancellationToken) =>
+        SendRawAsync(_queue, Convert.ToBase64String(utf8.Span), cancellationToken);
+
+    /// <summary>
+    /// Takes messages: nobody else gets them until the lease ends. Messages that were taken too often already (by workers that died with them)
+    /// are moved to the poison queue and not returned, as the Functions host does.
+    /// </summary>
+    /// <param name="maxMessages">1 to 32.</param>
+    /// <param name="lease">How long the messages are this worker's unless renewed, 1 s to 7 days.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public async Task<IReadOnlyList<QueueLease>> ReceiveAsync(int maxMessages, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        QueueMessage[] messages = await connection.Pipeline.RunAsync(
+            $"Receiving from queue {name}", async token => (await _queue.ReceiveMessagesAsync(maxMessages, lease, token)).Value, cancellationToken);
+        var leases = new List<QueueLease>(messages.Length);
+        foreach (QueueMessage message in messages)
+        {
+            var taken = new QueueLease(this, message);
+            if (message.DequeueCount > maxDequeueCount) await taken.FailAsync(TimeSpan.Zero, cancellationToken);
+            else leases.Add(taken);
+        }
+        return leases;
+    }
+
+    /// <summary>Makes a message invisible for a time from now. Gives its new receipt; null when the message is no longer this worker's.</summary>
+    internal async Task<string?> UpdateAsync(string messageId, string receipt, TimeSpan invisible, CancellationToken cancellationToken)
+    {
+        try
+        {
+            UpdateReceipt updated = await connection.Pipeline.RunAsync(
+                $"Renewing a message of queue {name}",
+                async token => (await _queue.UpdateMessageAsync(messageId, receipt, (string?)null, invisible, token)).Value,
+                cancellationToken);
+            return updated.PopReceipt;
+        }
+        catch (StorageException e) when (IsLost(e))
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Deletes a message; false when it is no longer this worker's.</summary>
+    internal async Task<bool> DeleteAsync(string messageId, string receipt, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await connection.Pipeline.RunAsync(
+                $"Deleting a message of queue {name}", token => _queue.DeleteMessageAsync(messageId, receipt, token), cancellationToken);
+            return true;
+        }
+        catch (StorageException e) when (IsLost(e))
+        {
+            return false;
+        }
+    }
+
+    internal async Task SendToPoisonAsync(string body, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await SendRawAsync(_poison, body, cancellationToken);
+        }
+        catch (StorageException e) when (e.Status == 404)
+        {
+            await StorageProvisioning.EnsureQueueAsync(connection, _poison.Name, cancellationToken);
+            await SendRawAsync(_poison, body, cancellationToken);
+        }
+    }
+
+    private async Task SendRawAsync(QueueClient queue, string body, CancellationToken cancellationToken) =>
+        await connection.Pipeline.RunAsync(
+            $"Sending to queue {queue.Name}", token => queue.SendMessageAsync(body, timeToLive: Forever, cancellationToken: token), cancellationToken);
+
+    private static bool IsLost(StorageException e) => e.Code is "MessageNotFound" or "PopReceiptMismatch";
+}

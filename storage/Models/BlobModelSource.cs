@@ -1,0 +1,98 @@
+using Azure;
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using Gemma2.Backend;
+using Gemma2.Backend.Weights;
+
+namespace Gemma2.Storage.Models;
+
+/// <summary>
+/// A model in blob storage. Files are read in parallel ranges, pinned to the blob's ETag, and checked against the manifest as they stream;
+/// nothing is written to disk. Each open file has at most <c>8 x 4 MiB</c> in memory.
+/// </summary>
+/// <param name="connection">The storage account.</param>
+/// <param name="name">The model's name in the container.</param>
+/// <exception cref="ModelException">The name is not allowed.</exception>
+public sealed class BlobModelSource(StorageConnection connection, string name) : IModelSource
+{
+    internal const int RangeBytes = 4 << 20;
+    internal const int ParallelRanges = 8;
+
+    private readonly BlobContainerClient _container = connection.Blobs.GetBlobContainerClient(StorageNames.Models);
+    private IReadOnlyDictionary<string, ModelFile>? _files;
+
+    /// <inheritdoc/>
+    public string Name { get; } = Valid(name);
+
+    /// <inheritdoc/>
+    public async ValueTask<IReadOnlyDictionary<string, long>> ListAsync(CancellationToken cancellationToken) =>
+        (await FilesAsync(cancellationToken)).ToDictionary(file => file.Key, file => file.Value.Size, StringComparer.Ordinal);
+
+    /// <inheritdoc/>
+    public async ValueTask<Stream> OpenAsync(string file, CancellationToken cancellationToken)
+    {
+        IReadOnlyDictionary<string, ModelFile> files = await FilesAsync(cancellationToken);
+        if (!files.TryGetValue(file, out ModelFile? expected)) throw new ModelException($"Model '{Name}' has no file '{file}'.");
+        BlobClient blob = _container.GetBlobClient($"{Name}/{file}");
+        BlobProperties properties = await RunAsync(file, async token => (await blob.GetPropertiesAsync(cancellationToken: token)).Value, cancellationToken);
+        if (properties.ContentLength != expected.Size)
+            throw new ModelException($"{Name}/{file} is {properties.ContentLength} bytes long, {ModelManifest.FileName} says {expected.Size}.");
+
+        Task<bool> Fetch(long offset, Memory<byte> buffer, CancellationToken closing) =>
+            RunAsync(file, token => ReadRangeAsync(blob, properties.ETag, offset, buffer, token), closing);
+
+        return new VerifiedStream(new ReadAheadStream(Fetch, expected.Size, RangeBytes, ParallelRanges), $"{Name}/{file}", expected);
+    }
+
+    private async ValueTask<IReadOnlyDictionary<string, ModelFile>> FilesAsync(CancellationToken cancellationToken)
+    {
+        if (_files is not null) return _files;
+        ReadOnlyMemory<byte>? json = await SmallBlobs.TryReadAsync(
+            connection, StorageNames.Models, $"{Name}/{ModelManifest.FileName}", ModelManifest.MaxBytes, cancellationToken);
+        if (json is null) throw await NotThereAsync(cancellationToken);
+        ModelManifest manifest = ModelManifest.Parse(Name, json.Value.Span);
+        return _files = manifest.Files.ToDictionary(file => file.Name, StringComparer.Ordinal);
+    }
+
+    private async Task<ModelException> NotThereAsync(CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> models = await new ModelStore(connection).ListAsync(cancellationToken);
+        string there = models.Count == 0 ? "none is" : $"there are: {string.Join(", ", models)}";
+        return new ModelException($"Model '{Name}' is not in the container '{StorageNames.Models}' ({there}).");
+    }
+
+    /// <summary>Says in a model's terms what an answer of storage means for one of its files.</summary>
+    private async Task<T> RunAsync<T>(string file, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await connection.Pipeline.RunAsync($"Reading blob {StorageNames.Models}/{Name}/{file}", call, cancellationToken);
+        }
+        catch (StorageException e) when (e.Status == 404)
+        {
+            throw new ModelException($"{Name}/{file} is missing in storage although {ModelManifest.FileName} names it.", e);
+        }
+        catch (StorageException e) when (e.Status == 412)
+        {
+            throw new ModelException($"{Name}/{file} was replaced in storage while it was read.", e);
+        }
+    }
+
+    private static async Task<bool> ReadRangeAsync(BlobClient blob, ETag version, long offset, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        var options = new BlobDownloadOptions
+        {
+            Range = new HttpRange(offset, buffer.Length),
+            Conditions = new BlobRequestConditions { IfMatch = version },
+        };
+        using BlobDownloadStreamingResult download = await blob.DownloadStreamingAsync(options, cancellationToken);
+        await download.Content.ReadExactlyAsync(buffer, cancellationToken);
+        return true;
+    }
+
+    private static string Valid(string name)
+    {
+        ModelName.Validate(name);
+        return name;
+    }
+}

@@ -1,0 +1,128 @@
+using System.Text.RegularExpressions;
+using Azure.Core;
+using Azure.Core.Pipeline;
+using Azure.Identity;
+using Azure.Storage.Blobs;
+using Azure.Storage.Queues;
+
+namespace Gemma2.Storage;
+
+/// <summary>
+/// A storage account, named by settings as every Functions app has them: <c>AzureWebJobsStorage</c> is a connection string, or
+/// <c>AzureWebJobsStorage:accountName</c> (or <c>:blobServiceUri</c> and <c>:queueServiceUri</c>) is opened with the app's identity,
+/// <c>:clientId</c> picks a user-assigned one. In the environment ':' is written "__". Safe for all threads; make one a process.
+/// </summary>
+public sealed partial class StorageConnection
+{
+    private StorageConnection(Func<BlobClientOptions, BlobServiceClient> blobs, Func<QueueClientOptions, QueueServiceClient> queues, StorageTuning tuning)
+    {
+        Blobs = blobs(WithoutOwnRetries(new BlobClientOptions(), tuning.Transport));
+        Queues = queues(WithoutOwnRetries(new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None }, tuning.Transport));
+        Pipeline = new StoragePipeline(tuning.Retry, tuning.Time);
+    }
+
+    internal BlobServiceClient Blobs { get; }
+
+    internal QueueServiceClient Queues { get; }
+
+    internal StoragePipeline Pipeline { get; }
+
+    /// <summary>Reads the settings from the process's environment variables.</summary>
+    /// <exception cref="StorageException">A setting is missing or wrong; the message names it, never its secret.</exception>
+    public static StorageConnection FromEnvironment(string name = "AzureWebJobsStorage") =>
+        FromSettings(key => Environment.GetEnvironmentVariable(key.Replace(":", "__", StringComparison.Ordinal)), name);
+
+    /// <summary>Reads the settings from a configuration.</summary>
+    /// <param name="setting">Gives a setting's value or null: <c>key => configuration[key]</c>.</param>
+    /// <param name="name">The connection's name in the configuration.</param>
+    /// <exception cref="StorageException">A setting is missing or wrong; the message names it, never its secret.</exception>
+    public static StorageConnection FromSettings(Func<string, string?> setting, string name = "AzureWebJobsStorage") =>
+        FromSettings(setting, name, new StorageTuning());
+
+    internal static StorageConnection FromSettings(Func<string, string?> setting, string name, StorageTuning tuning)
+    {
+        string? Value(string key) => setting(key) is { } value && !string.IsNullOrWhiteSpace(value) ? value.Trim() : null;
+
+        return Value(name) is { } connectionString
+            ? FromConnectionString(connectionString, name, tuning)
+            : FromIdentity(Value, name, tuning);
+    }
+
+    /// <summary>The blob endpoint, which is no secret.</summary>
+    public override string ToString() => Blobs.Uri.GetLeftPart(UriPartial.Path);
+
+    private static StorageConnection FromConnectionString(string connectionString, string name, StorageTuning tuning)
+    {
+        try
+        {
+            return new StorageConnection(
+                options => new BlobServiceClient(connectionString, options), options => new QueueServiceClient(connectionString, options), tuning);
+        }
+        catch (Exception e) when (e is FormatException or ArgumentException or NullReferenceException)
+        {
+            // The parser's exception may quote a piece of the string: it goes no further.
+            throw new StorageException(
+                $"{name} is not a usable storage connection string; expected is "
+                + "'DefaultEndpointsProtocol=https;AccountName=...;AccountKey=...;EndpointSuffix=core.windows.net' as the portal shows it.");
+        }
+    }
+
+    private static StorageConnection FromIdentity(Func<string, string?> value, string name, StorageTuning tuning)
+    {
+        string? account = value($"{name}:accountName");
+        if (account is not null && !AccountName().IsMatch(account))
+            throw new StorageException($"{name}__accountName is '{account}'; allowed are 3 to 24 lower-case letters and digits.");
+        Uri blobs = ServiceUri(value, name, account, "blob");
+        Uri queues = ServiceUri(value, name, account, "queue");
+        TokenCredential credential = Credential(value, name);
+        return new StorageConnection(
+            options => new BlobServiceClient(blobs, credential, options), options => new QueueServiceClient(queues, credential, options), tuning);
+    }
+
+    private static Uri ServiceUri(Func<string, string?> value, string name, string? account, string service)
+    {
+        string? uri = value($"{name}:{service}ServiceUri") ?? (account is null ? null : $"https://{account}.{service}.core.windows.net");
+        if (uri is null)
+        {
+            throw new StorageException(
+                $"Storage is not configured: set {name} to a connection string, or {name}__accountName "
+                + $"(or {name}__blobServiceUri and {name}__queueServiceUri) to use a managed identity.");
+        }
+        // A token may only travel over TLS, and a query would be a shared access signature: a secret in a setting that is none.
+        if (!Uri.TryCreate(uri, UriKind.Absolute, out Uri? parsed) || parsed.Scheme != Uri.UriSchemeHttps || parsed.Query.Length > 0 || parsed.UserInfo.Length > 0)
+            throw new StorageException($"{name}__{service}ServiceUri is not an https address without a query, such as https://ACCOUNT.{service}.core.windows.net.");
+        return parsed;
+    }
+
+    private static TokenCredential Credential(Func<string, string?> value, string name)
+    {
+        string? clientId = value($"{name}:clientId");
+        string? kind = value($"{name}:credential");
+        if (kind is not null && !kind.Equals("managedidentity", StringComparison.OrdinalIgnoreCase))
+            throw new StorageException($"{name}__credential is '{kind}'; allowed is 'managedidentity', or nothing.");
+        if (clientId is not null) return new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(clientId));
+        return kind is null ? new DefaultAzureCredential() : new ManagedIdentityCredential(ManagedIdentityId.SystemAssigned);
+    }
+
+    private static T WithoutOwnRetries<T>(T options, HttpPipelineTransport? transport) where T : ClientOptions
+    {
+        options.Retry.MaxRetries = 0;
+        options.Retry.NetworkTimeout = Timeout.InfiniteTimeSpan;
+        options.Diagnostics.IsTelemetryEnabled = false;
+        if (transport is not null) options.Transport = transport;
+        return options;
+    }
+
+    [GeneratedRegex("^[a-z0-9]{3,24}$")]
+    private static partial Regex AccountName();
+}
+
+/// <summary>What tests set to other values: waits, the clock, and the transport that can show faults.</summary>
+internal sealed record StorageTuning
+{
+    public StorageRetryOptions Retry { get; init; } = new();
+
+    public TimeProvider? Time { get; init; }
+
+    public HttpPipelineTransport? Transport { get; init; }
+}

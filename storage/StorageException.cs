@@ -1,0 +1,17 @@
+using Gemma2.Backend;
+
+namespace Gemma2.Storage;
+
+/// <summary>Storage is not configured, cannot be reached, or refused a call. The message names what was being done.</summary>
+/// <param name="message">One line without secrets.</param>
+/// <param name="status">The HTTP status of the last try; 0 when there was no answer.</param>
+/// <param name="code">The service's error code, such as "BlobAlreadyExists"; null when it gave none.</param>
+/// <param name="inner">What the client library threw.</param>
+public sealed class StorageException(string message, int status = 0, string? code = null, Exception? inner = null) : Gemma2Exception(message, inner)
+{
+    /// <summary>The HTTP status of the last try; 0 when there was no answer.</summary>
+    public int Status { get; } = status;
+
+    /// <summary>The service's error code, such as "BlobAlreadyExists"; null when it gave none.</summary>
+    public string? Code { get; } = code;
+}

@@ -1,0 +1,99 @@
+using System.Globalization;
+using Azure;
+using Azure.Identity;
+using Polly;
+using Polly.Retry;
+using Polly.Timeout;
+
+namespace Gemma2.Storage;
+
+/// <summary>How calls to storage are tried again.</summary>
+public sealed record StorageRetryOptions
+{
+    /// <summary>One try may take this long; a range of a model file is one try.</summary>
+    public TimeSpan TryTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How often a call is tried again after its first try.</summary>
+    public int MaxRetries { get; init; } = 6;
+
+    /// <summary>The first wait; each later one is about twice as long, with jitter.</summary>
+    public TimeSpan BaseDelay { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>No wait is longer, whatever the backoff or the service's <c>Retry-After</c> say.</summary>
+    public TimeSpan MaxDelay { get; init; } = TimeSpan.FromSeconds(60);
+}
+
+/// <summary>
+/// Every call to storage goes through here: a timeout for each try, retries of what may pass by itself, and one kind of exception.
+/// The client library's own retries are off (they would multiply with these).
+/// </summary>
+internal sealed class StoragePipeline
+{
+    private readonly StorageRetryOptions _options;
+    private readonly ResiliencePipeline _pipeline;
+
+    public StoragePipeline(StorageRetryOptions options, TimeProvider? time = null)
+    {
+        _options = options;
+        _pipeline = new ResiliencePipelineBuilder { TimeProvider = time }
+            .AddRetry(new RetryStrategyOptions
+            {
+                MaxRetryAttempts = options.MaxRetries,
+                BackoffType = DelayBackoffType.Exponential,
+                UseJitter = true,
+                Delay = options.BaseDelay,
+                MaxDelay = options.MaxDelay,
+                ShouldHandle = args => ValueTask.FromResult(args.Outcome.Exception is { } e && IsTransient(e)),
+                DelayGenerator = args => ValueTask.FromResult(RetryAfter(args.Outcome.Exception)),
+            })
+            .AddTimeout(options.TryTimeout)
+            .Build();
+    }
+
+    /// <summary>Runs a call.</summary>
+    /// <param name="what">What the call does, for messages: "Reading blob models/nano/config.json".</param>
+    /// <param name="call">One try.</param>
+    /// <param name="cancellationToken">Ends the try in flight and the waits between tries.</param>
+    /// <exception cref="StorageException">The service said no, or did not answer in any try.</exception>
+    public async Task<T> RunAsync<T>(string what, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _pipeline.ExecuteAsync(async token => await call(token), cancellationToken);
+        }
+        catch (RequestFailedException e)
+        {
+            throw new StorageException($"{what} failed: {Reason(e)}", e.Status, e.ErrorCode, e);
+        }
+        catch (TimeoutRejectedException e)
+        {
+            throw new StorageException($"{what} failed: no answer within {_options.TryTimeout.TotalSeconds} s, {_options.MaxRetries + 1} times.", inner: e);
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException or AuthenticationFailedException)
+        {
+            throw new StorageException($"{what} failed: {FirstLine(e)}", inner: e);
+        }
+    }
+
+    private static bool IsTransient(Exception exception) => exception switch
+    {
+        RequestFailedException e => e.Status is 0 or 408 or 429 or >= 500,
+        _ => exception is IOException or HttpRequestException or TimeoutRejectedException,
+    };
+
+    /// <summary>How long the service asks to wait: null when it does not say, which leaves the wait to the backoff.</summary>
+    private TimeSpan? RetryAfter(Exception? exception)
+    {
+        if ((exception as RequestFailedException)?.GetRawResponse() is not { } response) return null;
+        if (!response.Headers.TryGetValue("Retry-After", out string? value)) return null;
+        TimeSpan wait;
+        if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int seconds)) wait = TimeSpan.FromSeconds(seconds);
+        else if (DateTimeOffset.TryParse(value, CultureInfo.InvariantCulture, out DateTimeOffset until)) wait = until - DateTimeOffset.UtcNow;
+        else return null;
+        return TimeSpan.FromTicks(Math.Clamp(wait.Ticks, 0, _options.MaxDelay.Ticks));
+    }
+
+    private static string Reason(RequestFailedException e) => e.Status == 0 ? FirstLine(e.GetBaseException()) : $"{e.Status} {e.ErrorCode ?? FirstLine(e)}";
+
+    private static string FirstLine(Exception e) => e.Message.Split('\n', 2)[0].TrimEnd();
+}

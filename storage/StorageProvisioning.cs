@@ -1,0 +1,49 @@
+namespace Gemma2.Storage;
+
+/// <summary>Creates the containers and queues that are missing.</summary>
+public static class StorageProvisioning
+{
+    /// <summary>Creates what is missing. An identity that may not create them is fine where they exist.</summary>
+    /// <exception cref="StorageException">One does not exist and may not be created, or storage cannot be reached.</exception>
+    public static async Task EnsureCreatedAsync(StorageConnection connection, CancellationToken cancellationToken)
+    {
+        foreach (string container in StorageNames.Containers) await EnsureContainerAsync(connection, container, cancellationToken);
+        foreach (string queue in StorageNames.Queues) await EnsureQueueAsync(connection, queue, cancellationToken);
+    }
+
+    internal static Task EnsureContainerAsync(StorageConnection connection, string name, CancellationToken cancellationToken)
+    {
+        var container = connection.Blobs.GetBlobContainerClient(name);
+        return EnsureAsync(
+            connection,
+            $"container '{name}'",
+            async token => await container.CreateIfNotExistsAsync(cancellationToken: token) is not null,
+            async token => await container.ExistsAsync(token),
+            cancellationToken);
+    }
+
+    internal static Task EnsureQueueAsync(StorageConnection connection, string name, CancellationToken cancellationToken)
+    {
+        var queue = connection.Queues.GetQueueClient(name);
+        return EnsureAsync(
+            connection,
+            $"queue '{name}'",
+            async token => await queue.CreateIfNotExistsAsync(cancellationToken: token) is not null,
+            async token => await queue.ExistsAsync(token),
+            cancellationToken);
+    }
+
+    private static async Task EnsureAsync(
+        StorageConnection connection, string what, Func<CancellationToken, Task<bool>> create, Func<CancellationToken, Task<bool>> exists, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await connection.Pipeline.RunAsync($"Creating {what}", create, cancellationToken);
+        }
+        catch (StorageException e) when (e.Status == 403)
+        {
+            if (await connection.Pipeline.RunAsync($"Looking for {what}", exists, cancellationToken)) return;
+            throw new StorageException($"The {what} does not exist at {connection}, and this identity may not create it.", e.Status, e.Code, e);
+        }
+    }
+}

@@ -1,0 +1,35 @@
+using System.Diagnostics.CodeAnalysis;
+using Azure;
+using Azure.Core;
+
+namespace Gemma2.Storage.Tests.Faults;
+
+/// <summary>An error answer of the storage service.</summary>
+internal sealed class FakeResponse(int status, string code, string? retryAfter) : Response
+{
+    private readonly Dictionary<string, string> _headers = retryAfter is null
+        ? new(StringComparer.OrdinalIgnoreCase) { ["x-ms-error-code"] = code }
+        : new(StringComparer.OrdinalIgnoreCase) { ["x-ms-error-code"] = code, ["Retry-After"] = retryAfter };
+
+    public override int Status => status;
+
+    public override string ReasonPhrase => code;
+
+    public override Stream? ContentStream { get; set; } = new MemoryStream();
+
+    public override string ClientRequestId { get; set; } = "";
+
+    public override void Dispose() => ContentStream?.Dispose();
+
+    protected override bool ContainsHeader(string name) => _headers.ContainsKey(name);
+
+    protected override IEnumerable<HttpHeader> EnumerateHeaders() => _headers.Select(header => new HttpHeader(header.Key, header.Value));
+
+    protected override bool TryGetHeader(string name, [NotNullWhen(true)] out string? value) => _headers.TryGetValue(name, out value);
+
+    protected override bool TryGetHeaderValues(string name, [NotNullWhen(true)] out IEnumerable<string>? values)
+    {
+        values = _headers.TryGetValue(name, out string? value) ? [value] : null;
+        return values is not null;
+    }
+}

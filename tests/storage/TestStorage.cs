@@ -1,0 +1,56 @@
+using System.Security.Cryptography;
+using Azure.Storage.Blobs;
+using Gemma2.Storage.Tests.Faults;
+using Gemma2.Testing;
+
+namespace Gemma2.Storage.Tests;
+
+/// <summary>A new, empty storage account: as the library sees it, through a transport that can show faults, and as the SDK sees it.</summary>
+internal sealed class TestStorage
+{
+    public TestStorage(AzuriteFixture azurite)
+    {
+        ConnectionString = azurite.NewConnectionString();
+        Connection = Connect(ConnectionString, new StorageTuning { Retry = Quick, Transport = Faults });
+        Blobs = new BlobServiceClient(ConnectionString);
+    }
+
+    /// <summary>Retries without waits that a test would feel.</summary>
+    public static StorageRetryOptions Quick { get; } = new() { BaseDelay = TimeSpan.FromMilliseconds(1), MaxDelay = TimeSpan.FromMilliseconds(5), MaxRetries = 4 };
+
+    public string ConnectionString { get; }
+
+    public FaultTransport Faults { get; } = new();
+
+    public StorageConnection Connection { get; }
+
+    public BlobServiceClient Blobs { get; }
+
+    public BlobClient Blob(string container, string name) => Blobs.GetBlobContainerClient(container).GetBlobClient(name);
+
+    public static StorageConnection Connect(string connectionString, StorageTuning tuning) =>
+        StorageConnection.FromSettings(key => key == "Storage" ? connectionString : null, "Storage", tuning);
+}
+
+/// <summary>A folder that looks like a small Hugging Face model, of random bytes.</summary>
+internal sealed class TestModel : IDisposable
+{
+    public const string Weights = "model.safetensors";
+
+    public TestModel(int weightBytes = 10_000_000)
+    {
+        Directory.CreateDirectory(Folder);
+        Write("config.json", "{}"u8.ToArray());
+        Write("tokenizer.model", RandomNumberGenerator.GetBytes(70_000));
+        Write(Weights, RandomNumberGenerator.GetBytes(weightBytes));
+        Write("README.md", "not a part of the model"u8.ToArray());
+    }
+
+    public string Folder { get; } = Path.Combine(Path.GetTempPath(), "gemma2-tests-" + Guid.NewGuid().ToString("N"));
+
+    public byte[] Read(string file) => File.ReadAllBytes(Path.Combine(Folder, file));
+
+    public void Write(string file, byte[] bytes) => File.WriteAllBytes(Path.Combine(Folder, file), bytes);
+
+    public void Dispose() => Directory.Delete(Folder, recursive: true);
+}
