@@ -1,0 +1,104 @@
+using System.Reflection;
+using Silk.NET.Core.Native;
+using Silk.NET.Vulkan;
+
+namespace Gemma2.Backend.Device;
+
+/// <summary>
+/// One shader, specialized. Specialization constant 0 is the workgroup's width in every shader, constants 1, 2, ... are the kernel's own.
+/// </summary>
+internal sealed unsafe class ComputePipeline : IDisposable
+{
+    private readonly GpuDevice _device;
+
+    /// <param name="device">The device that runs it.</param>
+    /// <param name="shader">Name of the shader in shaders/ops, without ".comp".</param>
+    /// <param name="workgroupSize">Threads a workgroup: a multiple of the subgroup size.</param>
+    /// <param name="constants">Values of the specialization constants 1, 2, ...</param>
+    public ComputePipeline(GpuDevice device, string shader, uint workgroupSize, params ReadOnlySpan<uint> constants)
+    {
+        _device = device;
+        Span<uint> values = [workgroupSize, .. constants];
+        Handle = Create(LoadSpirv(shader), values);
+    }
+
+    public Pipeline Handle { get; }
+
+    public void Dispose() => _device.Api.DestroyPipeline(_device.Handle, Handle, null);
+
+    private static byte[] LoadSpirv(string shader)
+    {
+        using Stream stream = Assembly.GetExecutingAssembly().GetManifestResourceStream($"{shader}.spv")
+            ?? throw new InvalidOperationException($"The shader {shader} is not embedded.");
+        var spirv = new byte[stream.Length];
+        stream.ReadExactly(spirv);
+        return spirv;
+    }
+
+    private Pipeline Create(byte[] spirv, ReadOnlySpan<uint> values)
+    {
+        Span<SpecializationMapEntry> entries = stackalloc SpecializationMapEntry[values.Length];
+        for (int i = 0; i < values.Length; i++)
+            entries[i] = new SpecializationMapEntry { ConstantID = (uint)i, Offset = (uint)(i * sizeof(uint)), Size = sizeof(uint) };
+
+        byte* main = (byte*)SilkMarshal.StringToPtr("main");
+        ShaderModule module = CreateModule(spirv);
+        try
+        {
+            fixed (SpecializationMapEntry* mapEntries = entries)
+            fixed (uint* data = values)
+            {
+                var specialization = new SpecializationInfo
+                {
+                    MapEntryCount = (uint)values.Length,
+                    PMapEntries = mapEntries,
+                    DataSize = (nuint)(values.Length * sizeof(uint)),
+                    PData = data,
+                };
+                var subgroup = new PipelineShaderStageRequiredSubgroupSizeCreateInfo
+                {
+                    SType = StructureType.PipelineShaderStageRequiredSubgroupSizeCreateInfo,
+                    RequiredSubgroupSize = _device.SubgroupSize,
+                };
+                var info = new ComputePipelineCreateInfo
+                {
+                    SType = StructureType.ComputePipelineCreateInfo,
+                    Layout = _device.PipelineLayout,
+                    Stage = new PipelineShaderStageCreateInfo
+                    {
+                        SType = StructureType.PipelineShaderStageCreateInfo,
+                        PNext = &subgroup,
+                        Flags = PipelineShaderStageCreateFlags.RequireFullSubgroupsBit,
+                        Stage = ShaderStageFlags.ComputeBit,
+                        Module = module,
+                        PName = main,
+                        PSpecializationInfo = &specialization,
+                    },
+                };
+                Pipeline pipeline;
+                _device.Api.CreateComputePipelines(_device.Handle, default, 1, &info, null, &pipeline).Check("compile a shader");
+                return pipeline;
+            }
+        }
+        finally
+        {
+            _device.Api.DestroyShaderModule(_device.Handle, module, null);
+            SilkMarshal.Free((nint)main);
+        }
+    }
+
+    private ShaderModule CreateModule(byte[] spirv)
+    {
+        fixed (byte* code = spirv)
+        {
+            var info = new ShaderModuleCreateInfo
+            {
+                SType = StructureType.ShaderModuleCreateInfo,
+                CodeSize = (nuint)spirv.Length,
+                PCode = (uint*)code,
+            };
+            _device.Api.CreateShaderModule(_device.Handle, in info, null, out ShaderModule module).Check("load a shader");
+            return module;
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using Gemma2.Backend.Weights;
+
+namespace Gemma2.Backend.Kernels;
+
+/// <summary>How rows lie in device memory.</summary>
+internal static class RowLayout
+{
+    /// <summary>Rows start at multiples of this many elements, so that every type can be read eight elements at a time.</summary>
+    public const int Alignment = 8;
+
+    /// <summary>Elements from one row to the next. Those past the row's width are zero and stay so.</summary>
+    public static int Stride(int width) => (width + Alignment - 1) / Alignment * Alignment;
+}
+
+/// <summary>A matrix of weights in device memory: [Rows, Columns], rows <see cref="Stride"/> elements apart.</summary>
+internal readonly record struct DeviceMatrix(ulong Address, TensorType Type, int Rows, int Columns)
+{
+    public int Stride => RowLayout.Stride(Columns);
+}
+
+/// <summary>Activations in device memory: float32, [tokens, Width], rows <see cref="Stride"/> elements apart.</summary>
+internal readonly record struct Activation(ulong Address, int Width)
+{
+    public int Stride => RowLayout.Stride(Width);
+
+    /// <summary>The same from a later token on.</summary>
+    public Activation From(int token) => this with { Address = Address + ((ulong)token * (ulong)Stride * sizeof(float)) };
+}
+
+/// <summary>One layer's keys and values of one sequence in device memory, each [kvHeads, Slots, stride]; position p lives in slot p % Slots.</summary>
+internal readonly record struct DeviceCache(ulong Keys, ulong Values, int Slots);

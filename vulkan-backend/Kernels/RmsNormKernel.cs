@@ -1,0 +1,43 @@
+using System.Runtime.InteropServices;
+using Gemma2.Backend.Device;
+
+namespace Gemma2.Backend.Kernels;
+
+/// <summary>y = x * rsqrt(mean(x^2) + epsilon) * (1 + weight), row by row.</summary>
+internal sealed class RmsNormKernel(GpuDevice device) : IDisposable
+{
+    private readonly ComputePipeline _pipeline = new(device, "rms_norm", device.SubgroupSize);
+
+    /// <param name="commands">Where to record.</param>
+    /// <param name="x">[count, width].</param>
+    /// <param name="weight">[width] float32.</param>
+    /// <param name="y">[count, width]; may be <paramref name="x"/>.</param>
+    /// <param name="epsilon">Added to the mean square.</param>
+    /// <param name="count">Number of rows.</param>
+    public void Record(CommandRecorder commands, in Activation x, ulong weight, in Activation y, double epsilon, int count)
+    {
+        var arguments = new Arguments
+        {
+            X = x.Address,
+            Weight = weight,
+            Y = y.Address,
+            Width = (uint)x.Width,
+            Stride = (uint)x.Stride,
+            Epsilon = (float)epsilon,
+        };
+        commands.Dispatch(_pipeline, arguments, (uint)count);
+    }
+
+    public void Dispose() => _pipeline.Dispose();
+
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Arguments
+    {
+        public ulong X;
+        public ulong Weight;
+        public ulong Y;
+        public uint Width;
+        public uint Stride;
+        public float Epsilon;
+    }
+}

@@ -1,0 +1,47 @@
+using Gemma2.Backend.Device;
+using Gemma2.Backend.Kernels;
+
+namespace Gemma2.Backend.Model;
+
+/// <summary>One layer's weights in device memory. Norm weights are float32, [hidden].</summary>
+/// <param name="InputNorm">Address of the norm before attention.</param>
+/// <param name="Qkv">Query, key and value matrices below one another: [(heads + 2 * kvHeads) * headDim, hidden].</param>
+/// <param name="AttentionOutput">[hidden, heads * headDim].</param>
+/// <param name="PostAttentionNorm">Address of the norm of attention's output.</param>
+/// <param name="PreFeedForwardNorm">Address of the norm before the feed-forward block.</param>
+/// <param name="GateUp">Gate and up matrices below one another: [2 * intermediate, hidden].</param>
+/// <param name="Down">[hidden, intermediate].</param>
+/// <param name="PostFeedForwardNorm">Address of the norm of the feed-forward block's output.</param>
+internal sealed record LayerWeights(
+    ulong InputNorm,
+    DeviceMatrix Qkv,
+    DeviceMatrix AttentionOutput,
+    ulong PostAttentionNorm,
+    ulong PreFeedForwardNorm,
+    DeviceMatrix GateUp,
+    DeviceMatrix Down,
+    ulong PostFeedForwardNorm);
+
+/// <summary>A model's weights in device memory.</summary>
+internal sealed class ModelWeights(
+    DeviceMatrix embedding,
+    IReadOnlyList<LayerWeights> layers,
+    ulong finalNorm,
+    IReadOnlyList<GpuBuffer> buffers) : IDisposable
+{
+    /// <summary>[vocabulary, hidden]: input embedding and output matrix.</summary>
+    public DeviceMatrix Embedding { get; } = embedding;
+
+    public IReadOnlyList<LayerWeights> Layers { get; } = layers;
+
+    /// <summary>Address of the norm before the output matrix: [hidden] float32.</summary>
+    public ulong FinalNorm { get; } = finalNorm;
+
+    /// <summary>Bytes of device memory taken.</summary>
+    public long Bytes => buffers.Sum(b => b.Size);
+
+    public void Dispose()
+    {
+        foreach (GpuBuffer buffer in buffers) buffer.Dispose();
+    }
+}
