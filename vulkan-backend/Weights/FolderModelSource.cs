@@ -16,7 +16,11 @@ public sealed class FolderModelSource : IModelSource
     {
         try
         {
-            IReadOnlyDictionary<string, long> files = _folder.EnumerateFiles().ToDictionary(file => file.Name, Length, StringComparer.Ordinal);
+            // Hugging Face's cache keeps links to the files: what they lead to counts.
+            IReadOnlyDictionary<string, long> files = _folder.EnumerateFiles()
+                .Select(file => (file.Name, Target: file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file))
+                .Where(file => file.Target.Exists)
+                .ToDictionary(file => file.Name, file => file.Target.Length, StringComparer.Ordinal);
             return ValueTask.FromResult(files);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -43,7 +47,4 @@ public sealed class FolderModelSource : IModelSource
             throw new ModelException($"{Name}/{file}: cannot be opened: {error.Message}", error);
         }
     }
-
-    /// <summary>Hugging Face's cache keeps links to the files: the target's length counts.</summary>
-    private static long Length(FileInfo file) => file.ResolveLinkTarget(returnFinalTarget: true) is FileInfo { Exists: true } target ? target.Length : file.Length;
 }

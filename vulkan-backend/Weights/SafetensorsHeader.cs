@@ -131,11 +131,13 @@ internal static class SafetensorsHeader
         foreach (TensorEntry tensor in tensors)
         {
             string name = ModelJson.Show(tensor.Name);
+            if (tensor.Offset + tensor.Length > fileLength)
+                throw new ModelException($"{label}: {name} ends at byte {tensor.Offset + tensor.Length}, but the file is {fileLength} bytes long.");
             if (tensor.Offset < end) throw new ModelException($"{label}: {name} overlaps the tensor before it.");
             if (tensor.Offset > end) throw new ModelException($"{label}: {tensor.Offset - end} bytes before {name} belong to no tensor.");
             end += tensor.Length;
         }
 
-        if (end != fileLength) throw new ModelException($"{label}: its tensors end at byte {end}, but the file is {fileLength} bytes long.");
+        if (end != fileLength) throw new ModelException($"{label}: the last {fileLength - end} bytes belong to no tensor.");
     }
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Gemma2.Backend.Model;
 using Gemma2.Backend.Serving;
 using Gemma2.Backend.Weights;
@@ -7,6 +8,14 @@ namespace Gemma2.Backend.Tests.Weights;
 
 public sealed class ModelReaderTests
 {
+    private const string First = "model-1.safetensors", Second = "model-2.safetensors";
+
+    private static readonly Gemma2Config Tiny = Gemma2Config.Parse(
+        """
+        {"model_type": "gemma2", "vocab_size": 40, "hidden_size": 6, "intermediate_size": 10, "num_hidden_layers": 2,
+         "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 4, "query_pre_attn_scalar": 4}
+        """u8.ToArray(), "tiny");
+
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory, MemberData(nameof(GoldenModels.All), MemberType = typeof(GoldenModels))]
@@ -31,8 +40,189 @@ public sealed class ModelReaderTests
         Assert.Equal(new LoadProgress(total, total), progress[^1]);
     }
 
-    private sealed class SynchronousProgress(List<LoadProgress> reports) : IProgress<LoadProgress>
+    [Fact]
+    public async Task ReadAsync_TensorLargerThanTheBuffer_ComesInPieces()
     {
-        public void Report(LoadProgress value) => reports.Add(value);
+        Gemma2Config config = Tiny with { VocabularySize = 400_001 };
+        byte[] file = SafetensorsWriter.Write(SafetensorsWriter.Tensors(config));
+        RecordingSink sink = new();
+        List<LoadProgress> progress = [];
+
+        await ModelReader.ReadAsync(new MemoryModelSource(("model.safetensors", file)), config, sink, new SynchronousProgress(progress), Cancellation);
+
+        TensorEntry embedding = sink.Announced[0];
+        Assert.Equal(3, progress.TakeWhile(report => report.BytesLoaded <= embedding.Length).Count());
+        Assert.True(file.AsSpan((int)embedding.Offset, (int)embedding.Length).SequenceEqual(sink.Bytes(TensorNames.Embedding)));
+    }
+
+    [Fact]
+    public async Task ReadAsync_TwoFiles_ReadsEachOnceToItsEndAndClosesIt()
+    {
+        MemoryModelSource source = Sharded();
+        await ModelReader.ReadAsync(source, Tiny, new RecordingSink(), cancellationToken: Cancellation);
+        Assert.Equal(["model.safetensors.index.json", First, Second], source.Opened);
+        Assert.Equal(source.Opened, source.ReadToEnd);
+        Assert.Equal(source.Opened, source.Closed);
+    }
+
+    [Fact]
+    public async Task ReadAsync_SecondCopyOfTheEmbedding_IsPassedOver()
+    {
+        RecordingSink sink = new();
+        await ModelReader.ReadAsync(Single([.. Tensors(), ("lm_head.weight", TensorType.F32, [40, 6])]), Tiny, sink, cancellationToken: Cancellation);
+        Assert.DoesNotContain(sink.Announced, tensor => tensor.Name == TensorNames.TiedHead);
+    }
+
+    [Fact]
+    public async Task ReadAsync_OtherTypesWhereTheyMayDiffer_AreRead()
+    {
+        RecordingSink sink = new();
+        await ModelReader.ReadAsync(Single(Retyped(TensorNames.AttentionOutput(0), TensorNames.Down(1), TensorNames.FinalNorm)), Tiny, sink, cancellationToken: Cancellation);
+        Assert.Equal(3, sink.Announced.Count(tensor => tensor.Type == TensorType.BF16));
+    }
+
+    [Fact]
+    public async Task ReadAsync_TensorThatNoModelHas_IsRefused() =>
+        await AssertRefusedAsync(Single([.. Tensors(), ("model.layers.2.mlp.up_proj.weight", TensorType.F32, [10, 6])]), "model.layers.2.mlp.up_proj.weight is no tensor of");
+
+    [Fact]
+    public async Task ReadAsync_HeadOfAnotherShape_IsRefused() =>
+        await AssertRefusedAsync(Single([.. Tensors(), ("lm_head.weight", TensorType.F32, [41, 6])]), "lm_head.weight is [41, 6]; by config.json it must be [40, 6]");
+
+    [Theory]
+    [InlineData("model.layers.1.self_attn.k_proj.weight", "k_proj.weight is BF16, but model.layers.1.self_attn.q_proj.weight is F32")]
+    [InlineData("model.layers.0.self_attn.v_proj.weight", "v_proj.weight is BF16, but model.layers.0.self_attn.q_proj.weight is F32")]
+    [InlineData("model.layers.1.mlp.up_proj.weight", "up_proj.weight is BF16, but model.layers.1.mlp.gate_proj.weight is F32")]
+    public async Task ReadAsync_FusedMatricesOfTwoTypes_AreRefused(string retyped, string reason) =>
+        await AssertRefusedAsync(Single(Retyped(retyped)), reason);
+
+    [Fact]
+    public async Task ReadAsync_IndexThatPlacesATensorElsewhere_IsRefused() =>
+        await AssertRefusedAsync(Sharded(index => index[TensorNames.FinalNorm] = First), $"{Second}: holds model.norm.weight, which model.safetensors.index.json does not place there");
+
+    [Fact]
+    public async Task ReadAsync_IndexThatLacksATensor_IsRefused() =>
+        await AssertRefusedAsync(Sharded(index => index.Remove(TensorNames.FinalNorm)), $"{Second}: holds model.norm.weight, which");
+
+    [Fact]
+    public async Task ReadAsync_IndexWithATensorThatNoFileHolds_IsRefused() =>
+        await AssertRefusedAsync(Sharded(index => index["a\nb"] = Second), $"{Second}: does not hold a?b, which");
+
+    [Theory]
+    [InlineData("/etc/passwd.safetensors"), InlineData("..\\a.safetensors"), InlineData("sub/a.safetensors"), InlineData("config.json"), InlineData("")]
+    public async Task ReadAsync_IndexThatNamesNoPlainFile_IsRefused(string file) =>
+        await AssertRefusedAsync(Sharded(index => index[TensorNames.FinalNorm] = file), "allowed is the plain name of a .safetensors file");
+
+    [Fact]
+    public async Task ReadAsync_NoWeights_IsRefused() =>
+        await AssertRefusedAsync(new MemoryModelSource(("config.json", [])), "memory: has no weights: neither model.safetensors nor model.safetensors.index.json.");
+
+    [Theory]
+    [InlineData("{}"), InlineData("""{"weight_map": {}}"""), InlineData("""{"weight_map": ["a"]}"""), InlineData("""{"weight_map": {"a": 1}}""")]
+    public async Task ReadAsync_IndexWithoutWeightMap_IsRefused(string index) =>
+        await AssertRefusedAsync(new MemoryModelSource(("model.safetensors.index.json", System.Text.Encoding.UTF8.GetBytes(index))), "model.safetensors.index.json: ");
+
+    [Fact]
+    public async Task ReadAsync_FileCutAfterItWasListed_IsRefused()
+    {
+        MemoryModelSource source = Single(Tensors());
+        source.ListedLengths["model.safetensors"] = source.Files["model.safetensors"].Length;
+        source.Files["model.safetensors"] = source.Files["model.safetensors"][..^5];
+        ModelException error = await Assert.ThrowsAsync<ModelException>(() => ReadAsync(source, new RecordingSink()));
+        Assert.Equal("memory/model.safetensors: ends before its listed length.", error.Message);
+        Assert.Equal(source.Opened, source.Closed);
+    }
+
+    [Fact]
+    public async Task ReadAsync_FileThatGrewAfterItWasListed_IsRefused()
+    {
+        MemoryModelSource source = Single(Tensors());
+        source.ListedLengths["model.safetensors"] = source.Files["model.safetensors"].Length;
+        source.Files["model.safetensors"] = [.. source.Files["model.safetensors"], 0];
+        ModelException error = await Assert.ThrowsAsync<ModelException>(() => ReadAsync(source, new RecordingSink()));
+        Assert.Equal("memory/model.safetensors: is longer than its listed length.", error.Message);
+    }
+
+    [Fact]
+    public async Task ReadAsync_SourceThatFindsAWrongHash_Fails()
+    {
+        MemoryModelSource source = new(("model.safetensors", SafetensorsWriter.Write(Tensors()))) { FailAtEnd = new ModelException("hash") };
+        ModelException error = await Assert.ThrowsAsync<ModelException>(() => ReadAsync(source, new RecordingSink()));
+        Assert.Equal("hash", error.Message);
+    }
+
+    [Fact]
+    public async Task ReadAsync_DiskThatFails_NamesTheFile()
+    {
+        MemoryModelSource source = new(("model.safetensors", SafetensorsWriter.Write(Tensors()))) { FailAtEnd = new IOException("bad sector") };
+        ModelException error = await Assert.ThrowsAsync<ModelException>(() => ReadAsync(source, new RecordingSink()));
+        Assert.Equal("memory/model.safetensors: cannot be read: bad sector", error.Message);
+    }
+
+    [Fact]
+    public async Task ReadAsync_Cancelled_StopsAndClosesTheFiles()
+    {
+        using CancellationTokenSource cancellation = new();
+        MemoryModelSource source = Sharded();
+        List<LoadProgress> progress = [];
+        Task read = ModelReader.ReadAsync(source, Tiny, new RecordingSink(), new SynchronousProgress(progress, cancellation.Cancel), cancellation.Token);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => read);
+        Assert.Single(progress);
+        Assert.Equal(source.Opened, source.Closed);
+    }
+
+    [Fact]
+    public async Task ReadConfigAsync_NoConfig_IsRefused()
+    {
+        ModelException error = await Assert.ThrowsAsync<ModelException>(() => ModelReader.ReadConfigAsync(new MemoryModelSource(), Cancellation));
+        Assert.Equal("memory: has no config.json.", error.Message);
+    }
+
+    [Fact]
+    public async Task ReadConfigAsync_HugeConfig_IsRefusedUnread()
+    {
+        MemoryModelSource source = new(("config.json", []));
+        source.ListedLengths["config.json"] = long.MaxValue;
+        ModelException error = await Assert.ThrowsAsync<ModelException>(() => ModelReader.ReadConfigAsync(source, Cancellation));
+        Assert.Equal("memory/config.json: is 9223372036854775807 bytes long; allowed are at most 1048576.", error.Message);
+        Assert.Empty(source.Opened);
+    }
+
+    private static List<(string Name, TensorType Type, long[] Shape)> Tensors() => SafetensorsWriter.Tensors(Tiny);
+
+    private static List<(string Name, TensorType Type, long[] Shape)> Retyped(params string[] names) =>
+        [.. Tensors().Select(tensor => names.Contains(tensor.Name) ? tensor with { Type = TensorType.BF16 } : tensor)];
+
+    private static MemoryModelSource Single(List<(string Name, TensorType Type, long[] Shape)> tensors) => new(("model.safetensors", SafetensorsWriter.Write(tensors)));
+
+    private static MemoryModelSource Sharded(Action<Dictionary<string, string>>? changeIndex = null)
+    {
+        List<(string Name, TensorType Type, long[] Shape)> tensors = Tensors();
+        Dictionary<string, string> index = tensors.Index().ToDictionary(tensor => tensor.Item.Name, tensor => tensor.Index < 15 ? First : Second);
+        changeIndex?.Invoke(index);
+        return new MemoryModelSource(
+            (First, SafetensorsWriter.Write(tensors.Take(15))),
+            (Second, SafetensorsWriter.Write(tensors.Skip(15))),
+            ("model.safetensors.index.json", JsonSerializer.SerializeToUtf8Bytes(new { weight_map = index })));
+    }
+
+    private static Task ReadAsync(IModelSource source, RecordingSink sink) => ModelReader.ReadAsync(source, Tiny, sink, cancellationToken: Cancellation);
+
+    private static async Task AssertRefusedAsync(MemoryModelSource source, string reason)
+    {
+        RecordingSink sink = new();
+        ModelException error = await Assert.ThrowsAsync<ModelException>(() => ReadAsync(source, sink));
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+        Assert.Empty(sink.Announced);
+        Assert.Equal(source.Opened, source.Closed);
+    }
+
+    private sealed class SynchronousProgress(List<LoadProgress> reports, Action? afterReport = null) : IProgress<LoadProgress>
+    {
+        public void Report(LoadProgress value)
+        {
+            reports.Add(value);
+            afterReport?.Invoke();
+        }
     }
 }

@@ -1,0 +1,152 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using Gemma2.Backend.Model;
+using Gemma2.Golden;
+
+namespace Gemma2.Backend.Tests.Weights;
+
+public sealed class Gemma2ConfigParseTests
+{
+    /// <summary>The 27B model's file as published, less the keys that say nothing about its arithmetic.</summary>
+    private const string Published27B =
+        """
+        {
+          "architectures": ["Gemma2ForCausalLM"], "attention_bias": false, "attention_dropout": 0.0, "attn_logit_softcapping": 50.0, "bos_token_id": 2,
+          "cache_implementation": "hybrid", "eos_token_id": 1, "final_logit_softcapping": 30.0, "head_dim": 128, "hidden_act": "gelu_pytorch_tanh",
+          "hidden_activation": "gelu_pytorch_tanh", "hidden_size": 4608, "initializer_range": 0.02, "intermediate_size": 36864,
+          "max_position_embeddings": 8192, "model_type": "gemma2", "num_attention_heads": 32, "num_hidden_layers": 46, "num_key_value_heads": 16,
+          "pad_token_id": 0, "query_pre_attn_scalar": 144, "rms_norm_eps": 1e-06, "rope_theta": 10000.0, "sliding_window": 4096,
+          "torch_dtype": "float32", "use_cache": true, "vocab_size": 256000
+        }
+        """;
+
+    [Fact]
+    public void Parse_Published27B_GivesItsNumbers()
+    {
+        Gemma2Config config = Parse(Published27B);
+        Assert.Equal((256000, 4608, 36864, 46), (config.VocabularySize, config.HiddenSize, config.IntermediateSize, config.LayerCount));
+        Assert.Equal((32, 16, 128, 144.0), (config.HeadCount, config.KeyValueHeadCount, config.HeadDimension, config.QueryPreAttentionScalar));
+        Assert.Equal((4096, 8192, 50.0, 30.0), (config.SlidingWindow, config.MaxPositions, config.AttentionSoftcap, config.FinalSoftcap));
+        Assert.Equal((1e-6, 10000.0, 2), (config.RmsNormEpsilon, config.RopeTheta, config.BeginToken));
+        Assert.Equal([1, 107], config.EndTokens);
+    }
+
+    [Fact]
+    public void Parse_OnlyTheSizes_TakesHuggingFacesDefaults()
+    {
+        string[] defaulted =
+        [
+            "head_dim", "sliding_window", "max_position_embeddings", "attn_logit_softcapping", "final_logit_softcapping", "rms_norm_eps", "rope_theta",
+            "bos_token_id", "eos_token_id", "hidden_activation", "attention_bias",
+        ];
+        Gemma2Config config = Parse(Changed(root => Array.ForEach(defaulted, key => root.Remove(key))));
+        Assert.Equal((256, 4096, 8192, 50.0, 30.0), (config.HeadDimension, config.SlidingWindow, config.MaxPositions, config.AttentionSoftcap, config.FinalSoftcap));
+        Assert.Equal((1e-6, 10000.0, 2), (config.RmsNormEpsilon, config.RopeTheta, config.BeginToken));
+        Assert.Equal([1, 107], config.EndTokens);
+    }
+
+    [Theory, MemberData(nameof(GoldenModels.All), MemberType = typeof(GoldenModels))]
+    public void Parse_EveryGoldenModel_IsAccepted(string name) =>
+        Assert.Equal(107, Gemma2Config.Parse(File.ReadAllBytes(Path.Combine(GoldenModels.Open(name).Folder, "config.json")), name).EndTokens[^1]);
+
+    [Fact]
+    public void Parse_SoftcapsOfNull_AreOff()
+    {
+        Gemma2Config config = Parse(With("attn_logit_softcapping", "null", With("final_logit_softcapping", "null")));
+        Assert.Equal((0.0, 0.0), (config.AttentionSoftcap, config.FinalSoftcap));
+    }
+
+    [Theory]
+    [InlineData("1", "1,107"), InlineData("[1, 107]", "1,107"), InlineData("[107]", "107"), InlineData("[5, 1, 5]", "5,1,107"), InlineData("[]", "107")]
+    public void Parse_EndTokens_AreOneOrSeveralAndEndOfTurn(string value, string expected) =>
+        Assert.Equal(expected, string.Join(',', Parse(With("eos_token_id", value)).EndTokens));
+
+    [Fact]
+    public void Parse_VocabularyWithoutEndOfTurn_EndsAtEosAlone() =>
+        Assert.Equal([1], Parse(With("vocab_size", "107")).EndTokens);
+
+    [Fact]
+    public void Parse_RopeBaseOfNewerFiles_IsRead() =>
+        Assert.Equal(5000, Parse(With("rope_parameters", """{"rope_type": "default", "rope_theta": 5000.0}""")).RopeTheta);
+
+    [Fact]
+    public void Parse_LayerTypesThatAlternate_AreAccepted() =>
+        Assert.Equal(3, Parse(With("layer_types", """["sliding_attention", "full_attention", "sliding_attention"]""", With("num_hidden_layers", "3"))).LayerCount);
+
+    [Theory]
+    [InlineData("model_type", "\"gemma3\"", "model_type is \"gemma3\"; allowed is \"gemma2\".")]
+    [InlineData("model_type", "7", "model_type is 7; allowed is \"gemma2\".")]
+    [InlineData("hidden_activation", "\"silu\"", "hidden_activation is \"silu\"; allowed is \"gelu_pytorch_tanh\".")]
+    [InlineData("tie_word_embeddings", "false", "tie_word_embeddings is false; allowed is true.")]
+    [InlineData("attention_bias", "true", "attention_bias is true; allowed is false.")]
+    [InlineData("use_bidirectional_attention", "\"yes\"", "use_bidirectional_attention is \"yes\"; allowed is false.")]
+    [InlineData("rope_scaling", """{"type": "linear"}""", "rope_scaling is an object; allowed is null.")]
+    [InlineData("rope_parameters", "[]", "rope_parameters is an array; allowed is an object.")]
+    [InlineData("rope_parameters", """{"rope_type": "yarn", "rope_theta": 1e4}""", "rope_parameters: rope_type is \"yarn\"; allowed is \"default\".")]
+    [InlineData("rope_parameters", "{}", "rope_parameters: rope_theta is missing; allowed is a number from 1 to 1000000000000.")]
+    [InlineData("layer_types", """["full_attention"]""", "layer_types is an array; allowed is an array of 46: sliding_attention and full_attention in turn.")]
+    [InlineData("vocab_size", "0", "vocab_size is 0; allowed is a whole number from 1 to 1048576.")]
+    [InlineData("vocab_size", "1048577", "vocab_size is 1048577; allowed is")]
+    [InlineData("hidden_size", "-1", "hidden_size is -1; allowed is a whole number from 1 to 65536.")]
+    [InlineData("hidden_size", "4608.0", "hidden_size is 4608.0; allowed is")]
+    [InlineData("hidden_size", "\"4608\"", "hidden_size is \"4608\"; allowed is")]
+    [InlineData("hidden_size", "null", "hidden_size is null; allowed is")]
+    [InlineData("intermediate_size", "99999999999999999999", "intermediate_size is 99999999999999999999; allowed is")]
+    [InlineData("num_hidden_layers", "0", "num_hidden_layers is 0; allowed is a whole number from 1 to 1024.")]
+    [InlineData("num_hidden_layers", "2147483647", "num_hidden_layers is 2147483647; allowed is")]
+    [InlineData("num_attention_heads", "0", "num_attention_heads is 0; allowed is")]
+    [InlineData("num_attention_heads", "31", "num_attention_heads is 31; allowed is a multiple of num_key_value_heads, which is 16.")]
+    [InlineData("num_key_value_heads", "0", "num_key_value_heads is 0; allowed is")]
+    [InlineData("num_key_value_heads", "64", "num_attention_heads is 32; allowed is a multiple of num_key_value_heads, which is 64.")]
+    [InlineData("head_dim", "127", "head_dim is 127; allowed is an even number: the rotary embedding turns pairs.")]
+    [InlineData("head_dim", "0", "head_dim is 0; allowed is a whole number from 2 to 512.")]
+    [InlineData("head_dim", "514", "head_dim is 514; allowed is a whole number from 2 to 512.")]
+    [InlineData("query_pre_attn_scalar", "0", "query_pre_attn_scalar is 0; allowed is a number from 0.001 to 1000000.")]
+    [InlineData("query_pre_attn_scalar", "1e999", "query_pre_attn_scalar is 1e999; allowed is")]
+    [InlineData("sliding_window", "0", "sliding_window is 0; allowed is")]
+    [InlineData("max_position_embeddings", "[8192]", "max_position_embeddings is an array; allowed is")]
+    [InlineData("attn_logit_softcapping", "0", "attn_logit_softcapping is 0; allowed is null (off) or a number above 0, at most 1000000.")]
+    [InlineData("final_logit_softcapping", "-30", "final_logit_softcapping is -30; allowed is null (off)")]
+    [InlineData("final_logit_softcapping", "\"off\"", "final_logit_softcapping is \"off\"; allowed is null (off)")]
+    [InlineData("rms_norm_eps", "0", "rms_norm_eps is 0; allowed is a number from 1E-12 to 1.")]
+    [InlineData("rope_theta", "0.5", "rope_theta is 0.5; allowed is a number from 1 to")]
+    [InlineData("bos_token_id", "256000", "bos_token_id is 256000; allowed is a whole number from 0 to 255999.")]
+    [InlineData("eos_token_id", "-1", "eos_token_id is -1; allowed is")]
+    [InlineData("eos_token_id", "[1, 256000]", "eos_token_id is an array; allowed is a token id from 0 to 255999, or an array of at most 64 of them.")]
+    [InlineData("eos_token_id", "[1, null]", "eos_token_id is an array; allowed is")]
+    public void Parse_ValueThatIsNotAllowed_IsRefusedByName(string key, string value, string reason)
+    {
+        ModelException error = Assert.Throws<ModelException>(() => Parse(With(key, value)));
+        Assert.StartsWith("config.json: " + reason, error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("model_type"), InlineData("vocab_size"), InlineData("hidden_size"), InlineData("intermediate_size"), InlineData("num_hidden_layers")]
+    [InlineData("num_attention_heads"), InlineData("num_key_value_heads"), InlineData("query_pre_attn_scalar")]
+    public void Parse_RequiredKeyThatIsMissing_IsRefusedByName(string key)
+    {
+        ModelException error = Assert.Throws<ModelException>(() => Parse(Changed(root => root.Remove(key))));
+        Assert.StartsWith($"config.json: {key} is missing; allowed is ", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(""), InlineData("[]"), InlineData("null"), InlineData("{"), InlineData("""{"rms_norm_eps": NaN}"""), InlineData("""{"a": 1, "a": 2}""")]
+    [InlineData("""{"model_type": "gemma\ud8002"}""")]
+    public void Parse_NoJsonObject_IsRefused(string json)
+    {
+        ModelException error = Assert.Throws<ModelException>(() => Parse(json));
+        Assert.StartsWith("config.json: ", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(error.Message, char.IsControl);
+    }
+
+    private static Gemma2Config Parse(string json) => Gemma2Config.Parse(Encoding.UTF8.GetBytes(json), "config.json");
+
+    private static string Changed(Action<JsonObject> change, string json = Published27B)
+    {
+        JsonObject root = JsonNode.Parse(json)!.AsObject();
+        change(root);
+        return root.ToJsonString();
+    }
+
+    private static string With(string key, string value, string json = Published27B) => Changed(root => root[key] = JsonNode.Parse(value), json);
+}

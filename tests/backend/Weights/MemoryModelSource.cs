@@ -1,0 +1,61 @@
+using Gemma2.Backend.Weights;
+
+namespace Gemma2.Backend.Tests.Weights;
+
+/// <summary>A model whose files are byte arrays. Reads complete at once, and what was opened, read to its end and closed is counted.</summary>
+internal sealed class MemoryModelSource : IModelSource
+{
+    public MemoryModelSource(params ReadOnlySpan<(string Name, byte[] Bytes)> files)
+    {
+        foreach ((string name, byte[] bytes) in files) Files.Add(name, bytes);
+    }
+
+    /// <summary>Copies a folder.</summary>
+    public static MemoryModelSource Of(string folder) => new([.. Directory.GetFiles(folder).Select(file => (Path.GetFileName(file), File.ReadAllBytes(file)))]);
+
+    public string Name => "memory";
+
+    public Dictionary<string, byte[]> Files { get; } = [];
+
+    /// <summary>Lengths that are listed in place of the true ones.</summary>
+    public Dictionary<string, long> ListedLengths { get; } = [];
+
+    /// <summary>Thrown by the read that reaches a file's end, as a source does that finds a wrong hash.</summary>
+    public Exception? FailAtEnd { get; init; }
+
+    public List<string> Opened { get; } = [];
+
+    public List<string> ReadToEnd { get; } = [];
+
+    public List<string> Closed { get; } = [];
+
+    public ValueTask<IReadOnlyDictionary<string, long>> ListAsync(CancellationToken cancellationToken)
+    {
+        Dictionary<string, long> lengths = Files.ToDictionary(file => file.Key, file => (long)file.Value.Length);
+        foreach ((string file, long length) in ListedLengths) lengths[file] = length;
+        return ValueTask.FromResult<IReadOnlyDictionary<string, long>>(lengths);
+    }
+
+    public ValueTask<Stream> OpenAsync(string file, CancellationToken cancellationToken)
+    {
+        Opened.Add(file);
+        return ValueTask.FromResult<Stream>(new WatchedStream(this, file));
+    }
+
+    private sealed class WatchedStream(MemoryModelSource source, string file) : MemoryStream(source.Files[file], writable: false)
+    {
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            int read = await base.ReadAsync(buffer, cancellationToken);
+            if (read > 0 || buffer.IsEmpty) return read;
+            source.ReadToEnd.Add(file);
+            return source.FailAtEnd is null || !file.EndsWith(".safetensors", StringComparison.Ordinal) ? 0 : throw source.FailAtEnd;
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing) source.Closed.Add(file);
+            base.Dispose(disposing);
+        }
+    }
+}
