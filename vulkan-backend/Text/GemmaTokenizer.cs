@@ -1,6 +1,148 @@
+using System.Buffers;
+using System.Text;
+
 namespace Gemma2.Backend.Text;
 
-/// <summary>Gemma's SentencePiece vocabulary.</summary>
-public sealed partial class GemmaTokenizer
+/// <summary>
+/// Gemma's SentencePiece vocabulary: text to token ids and back. May be used from any thread.
+/// </summary>
+/// <remarks>
+/// The merging is our own because Microsoft.ML.Tokenizers' SentencePieceTokenizer (2.0) does not find user-defined pieces in text (<c>&lt;start_of_turn&gt;</c>,
+/// HTML tags, runs of tabs) and, among equal scores, does not merge the leftmost pair first; nor does it give out the model that it has read.
+/// </remarks>
+public sealed class GemmaTokenizer
 {
+    private readonly Vocabulary _vocabulary;
+    private readonly PieceMatcher _userDefined;
+    private readonly PieceMatcher _special;
+
+    private GemmaTokenizer(Vocabulary vocabulary)
+    {
+        _vocabulary = vocabulary;
+        (Pad, Eos, Bos, Unknown) = (vocabulary.Find("<pad>"), vocabulary.Find("<eos>"), vocabulary.Find("<bos>"), vocabulary.Find("<unk>"));
+        (StartOfTurn, EndOfTurn) = (vocabulary.Find("<start_of_turn>"), vocabulary.Find("<end_of_turn>"));
+        _userDefined = MatcherOf(PieceType.UserDefined);
+        _special = MatcherOf(PieceType.UserDefined, PieceType.Control, PieceType.Unknown);
+    }
+
+    /// <summary>Number of token ids; they begin at 0.</summary>
+    public int VocabularySize => _vocabulary.Count;
+
+    /// <summary>Id of <c>&lt;pad&gt;</c>.</summary>
+    public int Pad { get; }
+
+    /// <summary>Id of <c>&lt;eos&gt;</c>, which ends a text.</summary>
+    public int Eos { get; }
+
+    /// <summary>Id of <c>&lt;bos&gt;</c>, which every prompt begins with.</summary>
+    public int Bos { get; }
+
+    /// <summary>Id of <c>&lt;unk&gt;</c>. Text never becomes this: what has no piece becomes bytes.</summary>
+    public int Unknown { get; }
+
+    /// <summary>Id of <c>&lt;start_of_turn&gt;</c>.</summary>
+    public int StartOfTurn { get; }
+
+    /// <summary>Id of <c>&lt;end_of_turn&gt;</c>.</summary>
+    public int EndOfTurn { get; }
+
+    /// <summary>Reads a <c>tokenizer.model</c>.</summary>
+    /// <param name="sentencePieceModel">The file's content, read to its end.</param>
+    /// <param name="fileName">The file's name, for messages.</param>
+    /// <exception cref="ModelException">The file is malformed or not of Gemma's kind; the message begins with <paramref name="fileName"/>.</exception>
+    public static GemmaTokenizer Load(Stream sentencePieceModel, string fileName)
+    {
+        Vocabulary vocabulary = SentencePieceFile.Read(sentencePieceModel, fileName);
+        try
+        {
+            return new GemmaTokenizer(vocabulary);
+        }
+        catch (InvalidDataException e)
+        {
+            throw new ModelException($"{fileName} cannot be used: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The ids of a text, without <c>&lt;bos&gt;</c>.</summary>
+    /// <param name="text">Any text; halves of surrogate pairs count as U+FFFD.</param>
+    /// <param name="special">
+    /// False: as SentencePiece, where <c>&lt;bos&gt;</c>, <c>&lt;eos&gt;</c>, <c>&lt;pad&gt;</c> and <c>&lt;unk&gt;</c> in text are plain text. True: as Hugging Face,
+    /// where they become their ids. (<c>&lt;start_of_turn&gt;</c> and the like become their ids in both.)
+    /// </param>
+    public int[] Encode(string text, bool special = false)
+    {
+        text = WellFormed(text);
+        string escaped = text.Replace(' ', Vocabulary.Space);
+
+        // SentencePiece looks for whole pieces after spaces became U+2581, Hugging Face before: there, runs of spaces are left to merging.
+        string searched = special ? text : escaped;
+        PieceMatcher matcher = special ? _special : _userDefined;
+        BytePairEncoder encoder = new(_vocabulary);
+        List<int> ids = [];
+        int done = 0;
+        while (matcher.TryFind(searched, done, out int start, out int length, out int id))
+        {
+            encoder.Encode(escaped.AsSpan(done..start), ids);
+            ids.Add(id);
+            done = start + length;
+        }
+
+        encoder.Encode(escaped.AsSpan(done), ids);
+        return [.. ids];
+    }
+
+    /// <summary>The ids of a text in UTF-8, without <c>&lt;bos&gt;</c>. As in SentencePiece, every byte that is not part of a character counts as U+FFFD.</summary>
+    public int[] Encode(ReadOnlySpan<byte> utf8)
+    {
+        char[] text = new char[utf8.Length];
+        int length = 0;
+        while (!utf8.IsEmpty)
+        {
+            bool valid = Rune.DecodeFromUtf8(utf8, out Rune rune, out int consumed) == OperationStatus.Done;
+            Span<char> rest = text.AsSpan(length);
+            if (!valid) rest[..consumed].Fill('\uFFFD');
+            length += valid ? rune.EncodeToUtf16(rest) : consumed;
+            utf8 = utf8[consumed..];
+        }
+
+        return Encode(new string(text, 0, length));
+    }
+
+    /// <summary>
+    /// The text of some ids. Control pieces have none; byte pieces that form no character become U+FFFD, once for each maximal part of a character
+    /// (the Unicode standard's recommendation, so that the text is the same whether it is decoded at once or by <see cref="IncrementalDetokenizer"/>).
+    /// </summary>
+    /// <exception cref="InvalidRequestException">An id is not in the vocabulary.</exception>
+    public string Decode(IEnumerable<int> ids)
+    {
+        IncrementalDetokenizer detokenizer = new(this);
+        StringBuilder text = new();
+        foreach (int id in ids) text.Append(detokenizer.Append(id));
+        return text.Append(detokenizer.Flush()).ToString();
+    }
+
+    /// <summary>A piece as the vocabulary spells it: U+2581 for spaces, <c>&lt;0xE2&gt;</c> for a byte.</summary>
+    /// <exception cref="InvalidRequestException">The id is not in the vocabulary.</exception>
+    public string Piece(int id) => Checked(id).Text;
+
+    /// <summary>The byte that an id stands for, if it is a byte piece.</summary>
+    internal bool TryGetByte(int id, out byte value)
+    {
+        bool isByte = Checked(id).Type == PieceType.Byte;
+        value = isByte ? _vocabulary.ByteOf(id) : (byte)0;
+        return isByte;
+    }
+
+    /// <summary>The text of an id that is no byte piece.</summary>
+    internal string Surface(int id) => _vocabulary.Surface(id);
+
+    private Piece Checked(int id) => (uint)id < (uint)_vocabulary.Count
+        ? _vocabulary[id]
+        : throw new InvalidRequestException("tokens", $"token id {id} is not in the vocabulary; allowed is 0 to {_vocabulary.Count - 1}.");
+
+    private static string WellFormed(string text) =>
+        text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) : text;
+
+    private PieceMatcher MatcherOf(params PieceType[] types) =>
+        new(Enumerable.Range(0, _vocabulary.Count).Where(id => types.Contains(_vocabulary[id].Type)).Select(id => (_vocabulary[id].Text, id)));
 }

@@ -1,0 +1,62 @@
+using System.Text.Json;
+using Gemma2.Backend.Text;
+using Gemma2.Golden;
+
+namespace Gemma2.Backend.Tests.Text;
+
+public sealed class ChatTemplateTests
+{
+    [Fact]
+    public void Render_Vectors_EqualTheTemplate() => CheckAll(entry =>
+        Assert.Equal(entry.Text("rendered"), ChatTemplate.Render(Messages(entry), entry.GetProperty("add_generation_prompt").GetBoolean())));
+
+    [Fact]
+    public void Encode_GoogleVectors_EqualHuggingFace()
+    {
+        GemmaTokenizer tokenizer = Vocabularies.Google;
+        CheckAll(entry => Assert.Equal(entry.Ids("ids"), ChatTemplate.Encode(tokenizer, Messages(entry), entry.GetProperty("add_generation_prompt").GetBoolean())));
+    }
+
+    [Fact]
+    public void Encode_SmallVocabulary_UsesItsOwnIds()
+    {
+        GemmaTokenizer tokenizer = Vocabularies.Small;
+        int[] ids = ChatTemplate.Encode(tokenizer, [new ChatMessage("user", "Ada reads")]);
+        Assert.Equal((tokenizer.Bos, tokenizer.StartOfTurn), (ids[0], ids[1]));
+        Assert.Single(ids, tokenizer.EndOfTurn);
+        Assert.Equal("<start_of_turn>user\nAda reads<end_of_turn>\n<start_of_turn>model\n", tokenizer.Decode(ids));
+    }
+
+    [Fact]
+    public void Render_WhiteSpaceAsPythonHasIt_IsStripped() =>
+        Assert.Equal("<bos><start_of_turn>user\na\u001Cb<end_of_turn>\n", ChatTemplate.Render([new("user", "\u001C\u2003\u0085a\u001Cb\u001F\r\n")], addGenerationPrompt: false));
+
+    [Theory]
+    [InlineData("tool", "messages[1].role is 'tool'; allowed are user and assistant.")]
+    [InlineData("developer", "messages[1]: System role not supported by Gemma 2; put the instruction into the first user message.")]
+    public void Render_OtherRole_IsRefused(string role, string message) => Assert.Equal(message, Refusal([new("user", "a"), new(role, "b")]));
+
+    [Fact]
+    public void Render_NoMessages_IsRefused() => Assert.Equal("messages is empty; at least one message is needed.", Refusal([]));
+
+    private static string Refusal(IReadOnlyList<ChatMessage> messages)
+    {
+        InvalidRequestException error = Assert.Throws<InvalidRequestException>(() => ChatTemplate.Render(messages));
+        Assert.Equal("messages", error.Parameter);
+        return error.Message;
+    }
+
+    private static void CheckAll(Action<JsonElement> check)
+    {
+        IReadOnlyList<JsonElement> entries = GoldenTokenizer.Vectors("chat.json");
+        Assert.Equal(24, entries.Count);
+        Assert.All(entries, entry =>
+        {
+            if (entry.Has("error")) Assert.Contains(entry.Text("error"), Refusal(Messages(entry)), StringComparison.Ordinal);
+            else check(entry);
+        });
+    }
+
+    private static ChatMessage[] Messages(JsonElement entry) =>
+        [.. entry.GetProperty("messages").EnumerateArray().Select(message => new ChatMessage(message.Text("role"), message.Text("content")))];
+}

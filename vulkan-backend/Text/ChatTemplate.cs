@@ -1,0 +1,61 @@
+using System.Text;
+
+namespace Gemma2.Backend.Text;
+
+/// <summary>
+/// Gemma 2's chat template, as published in its tokenizer_config.json: turns alternate between user and model, there is no system turn, content is stripped.
+/// </summary>
+public static class ChatTemplate
+{
+    /// <summary>The prompt tokens of a conversation, <c>&lt;bos&gt;</c> first.</summary>
+    /// <param name="tokenizer">The model's vocabulary.</param>
+    /// <param name="messages">The turns, a user's first.</param>
+    /// <param name="addGenerationPrompt">End with the opening of the model's turn, so that it answers.</param>
+    /// <remarks>
+    /// As with Hugging Face's tokenizer, names of control tokens inside the content become control tokens. Strip them from untrusted content where that matters.
+    /// </remarks>
+    /// <exception cref="InvalidRequestException">The conversation is not one that Gemma knows; the parameter is "messages".</exception>
+    public static int[] Encode(GemmaTokenizer tokenizer, IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = true) =>
+        tokenizer.Encode(Render(messages, addGenerationPrompt), special: true);
+
+    /// <summary>The prompt of a conversation as text, control tokens by name.</summary>
+    /// <inheritdoc cref="Encode" path="/param"/>
+    /// <inheritdoc cref="Encode" path="/exception"/>
+    public static string Render(IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = true)
+    {
+        Check(messages);
+        StringBuilder prompt = new("<bos>");
+        foreach (ChatMessage message in messages)
+            prompt.Append("<start_of_turn>").Append(IsUser(message) ? "user" : "model").Append('\n').Append(Strip(message.Content)).Append("<end_of_turn>\n");
+        return prompt.Append(addGenerationPrompt ? "<start_of_turn>model\n" : "").ToString();
+    }
+
+    private static void Check(IReadOnlyList<ChatMessage> messages)
+    {
+        if (messages.Count == 0) throw Invalid("messages is empty; at least one message is needed.");
+        for (int i = 0; i < messages.Count; i++)
+        {
+            if (messages[i].Role is "system" or "developer")
+                throw Invalid($"messages[{i}]: System role not supported by Gemma 2; put the instruction into the first user message.");
+            if (messages[i].Role is not ("user" or "assistant" or "model"))
+                throw Invalid($"messages[{i}].role is '{messages[i].Role}'; allowed are user and assistant.");
+            if (IsUser(messages[i]) != (i % 2 == 0))
+                throw Invalid($"messages[{i}]: Conversation roles must alternate user/assistant/user/assistant/...");
+        }
+    }
+
+    private static bool IsUser(ChatMessage message) => message.Role == "user";
+
+    private static InvalidRequestException Invalid(string message) => new("messages", message);
+
+    /// <summary>Python's <c>str.strip</c>, which the template is defined by: it counts U+001C to U+001F as white space too.</summary>
+    private static ReadOnlySpan<char> Strip(string text)
+    {
+        int start = 0, end = text.Length;
+        while (start < end && IsWhiteSpace(text[start])) start++;
+        while (end > start && IsWhiteSpace(text[end - 1])) end--;
+        return text.AsSpan(start..end);
+    }
+
+    private static bool IsWhiteSpace(char c) => char.IsWhiteSpace(c) || c is >= '\x1C' and <= '\x1F';
+}
