@@ -52,7 +52,8 @@ internal sealed unsafe partial class GpuDevice
 
         Api.BindBufferMemory(Handle, buffer, memory, 0).Check("bind memory");
         void* mapped = null;
-        if (_memory.MemoryTypes[(int)type].PropertyFlags.HasFlag(HostVisible))
+        bool isHidden = kind == MemoryKind.Device && _hideDeviceMemory;
+        if (!isHidden && _memory.MemoryTypes[(int)type].PropertyFlags.HasFlag(HostVisible))
             Api.MapMemory(Handle, memory, 0, Vk.WholeSize, 0, ref mapped).Check("map memory");
         var address = new BufferDeviceAddressInfo { SType = StructureType.BufferDeviceAddressInfo, Buffer = buffer };
         return new GpuBuffer(this, buffer, memory, Api.GetBufferDeviceAddress(Handle, in address), bytes, (byte*)mapped);

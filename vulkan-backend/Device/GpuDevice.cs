@@ -17,10 +17,12 @@ internal sealed unsafe partial class GpuDevice : IDisposable
     private readonly PhysicalDeviceMemoryProperties _memory;
     private readonly long _maxAllocationBytes;
     private readonly uint _queueFamily;
+    private readonly bool _hideDeviceMemory;
 
-    private GpuDevice(VulkanInstance instance, DeviceDescription description)
+    private GpuDevice(VulkanInstance instance, DeviceDescription description, bool hideDeviceMemory)
     {
         _instance = instance;
+        _hideDeviceMemory = hideDeviceMemory;
         Description = description;
         _physical = instance.PhysicalDevices()[description.Index];
         Api.GetPhysicalDeviceMemoryProperties(_physical, out _memory);
@@ -50,13 +52,17 @@ internal sealed unsafe partial class GpuDevice : IDisposable
     public IReadOnlyCollection<string> ValidationReports => _instance.ValidationReports;
 
     /// <summary>Opens the device that <see cref="VulkanDevices.Choose"/> picks.</summary>
+    /// <param name="wanted">Part of a name, or an index; null for the best.</param>
+    /// <param name="allowSoftware">Whether a CPU device may be used.</param>
+    /// <param name="validation">Load the Khronos validation layer.</param>
+    /// <param name="hideDeviceMemory">Never map the device's own memory, so that a CPU device goes through staging as a large GPU does.</param>
     /// <exception cref="DeviceException">There is none, or it cannot be opened.</exception>
-    public static GpuDevice Open(string? wanted, bool allowSoftware, bool validation = false)
+    public static GpuDevice Open(string? wanted, bool allowSoftware, bool validation = false, bool hideDeviceMemory = false)
     {
         var instance = new VulkanInstance(validation);
         try
         {
-            return new GpuDevice(instance, VulkanDevices.Choose(VulkanDevices.List(instance), wanted, allowSoftware).Device);
+            return new GpuDevice(instance, VulkanDevices.Choose(VulkanDevices.List(instance), wanted, allowSoftware).Device, hideDeviceMemory);
         }
         catch
         {

@@ -28,8 +28,11 @@ public sealed record EngineOptions
     /// <summary>How numbers are kept in the KV cache.</summary>
     public KvCacheType KvCacheType { get; init; } = KvCacheType.F16;
 
-    /// <summary>Load the Khronos validation layer and fail on what it reports (for tests).</summary>
-    public bool Validation { get; init; }
+    /// <summary>Load the Khronos validation layer; tests look at what it reported.</summary>
+    internal bool Validation { get; init; }
+
+    /// <summary>Never map the device's own memory; tests make a CPU device load weights as a large GPU does.</summary>
+    internal bool HideDeviceMemory { get; init; }
 }
 
 /// <summary>How far loading is.</summary>

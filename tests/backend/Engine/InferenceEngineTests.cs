@@ -1,0 +1,191 @@
+using System.Runtime.InteropServices;
+using Gemma2.Backend.Sampling;
+using Gemma2.Backend.Serving;
+using Gemma2.Golden;
+
+namespace Gemma2.Backend.Tests.Engine;
+
+public sealed class InferenceEngineTests : EngineTest
+{
+    private static readonly GenerationRequest _request = new()
+    {
+        PromptTokens = [2, 17, 300, 45],
+        MaxTokens = 20,
+        IgnoreEndTokens = true,
+        Sampling = new SamplingOptions { Temperature = 1, Seed = 99 },
+    };
+
+    [Fact]
+    public async Task ComputeLogits_PromptOfManyChunks_EqualsTokenByToken()
+    {
+        // 150 tokens are three chunks, many windows and, in sliding layers, more than once round the ring.
+        await using InferenceEngine engine = await LoadGoldenAsync("a-base");
+        int[] prompt = [2, .. Enumerable.Range(0, 149).Select(i => 7 + (i * 37 % 500))];
+        List<int> ids = await GenerateAsync(engine, _request with { PromptTokens = prompt, Sampling = new SamplingOptions { Temperature = 0 } });
+
+        // The last token of every prefix of the answer, computed from scratch in chunks, is what decoding gave.
+        for (int length = 0; length < ids.Count; length++)
+        {
+            float[] logits = await engine.ComputeLogitsAsync([.. prompt, .. ids[..length]], Cancellation);
+            Assert.Equal(ids[length], Array.IndexOf(logits, logits.Max()));
+        }
+    }
+
+    [Fact]
+    public async Task ComputeLogits_Repeated_IsBitIdentical()
+    {
+        await using InferenceEngine engine = await LoadGoldenAsync("b-gqa-hd32", KvCacheType.F16);
+        int[] prompt = [2, .. Enumerable.Range(0, 99).Select(i => 7 + (i * 31 % 700))];
+        float[] first = await engine.ComputeLogitsAsync(prompt, Cancellation);
+
+        for (int run = 0; run < 50; run++)
+        {
+            float[] again = await engine.ComputeLogitsAsync(prompt, Cancellation);
+            Assert.True(MemoryMarshal.AsBytes<float>(first).SequenceEqual(MemoryMarshal.AsBytes<float>(again)), $"run {run} differs");
+        }
+    }
+
+    [Fact]
+    public async Task Generate_AmongOthers_GivesTheSameTokensAsAlone()
+    {
+        await using InferenceEngine engine = await LoadGoldenAsync("a-base", KvCacheType.F16, maxSequences: 3);
+        GenerationRequest[] requests =
+        [
+            .. Enumerable.Range(0, 12).Select(i => _request with
+            {
+                PromptTokens = [2, .. Enumerable.Range(0, 1 + (i * 13)).Select(j => 7 + ((i + j) * 11 % 500))],
+                Sampling = new SamplingOptions { Temperature = 1.2, TopK = 50, TopP = 0.95, Seed = (ulong)i },
+            }),
+        ];
+        var alone = new List<List<int>>();
+        foreach (GenerationRequest request in requests) alone.Add(await GenerateAsync(engine, request));
+
+        List<int>[] together = await Task.WhenAll(requests.Select(request => GenerateAsync(engine, request)));
+
+        Assert.Equal(alone, together);
+    }
+
+    [Fact]
+    public async Task Generate_OtherSeed_GivesOtherTokens()
+    {
+        await using InferenceEngine engine = await LoadGoldenAsync("a-base");
+
+        List<int> first = await GenerateAsync(engine, _request with { Sampling = new SamplingOptions { Temperature = 2, Seed = 1 } });
+        List<int> second = await GenerateAsync(engine, _request with { Sampling = new SamplingOptions { Temperature = 2, Seed = 2 } });
+
+        Assert.NotEqual(first, second);
+    }
+
+    [Fact]
+    public async Task Generate_ToTheEndOfTheContext_FinishesWithLength()
+    {
+        await using InferenceEngine engine = await LoadAsync(GoldenModels.Open("a-base").Folder, new EngineOptions { ContextLength = 21 });
+        var tokens = new List<GeneratedToken>();
+
+        await foreach (GeneratedToken token in engine.GenerateAsync(_request with { MaxTokens = null }, Cancellation)) tokens.Add(token);
+
+        Assert.Equal(21 - _request.PromptTokens.Count, tokens.Count);
+        Assert.Equal(FinishReason.Length, tokens[^1].Finish);
+        Assert.All(tokens[..^1], token => Assert.Null(token.Finish));
+    }
+
+    [Fact]
+    public async Task Generate_Cancelled_StopsAndLetsTheNextIn()
+    {
+        await using InferenceEngine engine = await LoadGoldenAsync("a-base");
+        using var cancel = new CancellationTokenSource();
+        int count = 0;
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (GeneratedToken token in engine.GenerateAsync(_request with { MaxTokens = null }, cancel.Token))
+                if (++count == 3) await cancel.CancelAsync();
+        });
+
+        Assert.InRange(count, 3, 4);
+        Assert.Equal(20, (await GenerateAsync(engine, _request)).Count);
+    }
+
+    [Fact]
+    public async Task Generate_CancelledWhileWaiting_NeverRuns()
+    {
+        await using InferenceEngine engine = await LoadGoldenAsync("a-base");
+        await using IAsyncEnumerator<GeneratedToken> running = engine.GenerateAsync(_request with { MaxTokens = null }, Cancellation).GetAsyncEnumerator(Cancellation);
+        Assert.True(await running.MoveNextAsync());
+        using var cancel = new CancellationTokenSource();
+        ValueTask<bool> waiting = engine.GenerateAsync(_request, cancel.Token).GetAsyncEnumerator(Cancellation).MoveNextAsync();
+
+        await cancel.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () => await waiting);
+        Assert.True(await running.MoveNextAsync());
+    }
+
+    [Fact]
+    public async Task Dispose_WhileGenerating_EndsTheGeneration()
+    {
+        InferenceEngine engine = await LoadGoldenAsync("a-base");
+        await using IAsyncEnumerator<GeneratedToken> running = engine.GenerateAsync(_request with { MaxTokens = null }, Cancellation).GetAsyncEnumerator(Cancellation);
+        Assert.True(await running.MoveNextAsync());
+
+        await engine.DisposeAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            while (await running.MoveNextAsync()) { }
+        });
+        Assert.Throws<ObjectDisposedException>(() => engine.GenerateAsync(_request, Cancellation).ToBlockingEnumerable(Cancellation).Count());
+    }
+
+    [Fact]
+    public async Task Generate_NotFiniteLogits_FailsThatSequenceOnly()
+    {
+        // Token 7 overflows as an input; as an output its logit only reaches the cap.
+        using var folder = new ChangedModel("a-base");
+        folder.SetEmbedding(token: 7, column: 0, 3.3e38f);
+        await using InferenceEngine engine = await LoadAsync(folder.Path, new EngineOptions { MaxSequences = 2 });
+
+        await Assert.ThrowsAsync<GenerationException>(() => GenerateAsync(engine, _request with { PromptTokens = [2, 7, 9] }));
+
+        Assert.All(await engine.ComputeLogitsAsync([2, 9, 8], Cancellation), logit => Assert.True(float.IsFinite(logit)));
+    }
+
+    [Theory]
+    [InlineData(new int[0], 5, "prompt")]
+    [InlineData(new[] { 2, 512 }, 5, "prompt")]
+    [InlineData(new[] { 2, -1 }, 5, "prompt")]
+    [InlineData(new[] { 2 }, 0, "max_tokens")]
+    [InlineData(new[] { 2 }, -7, "max_tokens")]
+    public async Task Generate_BadRequest_NamesTheField(int[] prompt, int maxTokens, string parameter)
+    {
+        await using InferenceEngine engine = await LoadGoldenAsync("a-base");
+
+        var error = Assert.Throws<InvalidRequestException>(
+            () => engine.GenerateAsync(_request with { PromptTokens = prompt, MaxTokens = maxTokens }, Cancellation));
+
+        Assert.Equal(parameter, error.Parameter);
+    }
+
+    [Fact]
+    public async Task Generate_PromptAsLongAsTheContext_IsRefused()
+    {
+        await using InferenceEngine engine = await LoadAsync(GoldenModels.Open("a-base").Folder, new EngineOptions { ContextLength = 30 });
+
+        Assert.Throws<InvalidRequestException>(() => engine.GenerateAsync(_request with { PromptTokens = [.. Enumerable.Repeat(9, 30)] }, Cancellation));
+        Assert.Throws<InvalidRequestException>(() => engine.GenerateAsync(_request with { PromptTokens = [.. Enumerable.Repeat(9, 31)] }, Cancellation));
+        Assert.Single(await GenerateAsync(engine, _request with { PromptTokens = [.. Enumerable.Repeat(9, 29)] }));
+    }
+
+    [Fact]
+    public async Task Load_ContextBeyondTheModel_IsRefused() =>
+        await Assert.ThrowsAsync<InvalidRequestException>(() => LoadAsync(GoldenModels.Open("a-base").Folder, new EngineOptions { ContextLength = 257 }));
+
+    [Fact]
+    public async Task Load_UnknownDevice_NamesWhatThereIs()
+    {
+        var error = await Assert.ThrowsAsync<DeviceException>(
+            () => LoadAsync(GoldenModels.Open("a-base").Folder, new EngineOptions { Device = "no such card" }));
+
+        Assert.Contains("no such card", error.Message, StringComparison.Ordinal);
+    }
+}

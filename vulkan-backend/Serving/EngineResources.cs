@@ -1,0 +1,77 @@
+using Gemma2.Backend.Device;
+using Gemma2.Backend.Model;
+using Gemma2.Backend.Weights;
+
+namespace Gemma2.Backend.Serving;
+
+/// <summary>What an engine holds on its device: weights, a forward pass, and one KV cache for each sequence that may run at once.</summary>
+internal sealed class EngineResources : IDisposable
+{
+    private readonly ModelWeights _weights;
+
+    private EngineResources(GpuDevice device, Gemma2Config config, ModelWeights weights, int contextLength, EngineOptions options)
+    {
+        Device = device;
+        Config = config;
+        _weights = weights;
+        ContextLength = contextLength;
+        TensorType cacheType = options.KvCacheType == KvCacheType.F32 ? TensorType.F32 : TensorType.F16;
+        Forward = new ForwardPass(device, config, weights, contextLength, cacheType);
+        Caches = new KvCache[options.MaxSequences];
+        for (int i = 0; i < Caches.Length; i++)
+            Caches[i] = new KvCache(device, config, ForwardPass.ShapeOf(config), contextLength, cacheType);
+    }
+
+    public GpuDevice Device { get; }
+
+    public Gemma2Config Config { get; }
+
+    public int ContextLength { get; }
+
+    public ForwardPass Forward { get; }
+
+    public KvCache[] Caches { get; }
+
+    public static async Task<EngineResources> LoadAsync(
+        IModelSource source,
+        Gemma2Config config,
+        EngineOptions options,
+        IProgress<LoadProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        int contextLength = ResolveContextLength(config, options);
+        if (options.MaxSequences < 1)
+            throw new InvalidRequestException(nameof(options.MaxSequences), $"MaxSequences is {options.MaxSequences}; allowed is 1 or more.");
+        GpuDevice device = GpuDevice.Open(options.Device, options.AllowSoftwareDevice, options.Validation, options.HideDeviceMemory);
+        ModelWeights? weights = null;
+        try
+        {
+            using var uploader = new WeightUploader(device, config);
+            await ModelReader.ReadAsync(source, config, uploader, progress, cancellationToken).ConfigureAwait(false);
+            weights = uploader.Finish();
+            return new EngineResources(device, config, weights, contextLength, options);
+        }
+        catch
+        {
+            weights?.Dispose();
+            device.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (KvCache cache in Caches) cache.Dispose();
+        Forward.Dispose();
+        _weights.Dispose();
+        Device.Dispose();
+    }
+
+    private static int ResolveContextLength(Gemma2Config config, EngineOptions options)
+    {
+        int wanted = options.ContextLength ?? Math.Min(config.MaxPositions, InferenceEngine.DefaultContextLength);
+        if (wanted < 1 || wanted > config.MaxPositions)
+            throw new InvalidRequestException(nameof(options.ContextLength), $"ContextLength is {wanted}; the model allows 1 to {config.MaxPositions}.");
+        return wanted;
+    }
+}

@@ -1,0 +1,23 @@
+namespace Gemma2.Backend.Serving;
+
+/// <summary>A sequence that ends with its prompt and gives the last token's logits.</summary>
+internal sealed class LogitsSequence(int[] prompt) : Sequence(prompt)
+{
+    private readonly TaskCompletionSource<float[]> _logits = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>[vocabulary] logits after the softcap.</summary>
+    public Task<float[]> Logits => _logits.Task;
+
+    /// <inheritdoc/>
+    public override void Complete(Exception? error)
+    {
+        if (error is not null) _logits.TrySetException(error);
+    }
+
+    /// <inheritdoc/>
+    protected override ReadOnlyMemory<int>? TakeLogits(Span<float> logits)
+    {
+        _logits.TrySetResult(logits.ToArray());
+        return null;
+    }
+}
