@@ -1,10 +1,11 @@
 using Gemma2.Backend.Model;
 using Gemma2.Backend.Serving;
 using Gemma2.Backend.Weights;
+using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Weights;
 
-public sealed class MemoryEstimateTests
+public sealed class MemoryEstimateTests(DeviceFixture fixture)
 {
     private static readonly Gemma2Config Gemma2B = Published(2304, 9216, 26, 8, 4, 256);
 
@@ -17,24 +18,36 @@ public sealed class MemoryEstimateTests
     }
 
     [Fact]
-    public void CachedPositions_OfALayer_AreAllOrTheWindowAndAChunk()
+    public void Of_Gemma2B_AddsWeightsAndKeysAndValues()
     {
-        Assert.Equal(4096 + 63, MemoryEstimate.CachedPositions(Gemma2B, layer: 0, contextLength: 8192));
-        Assert.Equal(8192, MemoryEstimate.CachedPositions(Gemma2B, layer: 1, contextLength: 8192));
-        Assert.Equal(100, MemoryEstimate.CachedPositions(Gemma2B, layer: 0, contextLength: 100));
-        Assert.Equal(112, MemoryEstimate.CachedPositions(Gemma2B, layer: 0, contextLength: 100, granularity: 16));
-        Assert.Equal(4096, MemoryEstimate.CachedPositions(Gemma2B, layer: 24, contextLength: 8192, prefillChunk: 1));
+        TensorEntry[] tensors =
+        [
+            new("matrix of rows that are padded to 8", TensorType.BF16, [3, 13], "f", 8, 78), new("norm that is widened", TensorType.F16, [5], "f", 86, 10),
+        ];
+        MemoryEstimate one = MemoryEstimate.Of(Gemma2B, tensors, 8192, KvCacheType.F16);
+        Assert.Equal(3 * 16 * 2 + 5 * 4, one.WeightBytes);
+        Assert.Equal(13L * (8192 + 4096 + 63) * 2 * 4 * 256 * 2, one.KvCacheBytes);
+        Assert.Equal(one.WeightBytes + one.KvCacheBytes, one.TotalBytes);
+        Assert.Equal(one.KvCacheBytes * 6, MemoryEstimate.Of(Gemma2B, tensors, 8192, KvCacheType.F32, sequences: 3).KvCacheBytes);
     }
 
     [Fact]
-    public void Of_Gemma2B_AddsWeightsAndKeysAndValues()
+    public void Of_ContextBelowTheWindow_KeepsAllPositionsInEveryLayer() =>
+        Assert.Equal(26L * 100 * 2 * 4 * 256 * 2, MemoryEstimate.Of(Gemma2B, [], 100, KvCacheType.F16).KvCacheBytes);
+
+    [Theory, MemberData(nameof(GoldenModels.All), MemberType = typeof(GoldenModels))]
+    public async Task Of_EveryGoldenModel_IsWhatItsWeightsTakeOnTheDevice(string name)
     {
-        TensorEntry[] tensors = [new("a", TensorType.F32, [3], "f", 8, 12), new("b", TensorType.BF16, [5], "f", 20, 10)];
-        MemoryEstimate one = MemoryEstimate.Of(Gemma2B, tensors, 8192, KvCacheType.F16);
-        Assert.Equal(22, one.WeightBytes);
-        Assert.Equal(13L * (8192 + 4159) * 2 * 4 * 256 * 2, one.KvCacheBytes);
-        Assert.Equal(one.WeightBytes + one.KvCacheBytes, one.TotalBytes);
-        Assert.Equal(one.KvCacheBytes * 6, MemoryEstimate.Of(Gemma2B, tensors, 8192, KvCacheType.F32, sequences: 3).KvCacheBytes);
+        CancellationToken cancellation = TestContext.Current.CancellationToken;
+        FolderModelSource source = new(GoldenModels.Open(name).Folder);
+        Gemma2Config config = await ModelReader.ReadConfigAsync(source, cancellation);
+        IReadOnlyList<TensorEntry> tensors = await ModelReader.ReadTensorsAsync(source, config, cancellation);
+
+        using WeightUploader uploader = new(fixture.Device, config);
+        await ModelReader.ReadAsync(source, config, uploader, cancellationToken: cancellation);
+        using ModelWeights weights = uploader.Finish();
+
+        Assert.Equal(weights.Bytes, MemoryEstimate.Of(config, tensors, 100, KvCacheType.F16).WeightBytes);
     }
 
     private static long Parameters(Gemma2Config config) =>
