@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Sets up all that the tests need, builds, checks the formatting, runs every test. The last line is "N passed, N failed[, N skipped]".
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+source scripts/common.sh
+source scripts/processes.sh
+source scripts/packages.sh
+source scripts/azurite.sh
+
+on_exit_stop_all report
+tests_began=false
+report() { $tests_began || ((status == 0)) || echo "0 passed, 1 failed"; }
+
+set_up() {
+  require_tools
+  # Lavapipe also where there is a GPU: every machine can run the same tests.
+  install_packages glslc spirv-tools libvulkan1 mesa-vulkan-drivers vulkan-validationlayers shellcheck
+  install_azurite
+}
+
+build() {
+  say "Building"
+  run dotnet build Serverless.sln --configuration Release --verbosity quiet --nologo -clp:NoSummary
+}
+
+setup_alone set_up build
+
+failed_checks=()
+say "Checking the formatting"
+run dotnet format Serverless.sln --verify-no-changes --no-restore || failed_checks+=("--failed=dotnet format")
+say "Checking the shell scripts"
+run shellcheck ./*.sh scripts/*.sh .ci/run || failed_checks+=("--failed=shellcheck")
+
+say "Testing"
+mapfile -t projects < <(find tests -name '*.Tests.csproj' | sort)
+executables=()
+for project in "${projects[@]}"; do executables+=("$(dirname "$project")/bin/Release/net10.0/$(basename "$project" .csproj)"); done
+tests_began=true
+run node scripts/run-tests.mjs "${failed_checks[@]}" "${executables[@]}"

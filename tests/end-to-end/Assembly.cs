@@ -1,0 +1,4 @@
+using System.Runtime.Versioning;
+
+// The scripts are for Debian.
+[assembly: SupportedOSPlatform("linux")]
