@@ -37,8 +37,8 @@ if [[ -z ${DOTNET_ROOT-} ]] && command -v dotnet >/dev/null; then
   export DOTNET_ROOT
 fi
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
-# libicu may be missing on a small machine. The second switch: the SDK warns of each package's translations when it knows no culture at all.
-export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1 DOTNET_SYSTEM_GLOBALIZATION_PREDEFINED_CULTURES_ONLY=0
+# Without libicu dotnet does not even start; nothing here needs a culture.
+compgen -G '/usr/lib/*/libicuuc.so.*' >/dev/null || export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 # No build server stays behind.
 export MSBUILDDISABLENODEREUSE=1 DOTNET_CLI_USE_MSBUILD_SERVER=0 UseSharedCompilation=false
 # Mesa compiles every shader once a checkout, not once a process.
