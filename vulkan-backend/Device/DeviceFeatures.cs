@@ -10,6 +10,10 @@ internal static unsafe class DeviceFeatures
 
     private const uint NeededPushConstantBytes = 128;
 
+    // Kernels hand round eight elements at a time, and elementwise ones have workgroups of 64 threads.
+    private const uint SmallestSubgroup = 8;
+    private const uint LargestSubgroup = 64;
+
     /// <summary>What the device lacks, in words; empty when it can be used.</summary>
     public static IReadOnlyList<string> Missing(Vk api, PhysicalDevice device, uint apiVersion, PhysicalDeviceSubgroupProperties subgroup)
     {
@@ -34,6 +38,7 @@ internal static unsafe class DeviceFeatures
         Need(features.Features.ShaderInt64, "shaderInt64");
         Need(vulkan11.StorageBuffer16BitAccess, "storageBuffer16BitAccess");
         Need((subgroup.SupportedOperations & NeededSubgroupOperations) == NeededSubgroupOperations, "subgroup arithmetic, ballot and shuffle");
+        Need(subgroup.SubgroupSize is >= SmallestSubgroup and <= LargestSubgroup, $"subgroups of {SmallestSubgroup} to {LargestSubgroup} threads");
         Need(subgroup.SupportedStages.HasFlag(ShaderStageFlags.ComputeBit), "subgroups in compute shaders");
         Need(properties.Limits.MaxPushConstantsSize >= NeededPushConstantBytes, $"{NeededPushConstantBytes} bytes of push constants");
         return missing;

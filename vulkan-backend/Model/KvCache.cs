@@ -16,7 +16,7 @@ internal sealed class KvCache : IDisposable
         _layers = new DeviceCache[config.LayerCount];
         for (int layer = 0; layer < config.LayerCount; layer++)
         {
-            int slots = MemoryEstimate.CachedPositions(config, layer, contextLength, ForwardPass.MaxTokens);
+            int slots = Slots(config, layer, contextLength);
             long half = (long)shape.KeyValueHeads * slots * shape.CacheStride * type.Size();
             _buffers[layer] = device.Allocate(2 * half, MemoryKind.Device, $"the KV cache of a sequence of {contextLength} tokens");
             _layers[layer] = new DeviceCache(_buffers[layer].Address, _buffers[layer].Address + (ulong)half, slots);
@@ -24,6 +24,11 @@ internal sealed class KvCache : IDisposable
     }
 
     public DeviceCache Layer(int layer) => _layers[layer];
+
+    /// <summary>Positions that a layer keeps. A sliding layer's ring holds the window of every query of a chunk.</summary>
+    public static int Slots(Gemma2Config config, int layer, int contextLength) => Gemma2Config.IsSliding(layer)
+        ? (int)Math.Min(contextLength, (long)config.SlidingWindow + ForwardPass.MaxTokens - 1)
+        : contextLength;
 
     public void Dispose()
     {
