@@ -55,10 +55,12 @@ public sealed partial class StorageConnection
     {
         try
         {
-            return new StorageConnection(
+            var connection = new StorageConnection(
                 options => new BlobServiceClient(connectionString, options), options => new QueueServiceClient(connectionString, options), tuning);
+            if (connection.Blobs.Uri is not null && connection.Queues.Uri is not null) return connection;
+            throw new FormatException("An endpoint is missing.");
         }
-        catch (Exception e) when (e is FormatException or ArgumentException or NullReferenceException)
+        catch (Exception e) when (e is FormatException or ArgumentException)
         {
             // The parser's exception may quote a piece of the string: it goes no further.
             throw new StorageException(

@@ -26,13 +26,12 @@ public sealed class QueueLease
 
     // Each renewal changes the receipt that the next call must show, so that calls go one after the other.
     private readonly SemaphoreSlim _oneCall = new(1);
-    private string _receipt;
 
     internal QueueLease(JobQueue queue, QueueMessage message)
     {
         _queue = queue;
         _body = message.Body.ToString();
-        _receipt = message.PopReceipt;
+        Receipt = message.PopReceipt;
         MessageId = message.MessageId;
         DequeueCount = message.DequeueCount;
     }
@@ -42,6 +41,9 @@ public sealed class QueueLease
 
     /// <summary>Which delivery this is, from 1.</summary>
     public long DequeueCount { get; }
+
+    /// <summary>What the service wants shown to renew or delete the message; each renewal gives another.</summary>
+    internal string Receipt { get; private set; }
 
     /// <summary>The message's text.</summary>
     /// <exception cref="JobMessageException">It is not base64 of UTF-8, which is how the Functions host, too, wants messages.</exception>
@@ -64,7 +66,7 @@ public sealed class QueueLease
     /// <summary>The job is done: deletes the message. False when the lease had ended: the message will be, or was, delivered again.</summary>
     /// <exception cref="StorageException">Storage failed.</exception>
     public Task<bool> CompleteAsync(CancellationToken cancellationToken) =>
-        OneCallAsync(() => _queue.DeleteAsync(MessageId, _receipt, cancellationToken), cancellationToken);
+        OneCallAsync(() => _queue.DeleteAsync(MessageId, Receipt, cancellationToken), cancellationToken);
 
     /// <summary>The job failed: the message is delivered again after a wait or, after its last try, copied to the poison queue and deleted.</summary>
     /// <exception cref="StorageException">Storage failed.</exception>
@@ -74,14 +76,14 @@ public sealed class QueueLease
             if (DequeueCount < _queue.MaxDequeueCount)
                 return await UpdateAsync(retryAfter, cancellationToken) ? FailOutcome.Released : FailOutcome.LeaseLost;
             await _queue.SendToPoisonAsync(_body, cancellationToken);
-            return await _queue.DeleteAsync(MessageId, _receipt, cancellationToken) ? FailOutcome.Poisoned : FailOutcome.LeaseLost;
+            return await _queue.DeleteAsync(MessageId, Receipt, cancellationToken) ? FailOutcome.Poisoned : FailOutcome.LeaseLost;
         },
         cancellationToken);
 
     private async Task<bool> UpdateAsync(TimeSpan invisible, CancellationToken cancellationToken)
     {
-        if (await _queue.UpdateAsync(MessageId, _receipt, invisible, cancellationToken) is not { } receipt) return false;
-        _receipt = receipt;
+        if (await _queue.UpdateAsync(MessageId, Receipt, invisible, cancellationToken) is not { } receipt) return false;
+        Receipt = receipt;
         return true;
     }
 

@@ -8,14 +8,14 @@ namespace Gemma2.Storage.Models;
 
 /// <summary>
 /// A model in blob storage. Files are read in parallel ranges, pinned to the blob's ETag, and checked against the manifest as they stream;
-/// nothing is written to disk. Each open file has at most <c>8 x 4 MiB</c> in memory.
+/// nothing is written to disk.
 /// </summary>
 /// <param name="connection">The storage account.</param>
 /// <param name="name">The model's name in the container.</param>
 /// <exception cref="ModelException">The name is not allowed.</exception>
 public sealed class BlobModelSource(StorageConnection connection, string name) : IModelSource
 {
-    internal const int RangeBytes = 4 << 20;
+    // An open file has at most this many ranges in memory: 32 MiB.
     internal const int ParallelRanges = 8;
 
     private readonly BlobContainerClient _container = connection.Blobs.GetBlobContainerClient(StorageNames.Models);
@@ -23,6 +23,9 @@ public sealed class BlobModelSource(StorageConnection connection, string name) :
 
     /// <inheritdoc/>
     public string Name { get; } = Valid(name);
+
+    /// <summary>What one request reads; smaller in tests.</summary>
+    internal int RangeBytes { get; init; } = 4 << 20;
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyDictionary<string, long>> ListAsync(CancellationToken cancellationToken) =>
@@ -74,7 +77,7 @@ public sealed class BlobModelSource(StorageConnection connection, string name) :
         }
         catch (StorageException e) when (e.Status == 412)
         {
-            throw new ModelException($"{Name}/{file} was replaced in storage while it was read.", e);
+            throw new ModelException($"{Name}/{file} was replaced or deleted in storage while it was read.", e);
         }
     }
 

@@ -37,7 +37,7 @@ internal sealed class TestModel : IDisposable
 {
     public const string Weights = "model.safetensors";
 
-    public TestModel(int weightBytes = 10_000_000)
+    public TestModel(int weightBytes = 1_000_000)
     {
         Directory.CreateDirectory(Folder);
         Write("config.json", "{}"u8.ToArray());

@@ -26,6 +26,12 @@ internal sealed class FaultTransport : HttpPipelineTransport
         }
     }
 
+    /// <summary>Counts the requests that the filter names; no fault any more.</summary>
+    public void Count(Func<Request, bool> filter) => Play(LoseReply, filter, times: 0);
+
+    /// <summary>No fault any more.</summary>
+    public void Stop() => Count(_ => false);
+
     /// <summary>The service answers an error.</summary>
     public static Fault Answer(int status, string code, string? retryAfter = null) => (message, _) =>
     {

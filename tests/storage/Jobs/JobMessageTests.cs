@@ -1,0 +1,129 @@
+using System.Text;
+using System.Text.Json;
+using CsCheck;
+using Gemma2.Storage.Jobs;
+
+namespace Gemma2.Storage.Tests.Jobs;
+
+public class JobMessageTests
+{
+    private const string Valid = """{"id":"job-1","model":"nano","request":{"prompt":"a","max_tokens":3}}""";
+
+    [Fact]
+    public void Parse_InlineJob_GivesItsParts()
+    {
+        CompletionJob job = JobMessage.Parse(Valid).Job!;
+
+        Assert.Equal(("job-1", "nano", """{"prompt":"a","max_tokens":3}"""), (job.Id, job.Model, job.Request.GetRawText()));
+    }
+
+    [Fact]
+    public void Parse_NoModel_IsAllowed() => Assert.Null(JobMessage.Parse("""{"id":"a","request":{}}""").Job!.Model);
+
+    [Fact]
+    public void Parse_BlobReference_NamesTheJobOnly() =>
+        Assert.Equal(new JobMessage("a", null), JobMessage.Parse("""{"id":"a","requestBlob":"requests/a.json"}"""));
+
+    [Fact]
+    public void Parse_WhatToJsonGave_IsTheSame()
+    {
+        CompletionJob job = JobMessage.Parse(Valid).Job!;
+
+        Assert.Equal(Valid, Encoding.UTF8.GetString(JobMessage.ToJson(job)));
+        Assert.Equal("""{"id":"job-1","requestBlob":"requests/job-1.json"}""", Encoding.UTF8.GetString(JobMessage.ToBlobReference("job-1")));
+    }
+
+    [Theory]
+    [InlineData("", "not valid JSON")]
+    [InlineData("hello", "not valid JSON")]
+    [InlineData("{} {}", "not valid JSON")]
+    [InlineData("""{"id":"a","id":"b","request":{}}""", "not valid JSON")]
+    [InlineData("[]", "not a JSON object")]
+    [InlineData("null", "not a JSON object")]
+    [InlineData("{}", "has no 'id'")]
+    [InlineData("""{"id":null,"request":{}}""", "'id' is not a string")]
+    [InlineData("""{"id":1,"request":{}}""", "'id' is not a string")]
+    [InlineData("""{"id":"","request":{}}""", "'id' is not usable")]
+    [InlineData("""{"id":"../a","request":{}}""", "'id' is not usable")]
+    [InlineData("""{"id":"a\u0000","request":{}}""", "'id' is not usable")]
+    [InlineData("""{"id":"\ud800","request":{}}""", "not valid Unicode")]
+    [InlineData("""{"id":"a","model":1,"request":{}}""", "'model' is not a string")]
+    [InlineData("""{"id":"a","request":"b"}""", "'request' is not a JSON object")]
+    [InlineData("""{"id":"a","request":null}""", "'request' is not a JSON object")]
+    [InlineData("""{"id":"a","request":{},"more":1}""", "unknown field")]
+    [InlineData("""{"id":"a","request":{},"\ud800":1}""", "not valid Unicode")]
+    [InlineData("""{"id":"a"}""", "either 'request' or 'requestBlob'")]
+    [InlineData("""{"id":"a","request":{},"requestBlob":"requests/a.json"}""", "either 'request' or 'requestBlob'")]
+    [InlineData("""{"id":"a","requestBlob":"requests/b.json"}""", "wrong 'requestBlob'")]
+    [InlineData("""{"id":"a","requestBlob":"completions/a.json"}""", "wrong 'requestBlob'")]
+    [InlineData("""{"id":"a","requestBlob":"requests/../requests/a.json"}""", "wrong 'requestBlob'")]
+    [InlineData("""{"id":"a","requestBlob":"https://evil.example/requests/a.json"}""", "wrong 'requestBlob'")]
+    public void Parse_Malformed_IsRefusedInOneLine(string text, string message)
+    {
+        var error = Assert.Throws<JobMessageException>(() => JobMessage.Parse(text));
+
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
+    public void Parse_DeeperThanAllowed_IsRefused()
+    {
+        string nested = string.Concat(Enumerable.Repeat("[", 20_000));
+
+        Assert.Throws<JobMessageException>(() => JobMessage.Parse($$"""{"id":"a","request":{"x":{{nested}}"""));
+    }
+
+    [Fact]
+    public void Parse_LongerThanAMessageCanBe_IsRefused() =>
+        Assert.Contains("characters long", Assert.Throws<JobMessageException>(() => JobMessage.Parse(new string(' ', 70_000))).Message, StringComparison.Ordinal);
+
+    [Fact]
+    public void Parse_HalfASurrogatePair_IsRefused() => Assert.Throws<JobMessageException>(() => JobMessage.Parse("{\"id\":\"\ud800\"}"));
+
+    [Fact]
+    public void Parse_AnyText_GivesAJobOrAJobMessageException() =>
+        Gen.Char.Array[0, 100].Sample(text => ParsesOrRefuses(new string(text)), iter: 3_000);
+
+    [Fact]
+    public void Parse_AnyBytes_GivesAJobOrAJobMessageException() => Gen.Byte.Array[0, 100].Sample(
+        bytes =>
+        {
+            try
+            {
+                JobMessage.Parse(bytes);
+            }
+            catch (JobMessageException)
+            {
+            }
+        },
+        iter: 3_000);
+
+    [Fact]
+    public void Parse_JobWithChangedCharacters_GivesAJobOrAJobMessageException() =>
+        Gen.Select(Gen.Int[0, Valid.Length - 1], Gen.Char, Gen.Int[0, 1]).Sample(
+            (at, value, drop) => ParsesOrRefuses($"{Valid[..at]}{value}{Valid[(at + drop)..]}"), iter: 3_000);
+
+    [Fact]
+    public void New_ManyIds_AreValidDifferentAndSorted()
+    {
+        string[] ids = [.. Enumerable.Range(0, 1000).Select(_ => JobId.New())];
+
+        Assert.All(ids, id => Assert.True(JobId.IsValid(id), id));
+        Assert.Equal(1000, ids.Distinct().Count());
+    }
+
+    private static void ParsesOrRefuses(string text)
+    {
+        try
+        {
+            JobMessage message = JobMessage.Parse(text);
+            Assert.True(JobId.IsValid(message.Id));
+            Assert.True(message.Job is null || message.Job.Request.ValueKind == JsonValueKind.Object);
+        }
+        catch (JobMessageException e)
+        {
+            Assert.DoesNotContain('\n', e.Message);
+        }
+    }
+}
