@@ -11,8 +11,8 @@ internal static class SafetensorsHeader
     /// <summary>Bytes before the JSON object: its length as an unsigned 64-bit number.</summary>
     public const int PrefixLength = 8;
 
-    /// <summary>Longest header that the format allows.</summary>
-    public const int LongestHeader = 100_000_000;
+    /// <summary>Longest header that is read. The largest Gemma 2 has one of 60 KB; the format's own limit of 100 MB would let a hostile file take seconds.</summary>
+    public const int LongestHeader = 4 << 20;
 
     private const string Metadata = "__metadata__";
     private const int DeepestNesting = 3;
@@ -20,13 +20,13 @@ internal static class SafetensorsHeader
 
     /// <summary>Checks the length in a file's first 8 bytes against the file.</summary>
     /// <returns>The length of the JSON object.</returns>
-    /// <exception cref="ModelException">The header would be longer than the file or than the format allows.</exception>
+    /// <exception cref="ModelException">The header would be longer than the file, or longer than any model needs.</exception>
     public static int CheckLength(ulong headerLength, long fileLength, string model, string file)
     {
         ulong room = (ulong)Math.Min(fileLength - PrefixLength, LongestHeader);
         return headerLength <= room
             ? (int)headerLength
-            : throw new ModelException($"{model}/{file}: says that its header is {headerLength} bytes long; this file of {fileLength} bytes has room for {room}.");
+            : throw new ModelException($"{model}/{file}: says that its header is {headerLength} bytes long; in this file of {fileLength} bytes at most {room} are allowed.");
     }
 
     /// <summary>Reads and checks a header.</summary>

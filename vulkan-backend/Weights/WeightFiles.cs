@@ -7,7 +7,7 @@ internal sealed class WeightFiles : IAsyncDisposable
 {
     private const string SingleFile = "model.safetensors";
     private const string IndexFile = "model.safetensors.index.json";
-    private const int LongestIndex = 1 << 24;
+    private const int LongestIndex = 4 << 20;
 
     private readonly List<WeightFile> _files = [];
 

@@ -13,7 +13,7 @@ public sealed class BrokenSafetensorsTests
     {
         ["empty"] = "model/model.safetensors: is 0 bytes long",
         ["five_bytes"] = "model/model.safetensors: is 5 bytes long",
-        ["header_longer_than_file"] = "has room for",
+        ["header_longer_than_file"] = "bytes at most",
         ["header_length_2e63"] = "says that its header is 9223372036854775808 bytes long",
         ["header_not_json"] = "does not begin with '{'",
         ["header_cut"] = "is not usable JSON: Expected",
