@@ -1,4 +1,5 @@
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Engine;
@@ -16,6 +17,15 @@ internal sealed class ChangedModel : IDisposable
     }
 
     public string Path { get; }
+
+    /// <summary>Sets a number in config.json.</summary>
+    public void SetConfig(string key, int value)
+    {
+        string path = System.IO.Path.Combine(Path, "config.json");
+        JsonNode config = JsonNode.Parse(File.ReadAllText(path))!;
+        config[key] = value;
+        File.WriteAllText(path, config.ToJsonString());
+    }
 
     /// <summary>Overwrites one float32 of the embedding.</summary>
     public void SetEmbedding(int token, int column, float value)

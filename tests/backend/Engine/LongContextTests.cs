@@ -1,0 +1,43 @@
+using Gemma2.Backend.Serving;
+using Gemma2.Golden;
+
+namespace Gemma2.Backend.Tests.Engine;
+
+/// <summary>Prompts far longer than the golden ones, where rings have wrapped many times and positions are large.</summary>
+public sealed class LongContextTests(ITestOutputHelper output) : EngineTest
+{
+    [Fact]
+    public async Task ReferenceModel_GoldenPrompts_AgreesWithTheOfficialCodeInDouble()
+    {
+        GoldenModel golden = GoldenModels.Open("a-base");
+        ReferenceModel reference = await ReferenceModel.LoadAsync(golden.Folder, Cancellation);
+
+        foreach (GoldenPrompt prompt in golden.Prompts)
+        {
+            float[] logits = Array.ConvertAll(reference.LastLogits(prompt.Ids), v => (float)v);
+            Assert.InRange(LargestDifference(golden.Tensor(prompt.LastLogits), logits), 0, 1e-4f);
+        }
+    }
+
+    [Theory]
+    [InlineData(8, 1000)]
+    [InlineData(4096, 4200)]
+    public async Task ComputeLogits_LongPrompt_MatchesTheDoubleReference(int window, int length)
+    {
+        GoldenModel golden = GoldenModels.Open("a-base");
+        using var model = new ChangedModel("a-base");
+        model.SetConfig("sliding_window", window);
+        model.SetConfig("max_position_embeddings", 8192);
+        int[] prompt = [2, .. Enumerable.Range(1, length - 1).Select(i => 7 + (int)(i * 2654435761L % 500))];
+        ReferenceModel reference = await ReferenceModel.LoadAsync(model.Path, Cancellation);
+        await using InferenceEngine engine = await LoadAsync(model.Path, new EngineOptions { KvCacheType = KvCacheType.F32, MaxSequences = 1 });
+
+        float[] expected = Array.ConvertAll(reference.LastLogits(prompt), v => (float)v);
+        float[] logits = await engine.ComputeLogitsAsync(prompt, Cancellation);
+
+        float error = LargestDifference(expected, logits);
+
+        output.WriteLine($"window {window}, {length} tokens: largest error {error:E2}");
+        Assert.True(error <= golden.Float32Tolerance, $"error {error}, allowed {golden.Float32Tolerance}");
+    }
+}
