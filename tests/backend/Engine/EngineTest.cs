@@ -22,7 +22,7 @@ public abstract class EngineTest
         return ids;
     }
 
-    private protected static float LargestDifference(ReadOnlySpan<float> expected, ReadOnlySpan<float> actual)
+    private protected static float LargestDifference(float[] expected, float[] actual)
     {
         Assert.Equal(expected.Length, actual.Length);
         float largest = 0;

@@ -1,0 +1,37 @@
+using Gemma2.Backend.Model;
+using Gemma2.Backend.Sampling;
+using Gemma2.Backend.Serving;
+using Gemma2.Backend.Weights;
+using Gemma2.Golden;
+
+namespace Gemma2.Backend.Tests.Engine;
+
+public sealed class DecodeAllocationTests : EngineTest
+{
+    [Fact]
+    public async Task Decode_AfterTheFirstTokens_AllocatesNothingOnTheManagedHeap()
+    {
+        // The engine's own parts, run by this thread so that its allocations can be counted.
+        var source = new FolderModelSource(NanoModel.Folder);
+        Gemma2Config config = await ModelReader.ReadConfigAsync(source, Cancellation);
+        var options = new EngineOptions { AllowSoftwareDevice = true, MaxSequences = 1, ContextLength = 256 };
+        using EngineResources resources = await EngineResources.LoadAsync(source, config, options, null, Cancellation);
+        var scheduler = new Scheduler(resources.Forward, resources.Caches);
+        var sampling = new SamplingOptions { Temperature = 0.8, TopK = 40, TopP = 0.9, Seed = 3 };
+        var sequence = new GenerationSequence([2, 300, 301], 200, sampling, new Sampler(config.VocabularySize), endTokens: []);
+        scheduler.Add(sequence);
+        for (int i = 0; i < 20; i++) Step(scheduler, sequence);
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 100; i++) Step(scheduler, sequence);
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+
+        Assert.Equal(0, allocated);
+    }
+
+    private static void Step(Scheduler scheduler, GenerationSequence sequence)
+    {
+        if (!scheduler.RunOne()) throw new InvalidOperationException("There was nothing to run.");
+        if (!sequence.Output.TryRead(out _)) throw new InvalidOperationException("The step gave no token.");
+    }
+}

@@ -1,0 +1,60 @@
+using System.Text.Json;
+using Gemma2.Backend.Sampling;
+using Gemma2.Backend.Serving;
+using Gemma2.Backend.Text;
+
+namespace Gemma2.Backend.Tests.Engine;
+
+/// <summary>The shipped model: the engine against the independent PyTorch implementation that trained it, and answers that a user would see.</summary>
+public sealed class NanoModelTests(ITestOutputHelper output) : EngineTest
+{
+    private const float Tolerance = 1e-4f;
+
+    [Fact]
+    public async Task ComputeLogits_ReferencePrompts_AgreeWithTheTrainersImplementation()
+    {
+        using JsonDocument reference = ReadReference();
+        await using InferenceEngine engine = await LoadAsync(NanoModel.Folder, new EngineOptions { KvCacheType = KvCacheType.F32, MaxSequences = 1 });
+
+        foreach (JsonElement prompt in reference.RootElement.GetProperty("prompts").EnumerateArray())
+        {
+            float[] expected = [.. prompt.GetProperty("last_logits").EnumerateArray().Select(v => v.GetSingle())];
+            float error = LargestDifference(expected, await engine.ComputeLogitsAsync(Ints(prompt, "ids"), Cancellation));
+            output.WriteLine($"{prompt.GetProperty("name")}: largest error {error:E2}");
+            Assert.True(error <= Tolerance, $"{prompt.GetProperty("name")}: error {error}, allowed {Tolerance}");
+        }
+    }
+
+    [Fact]
+    public async Task Generate_ReferencePrompts_FollowsTheTrainersGreedyPath()
+    {
+        using JsonDocument reference = ReadReference();
+        await using InferenceEngine engine = await LoadAsync(NanoModel.Folder, new EngineOptions { KvCacheType = KvCacheType.F32, MaxSequences = 1 });
+
+        foreach (JsonElement prompt in reference.RootElement.GetProperty("prompts").EnumerateArray())
+        {
+            int[] expected = Ints(prompt.GetProperty("greedy"), "ids");
+            List<int> ids = await GenerateAsync(engine, Greedy(Ints(prompt, "ids")) with { MaxTokens = expected.Length });
+            Assert.Equal(expected, ids);
+        }
+    }
+
+    [Fact]
+    public async Task GenerateText_QuestionItWasTaughtToAnswer_AnswersIt()
+    {
+        await using InferenceEngine engine = await LoadAsync(NanoModel.Folder, new EngineOptions { MaxSequences = 1, ContextLength = 512 });
+        string answer = "";
+
+        await foreach (TextPiece piece in engine.GenerateTextAsync(Greedy(ChatTemplate.Encode(engine.Tokenizer!, [new ChatMessage("user", "What is the capital of France?")])), Cancellation))
+            answer += piece.Text;
+
+        Assert.Contains("Paris", answer, StringComparison.Ordinal);
+    }
+
+    private static GenerationRequest Greedy(int[] prompt) =>
+        new() { PromptTokens = prompt, MaxTokens = 64, Sampling = new SamplingOptions { Temperature = 0 } };
+
+    private static JsonDocument ReadReference() => JsonDocument.Parse(File.ReadAllBytes(Path.Combine(NanoModel.Folder, "reference-logits.json")));
+
+    private static int[] Ints(JsonElement element, string name) => [.. element.GetProperty(name).EnumerateArray().Select(v => v.GetInt32())];
+}
