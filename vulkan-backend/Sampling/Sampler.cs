@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics.Tensors;
 
 namespace Gemma2.Backend.Sampling;
@@ -6,7 +7,7 @@ namespace Gemma2.Backend.Sampling;
 /// <param name="vocabularySize">Length of the logits.</param>
 public sealed class Sampler(int vocabularySize)
 {
-    private const int DigitBits = 8;
+    private const int DigitBits = 11;
     private const int Digits = 1 << DigitBits;
     private readonly int[] _ids = new int[vocabularySize];
     private readonly double[] _weights = new double[vocabularySize];
@@ -76,7 +77,9 @@ public sealed class Sampler(int vocabularySize)
     private int KeepHighest(ReadOnlySpan<float> logits, int count, double target)
     {
         uint lowest = 0, known = 0;
-        for (int shift = 32 - DigitBits; shift >= 0; shift -= DigitBits)
+
+        // The last digit shares a bit with the one before; that bit is known by then.
+        foreach (int shift in (ReadOnlySpan<int>)[21, 10, 0])
         {
             Array.Clear(_weightOfDigit);
             for (int i = 0; i < count; i++)
@@ -87,35 +90,53 @@ public sealed class Sampler(int vocabularySize)
 
             lowest |= HighestDigitToReach(ref target) << shift;
             known |= (uint)(Digits - 1) << shift;
+            count = DropBelow(logits, count, lowest, known);
         }
 
-        return Compact(logits, count, lowest, target);
+        return DropTies(logits, count, lowest, target);
     }
 
     /// <summary>Goes down the digits until the target is reached; takes the weight of the digits above off the target.</summary>
     private uint HighestDigitToReach(ref double target)
     {
         // Where rounding keeps the sum below the target, the lowest digit with any weight is the one.
-        int last = Array.FindIndex(_weightOfDigit, static weight => weight > 0);
+        int last = _weightOfDigit.AsSpan().IndexOfAnyExcept(0.0);
         int digit = Digits - 1;
         for (; digit > last && _weightOfDigit[digit] < target; digit--) target -= _weightOfDigit[digit];
         return (uint)digit;
     }
 
+    /// <summary>Keeps the candidates whose known bits are not below <paramref name="lowest"/>.</summary>
+    private int DropBelow(ReadOnlySpan<float> logits, int count, uint lowest, uint known)
+    {
+        int kept = 0;
+        for (int i = 0; i < count; i++)
+            if ((SortKey(logits[_ids[i]]) & known) >= lowest) Keep(i, ref kept);
+        return kept;
+    }
+
     /// <summary>Keeps all candidates above <paramref name="lowest"/>, and those equal to it until <paramref name="target"/> is reached.</summary>
-    private int Compact(ReadOnlySpan<float> logits, int count, uint lowest, double target)
+    private int DropTies(ReadOnlySpan<float> logits, int count, uint lowest, double target)
     {
         int kept = 0;
         for (int i = 0; i < count; i++)
         {
-            uint key = SortKey(logits[_ids[i]]);
-            if (key < lowest || key == lowest && target <= 0) continue;
-            if (key == lowest) target -= _weights[i];
-            (_ids[kept], _weights[kept]) = (_ids[i], _weights[i]);
-            kept++;
+            if (SortKey(logits[_ids[i]]) == lowest)
+            {
+                if (target <= 0) continue;
+                target -= _weights[i];
+            }
+
+            Keep(i, ref kept);
         }
 
         return kept;
+    }
+
+    private void Keep(int candidate, ref int kept)
+    {
+        (_ids[kept], _weights[kept]) = (_ids[candidate], _weights[candidate]);
+        kept++;
     }
 
     /// <summary>The candidate at which the running sum of weights passes <paramref name="point"/>.</summary>
@@ -128,7 +149,7 @@ public sealed class Sampler(int vocabularySize)
             if (sum > point) return _ids[i];
         }
 
-        throw new InvalidOperationException("The point to draw lies beyond the sum of weights.");
+        throw new UnreachableException("The point lies below the sum of all weights, which is added up in the same order.");
     }
 
     /// <summary>An unsigned number that orders as the float does; 0 and -0 are alike.</summary>

@@ -1,0 +1,52 @@
+using Gemma2.Backend.Sampling;
+
+namespace Gemma2.Backend.Tests.Sampling;
+
+/// <summary>Sampling as it is defined: a full sort and plain sums in double precision.</summary>
+internal sealed class Oracle
+{
+    private const double Edge = 1e-9;
+    private readonly double[] _probabilities;
+    private readonly SamplingOptions _options;
+    private readonly bool _cutIsNearAnEdge;
+
+    public Oracle(float[] logits, SamplingOptions options)
+    {
+        _options = options;
+        int[] ranked = [.. Enumerable.Range(0, logits.Length).OrderByDescending(id => logits[id]).ThenBy(id => id)];
+        if (options.TopK > 0) ranked = [.. ranked.Take(options.TopK)];
+
+        double[] weights = [.. ranked.Select(id => Math.Exp(((double)logits[id] - logits[ranked[0]]) / options.Temperature))];
+        double total = weights.Sum(), sum = 0;
+        int kept = 0;
+        while (kept < ranked.Length && (kept == 0 || options.TopP == 1 || sum < options.TopP * total))
+        {
+            sum += weights[kept++];
+            _cutIsNearAnEdge |= options.TopP < 1 && Math.Abs(sum / total - options.TopP) < Edge;
+        }
+
+        _probabilities = new double[logits.Length];
+        for (int i = 0; i < kept; i++) _probabilities[ranked[i]] = weights[i] / sum;
+    }
+
+    public double[] Probabilities() => _probabilities;
+
+    public int Sample(int index) => Draw(index).Id;
+
+    /// <summary>True where rounding may decide.</summary>
+    public bool IsNearAnEdge(int index) => _cutIsNearAnEdge || Draw(index).Distance < Edge;
+
+    /// <summary>The token in whose part of [0, 1) the random number lies, and how far it lies from the part's ends.</summary>
+    private (int Id, double Distance) Draw(int index)
+    {
+        double point = SplitMix64.UniformAt(_options.Seed, (ulong)index), sum = 0;
+        for (int id = 0; id < _probabilities.Length; id++)
+        {
+            double begin = sum;
+            sum += _probabilities[id];
+            if (point < sum) return (id, Math.Min(begin > 0 ? point - begin : 1, sum < 1 - Edge ? sum - point : 1));
+        }
+
+        return (-1, 0);
+    }
+}
