@@ -9,6 +9,10 @@ public sealed class Sampler(int vocabularySize)
 {
     private const int DigitBits = 11;
     private const int Digits = 1 << DigitBits;
+
+    // Three digits cover 33 bits: the last shares a bit with the one before, which is known by then.
+    private static readonly int[] DigitShifts = [21, 10, 0];
+
     private readonly int[] _ids = new int[vocabularySize];
     private readonly double[] _weights = new double[vocabularySize];
     private readonly double[] _weightOfDigit = new double[Digits];
@@ -77,9 +81,7 @@ public sealed class Sampler(int vocabularySize)
     private int KeepHighest(ReadOnlySpan<float> logits, int count, double target)
     {
         uint lowest = 0, known = 0;
-
-        // The last digit shares a bit with the one before; that bit is known by then.
-        foreach (int shift in (ReadOnlySpan<int>)[21, 10, 0])
+        foreach (int shift in DigitShifts)
         {
             Array.Clear(_weightOfDigit);
             for (int i = 0; i < count; i++)
