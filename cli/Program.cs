@@ -1,1 +1,3 @@
-Console.WriteLine("gemma2");
+using Gemma2.Cli;
+
+return await CommandLine.RunAsync(args);

@@ -1,0 +1,30 @@
+using System.CommandLine;
+using Gemma2.Backend.Serving;
+
+namespace Gemma2.Cli.Arguments;
+
+/// <summary>Where and how an engine computes.</summary>
+internal sealed class EngineArguments
+{
+    private readonly Option<KvCacheType> _kv = Shared.KvCache();
+    private readonly Option<int?> _context = Shared.Context();
+    private readonly Option<string?> _device = Values.Text("--device", "Which device: part of its name, or its number in `gemma2 devices`.", "NAME");
+
+    /// <summary>Adds all of them to a command.</summary>
+    public void AddTo(Command command)
+    {
+        command.Add(_kv);
+        command.Add(_context);
+        command.Add(_device);
+    }
+
+    /// <summary>The options for an engine that works on one sequence. Whoever calls this program chose the machine, so a software device is allowed.</summary>
+    public EngineOptions Read(ParseResult parse) => new()
+    {
+        Device = parse.GetValue(_device),
+        AllowSoftwareDevice = true,
+        ContextLength = parse.GetValue(_context),
+        MaxSequences = 1,
+        KvCacheType = parse.GetValue(_kv),
+    };
+}

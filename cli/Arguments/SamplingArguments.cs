@@ -1,0 +1,38 @@
+using System.CommandLine;
+
+namespace Gemma2.Cli.Arguments;
+
+/// <summary>How many tokens, and how they are picked. An option that was not given is null: each command has its own default.</summary>
+/// <param name="maxTokensDefault">What happens without <c>--max-tokens</c>, in words.</param>
+/// <param name="temperatureDefault">What happens without <c>--temperature</c>, in words.</param>
+internal sealed class SamplingArguments(string maxTokensDefault, string temperatureDefault)
+{
+    /// <summary>1 or more.</summary>
+    public Option<int?> MaxTokens { get; } =
+        Values.Number<int>("--max-tokens", $"Make at most N tokens (without it: {maxTokensDefault}).", "1 or more", n => n >= 1);
+
+    /// <summary>0 to 2.</summary>
+    public Option<double?> Temperature { get; } = Values.Number<double>(
+        "--temperature", $"0 takes the likeliest token, 1 draws as the model was trained (without it: {temperatureDefault}).", "0 to 2", t => t >= 0 && t <= 2);
+
+    /// <summary>0 or more.</summary>
+    public Option<int?> TopK { get; } =
+        Values.Number<int>("--top-k", "Draw from the N likeliest tokens only; 0 keeps all.", "0 or more", k => k >= 0);
+
+    /// <summary>Above 0, at most 1.</summary>
+    public Option<double?> TopP { get; } =
+        Values.Number<double>("--top-p", "Draw from the likeliest tokens that together reach probability N only.", "above 0, at most 1", p => p > 0 && p <= 1);
+
+    /// <summary>0 or more.</summary>
+    public Option<long?> Seed { get; } = Values.Number<long>("--seed", "Make the draw repeatable.", "0 or more", s => s >= 0);
+
+    /// <summary>Adds all of them to a command.</summary>
+    public void AddTo(Command command)
+    {
+        command.Add(MaxTokens);
+        command.Add(Temperature);
+        command.Add(TopK);
+        command.Add(TopP);
+        command.Add(Seed);
+    }
+}

@@ -1,0 +1,43 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using Gemma2.Backend.Serving;
+
+namespace Gemma2.Cli.Arguments;
+
+/// <summary>What several commands have.</summary>
+internal static class Shared
+{
+    /// <summary>Which model.</summary>
+    public static Argument<string> Model(string description = "A Hugging Face folder, or blob:NAME for a model in blob storage.") =>
+        new("MODEL") { Description = description };
+
+    /// <summary>A model's name in blob storage.</summary>
+    public static Argument<string> StoredModel() => new("NAME") { Description = "The model's name in blob storage." };
+
+    /// <summary>One JSON document on stdout.</summary>
+    public static Option<bool> Json() => new("--json") { Description = "Print one JSON document and nothing else." };
+
+    /// <summary>How numbers are kept in the KV cache.</summary>
+    public static Option<KvCacheType> KvCache() => Values.Choice(
+        "--kv", "How numbers are kept in the KV cache (without it: f16).", KvCacheType.F16, ("f16", KvCacheType.F16), ("f32", KvCacheType.F32));
+
+    /// <summary>How long a sequence may get.</summary>
+    public static Option<int?> Context() => Values.Number<int>(
+        "--context", "Longest prompt plus answer, in tokens (without it: the model's own limit, at most 8192).", "1 or more", n => n >= 1);
+
+    /// <summary>Makes it bad usage to give none or several of <paramref name="options"/>.</summary>
+    public static void RequireOneOf(this Command command, params Option[] options) => command.Validators.Add(result =>
+    {
+        if (Given(result, options) != 1) result.AddError($"Give exactly one of {Names(options)}.");
+    });
+
+    /// <summary>Makes it bad usage to give several of <paramref name="options"/>.</summary>
+    public static void AllowAtMostOneOf(this Command command, params Option[] options) => command.Validators.Add(result =>
+    {
+        if (Given(result, options) > 1) result.AddError($"Give at most one of {Names(options)}.");
+    });
+
+    private static int Given(CommandResult result, Option[] options) => options.Count(option => result.GetResult(option) is not null);
+
+    private static string Names(Option[] options) => string.Join(", ", options.Select(option => option.Name));
+}

@@ -1,0 +1,71 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.Numerics;
+
+namespace Gemma2.Cli.Arguments;
+
+/// <summary>Options whose values are checked while the command line is parsed: a wrong one is bad usage, named with what is allowed.</summary>
+internal static class Values
+{
+    /// <summary>An optional number.</summary>
+    public static Option<T?> Number<T>(string name, string description, string allowed, Func<T, bool> isAllowed)
+        where T : struct, INumber<T> => new(name)
+        {
+            Description = description,
+            HelpName = "N",
+            CustomParser = result =>
+            {
+                string text = result.Tokens[^1].Value;
+                if (T.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out T value) && isAllowed(value)) return value;
+                return Reject<T?>(result, $"{name} is '{text}'; allowed is {allowed}.");
+            },
+        };
+
+    /// <summary>One of a few words.</summary>
+    public static Option<T> Choice<T>(string name, string description, T standard, params (string Word, T Value)[] choices)
+    {
+        string words = string.Join(" or ", choices.Select(c => c.Word));
+        return new(name)
+        {
+            Description = description,
+            HelpName = string.Join("|", choices.Select(c => c.Word)),
+            DefaultValueFactory = _ => standard,
+            CustomParser = result =>
+            {
+                string text = result.Tokens[^1].Value;
+                foreach ((string word, T value) in choices)
+                    if (word == text) return value;
+                return Reject<T>(result, $"{name} is '{text}'; allowed is {words}.");
+            },
+        };
+    }
+
+    /// <summary>Comma-separated token ids.</summary>
+    public static Option<IReadOnlyList<int>?> Tokens(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "2,4,...",
+        CustomParser = result =>
+        {
+            string text = result.Tokens[^1].Value;
+            return TokenIds.TryParse(text, out IReadOnlyList<int> ids)
+                ? ids
+                : Reject<IReadOnlyList<int>?>(result, $"{name} is '{text}'; allowed are token ids (0 or more) with commas between them.");
+        },
+    };
+
+    /// <summary>Text of at least one character.</summary>
+    public static Option<string?> Text(string name, string description, string helpName = "TEXT") => new(name)
+    {
+        Description = description,
+        HelpName = helpName,
+        CustomParser = result => result.Tokens[^1].Value is { Length: > 0 } text ? text : Reject<string?>(result, $"{name} is empty."),
+    };
+
+    private static T? Reject<T>(ArgumentResult result, string message)
+    {
+        result.AddError(message);
+        return default;
+    }
+}

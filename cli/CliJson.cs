@@ -1,0 +1,51 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Gemma2.Backend.Device;
+using Gemma2.Backend.Serving;
+using Gemma2.Backend.Text;
+using Gemma2.Backend.Weights;
+using Gemma2.Cli.Commands;
+using Gemma2.Cli.Terminal;
+
+namespace Gemma2.Cli;
+
+/// <summary>
+/// Every JSON shape that the program reads or writes: snake_case, generated at build time so that a short run does not pay for reflection.
+/// </summary>
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
+    Converters = [typeof(SnakeCaseEnum<DeviceKind>), typeof(SnakeCaseEnum<FinishReason>), typeof(SnakeCaseEnum<KvCacheType>), typeof(JsonStringEnumConverter<TensorType>)],
+    RespectNullableAnnotations = true,
+    RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(ChatMessage[]))]
+[JsonSerializable(typeof(CompletionBody))]
+[JsonSerializable(typeof(DeviceReport))]
+[JsonSerializable(typeof(ErrorAnswer))]
+[JsonSerializable(typeof(GenerationReport))]
+[JsonSerializable(typeof(JobReport))]
+[JsonSerializable(typeof(ModelReport))]
+[JsonSerializable(typeof(PullReport))]
+[JsonSerializable(typeof(PushReport))]
+[JsonSerializable(typeof(int[]))]
+[JsonSerializable(typeof(string))]
+internal sealed partial class CliJson : JsonSerializerContext
+{
+    /// <summary>Documents for <c>--json</c>: indented, since people read them too.</summary>
+    public static CliJson Document => field ??= new(Relaxed(indented: true));
+
+    /// <summary>Answers and requests on one line; what is null is left out.</summary>
+    public static CliJson Lines => field ??= new(Relaxed(indented: false));
+
+    // The relaxed encoder leaves letters of every script readable and still escapes line separators and control characters.
+    private static JsonSerializerOptions Relaxed(bool indented) => new(Default.GeneratedSerializerOptions!)
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        WriteIndented = indented,
+        DefaultIgnoreCondition = indented ? JsonIgnoreCondition.Never : JsonIgnoreCondition.WhenWritingNull,
+    };
+}
+
+/// <summary>Writes an enumeration's names as the properties are written.</summary>
+internal sealed class SnakeCaseEnum<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower)
+    where T : struct, Enum;

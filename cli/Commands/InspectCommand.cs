@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.Globalization;
+using Gemma2.Backend.Model;
+using Gemma2.Backend.Serving;
+using Gemma2.Backend.Weights;
+using Gemma2.Cli.Arguments;
+using Gemma2.Cli.Models;
+using Gemma2.Cli.Terminal;
+
+namespace Gemma2.Cli.Commands;
+
+/// <summary><c>gemma2 inspect</c>: a model's configuration, tensors and the memory it needs. Reads configuration and headers, no weights.</summary>
+internal static class InspectCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Create()
+    {
+        Argument<string> model = Shared.Model();
+        Option<KvCacheType> kv = Shared.KvCache();
+        Option<int?> context = Shared.Context();
+        Option<bool> json = Shared.Json();
+        var command = new Command("inspect", "Show a model's configuration, tensors, and the device memory it needs.") { model, context, kv, json };
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            IModelSource source = ModelLocation.Open(parse.GetRequiredValue(model));
+            ModelReport report = await ReadAsync(source, parse.GetValue(context), parse.GetValue(kv), cancellationToken);
+            if (parse.GetValue(json)) StandardOutput.WriteJson(report, CliJson.Document.ModelReport);
+            else Print(report);
+        });
+        return command;
+    }
+
+    private static async Task<ModelReport> ReadAsync(IModelSource source, int? context, KvCacheType kv, CancellationToken cancellationToken)
+    {
+        Gemma2Config config = await ModelReader.ReadConfigAsync(source, cancellationToken);
+        IReadOnlyList<TensorEntry> tensors = await ModelReader.ReadTensorsAsync(source, config, cancellationToken);
+        int length = context ?? Math.Min(config.MaxPositions, InferenceEngine.DefaultContextLength);
+        MemoryEstimate memory = MemoryEstimate.Of(config, tensors, length, kv);
+        long parameters = tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size));
+        return new ModelReport(source.Name, parameters, config, new MemoryReport(length, kv, memory.WeightBytes, memory.KvCacheBytes, memory.TotalBytes), tensors);
+    }
+
+    private static void Print(ModelReport report)
+    {
+        Tables.Print([report.Model, ""], Facts(report));
+        Console.WriteLine();
+        Tables.Print(["tensor", "type", "shape", "size", "file"], report.Tensors.Select(Row));
+    }
+
+    private static IEnumerable<IReadOnlyList<string>> Facts(ModelReport report)
+    {
+        Gemma2Config config = report.Config;
+        MemoryReport memory = report.Memory;
+        yield return ["parameters", Text(report.Parameters)];
+        yield return ["vocabulary", Text(config.VocabularySize)];
+        yield return ["layers", $"{config.LayerCount}, every second one with a window of {config.SlidingWindow}"];
+        yield return ["heads", $"{config.HeadCount} of width {config.HeadDimension}, {config.KeyValueHeadCount} for keys and values"];
+        yield return ["hidden size", Text(config.HiddenSize)];
+        yield return ["feed-forward size", Text(config.IntermediateSize)];
+        yield return ["query scale", $"{Text(config.QueryPreAttentionScalar)} ^ -1/2"];
+        yield return ["softcaps", $"attention {Text(config.AttentionSoftcap)}, logits {Text(config.FinalSoftcap)}"];
+        yield return ["RoPE base, norm epsilon", $"{Text(config.RopeTheta)}, {Text(config.RmsNormEpsilon)}"];
+        yield return ["longest sequence", Text(config.MaxPositions)];
+        yield return ["begin and end tokens", $"{config.BeginToken}; {string.Join(", ", config.EndTokens)}"];
+        yield return ["device memory", $"{Sizes.Describe(memory.TotalBytes)} = {Sizes.Describe(memory.WeightBytes)} weights "
+            + $"+ {Sizes.Describe(memory.KvCacheBytes)} {memory.KvCacheType} cache for one sequence of {memory.ContextLength}"];
+    }
+
+    private static IReadOnlyList<string> Row(TensorEntry tensor) =>
+        [tensor.Name, tensor.Type.ToString(), $"[{string.Join(", ", tensor.Shape)}]", Sizes.Describe(tensor.Length), tensor.File];
+
+    private static string Text<T>(T number) where T : IFormattable => number.ToString(null, CultureInfo.InvariantCulture);
+}
+
+/// <summary>What <c>gemma2 inspect --json</c> prints.</summary>
+/// <param name="Model">The model's name.</param>
+/// <param name="Parameters">Numbers in all tensors.</param>
+/// <param name="Config">The configuration.</param>
+/// <param name="Memory">Device memory for one sequence.</param>
+/// <param name="Tensors">All tensors that are loaded.</param>
+internal sealed record ModelReport(string Model, long Parameters, Gemma2Config Config, MemoryReport Memory, IReadOnlyList<TensorEntry> Tensors);
+
+/// <summary>Device memory for one sequence, without the small buffers for activations.</summary>
+/// <param name="ContextLength">Longest prompt plus answer, in tokens.</param>
+/// <param name="KvCacheType">How keys and values are kept.</param>
+/// <param name="WeightBytes">The weights.</param>
+/// <param name="KvCacheBytes">Keys and values.</param>
+/// <param name="TotalBytes">All of it.</param>
+internal sealed record MemoryReport(int ContextLength, KvCacheType KvCacheType, long WeightBytes, long KvCacheBytes, long TotalBytes);

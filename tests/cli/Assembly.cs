@@ -1,0 +1,1 @@
+[assembly: AssemblyFixture(typeof(Gemma2.Testing.AzuriteFixture))]

@@ -1,0 +1,174 @@
+using System.Text.Json;
+using Azure.Storage.Blobs;
+using Azure.Storage.Queues;
+using Gemma2.Golden;
+using Gemma2.Testing;
+
+namespace Gemma2.Cli.Tests;
+
+/// <summary>Commands that talk to storage, against a real Azurite.</summary>
+public sealed class StorageTests(AzuriteFixture azurite)
+{
+    private readonly string _connection = azurite.NewConnectionString();
+
+    [Fact]
+    public async Task Push_ThenPull_GivesTheSameFiles()
+    {
+        string original = GoldenModels.Open("c-mha-sharded").Folder;
+        using var copy = new TemporaryFolder();
+        using JsonDocument pushed = JsonDocument.Parse((await RunAsync("push", original, "sharded", "--json")).Succeeded());
+        Assert.Equal(5, pushed.RootElement.GetProperty("files_uploaded").GetInt32());
+        using JsonDocument pulled = JsonDocument.Parse((await RunAsync("pull", "sharded", copy.Path, "--json")).Succeeded());
+        Assert.Equal(5, pulled.RootElement.GetProperty("files").GetInt32());
+        Assert.Equal(5, copy.Files.Count);
+        foreach (string file in copy.Files)
+            Assert.Equal(await File.ReadAllBytesAsync(Path.Combine(original, file), Cancellation), await File.ReadAllBytesAsync(copy.File(file), Cancellation));
+    }
+
+    [Fact]
+    public async Task Push_Again_SendsNothing()
+    {
+        string folder = GoldenModels.Open("a-base").Folder;
+        (await RunAsync("push", folder, "base")).Succeeded();
+        using JsonDocument again = JsonDocument.Parse((await RunAsync("push", folder, "base", "--json")).Succeeded());
+        Assert.Equal(0, again.RootElement.GetProperty("files_uploaded").GetInt32());
+        Assert.Equal(3, again.RootElement.GetProperty("files_skipped").GetInt32());
+    }
+
+    [Fact]
+    public async Task Inspect_PushedModel_ReadsItFromStorage()
+    {
+        (await RunAsync("push", GoldenModels.Open("a-base").Folder, "base")).Succeeded();
+        using JsonDocument report = JsonDocument.Parse((await RunAsync("inspect", "blob:base", "--json")).Succeeded());
+        Assert.Equal("base", report.RootElement.GetProperty("model").GetString());
+        Assert.Equal(512, report.RootElement.GetProperty("config").GetProperty("vocabulary_size").GetInt32());
+    }
+
+    [Fact]
+    public async Task Inspect_ModelThatIsNotStored_FailsAndNamesIt() => (await RunAsync("inspect", "blob:absent")).Failed(1, "absent");
+
+    [Fact]
+    public async Task Pull_DamagedFile_FailsAndLeavesNoHalfFile()
+    {
+        using var copy = new TemporaryFolder();
+        (await RunAsync("push", GoldenModels.Open("a-base").Folder, "base")).Succeeded();
+        BlobClient blob = Container("models").GetBlobClient("base/model.safetensors");
+        byte[] bytes = (await blob.DownloadContentAsync(Cancellation)).Value.Content.ToArray();
+        bytes[^1] ^= 1;
+        await blob.UploadAsync(new BinaryData(bytes), overwrite: true, Cancellation);
+        (await RunAsync("pull", "base", copy.Path)).Failed(1, "model.safetensors");
+        Assert.DoesNotContain(copy.Files, file => file.StartsWith("model", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("push", "no/such/folder", "base", "no/such/folder")]
+    [InlineData("push", ".", "../models", "model name")]
+    [InlineData("pull", "absent", "out", "absent")]
+    [InlineData("inspect", "blob:../secret", null, "model name")]
+    public async Task Run_WhatStorageCannotHave_FailsAndNamesIt(string command, string first, string? second, string mention)
+    {
+        using var folder = new TemporaryFolder();
+        string[] arguments = second is null ? [command, first] : [command, first, second == "out" ? folder.File(second) : second];
+        (await RunAsync(arguments)).Failed(1, mention);
+    }
+
+    [Fact]
+    public async Task Push_NoStorageConfigured_FailsAndNamesTheSetting() =>
+        (await RunWithAsync(null, "push", GoldenModels.Open("a-base").Folder, "base")).Failed(1, "AzureWebJobsStorage");
+
+    [Fact]
+    public async Task Push_BadConnectionString_FailsWithoutShowingIt()
+    {
+        Outcome outcome = await RunWithAsync("AccountKey=c2VjcmV0", "push", GoldenModels.Open("a-base").Folder, "base");
+        outcome.Failed(1, "AzureWebJobsStorage");
+        Assert.DoesNotContain("c2VjcmV0", outcome.Error);
+    }
+
+    [Fact]
+    public async Task Submit_Chat_QueuesOpenAiRequest()
+    {
+        string id = (await RunAsync("submit", "--model", "nano", "--chat", "How are you?", "--max-tokens", "7", "--temperature", "0", "--seed", "5")).Succeeded().Trim();
+        using JsonDocument message = await ReceiveAsync();
+        Assert.Equal(id, message.RootElement.GetProperty("id").GetString());
+        Assert.Equal("nano", message.RootElement.GetProperty("model").GetString());
+        JsonElement request = message.RootElement.GetProperty("request");
+        Assert.Equal(
+            """{"model":"nano","messages":[{"role":"user","content":"How are you?"}],"max_tokens":7,"temperature":0,"seed":5}""", request.GetRawText());
+    }
+
+    [Fact]
+    public async Task Submit_PromptWithId_UsesThatId()
+    {
+        Assert.Equal("mine", (await RunAsync("submit", "--model", "nano", "--prompt", "Once", "--id", "mine")).Succeeded().Trim());
+        using JsonDocument message = await ReceiveAsync();
+        Assert.Equal("mine", message.RootElement.GetProperty("id").GetString());
+        Assert.Equal("""{"model":"nano","prompt":"Once"}""", message.RootElement.GetProperty("request").GetRawText());
+    }
+
+    [Fact]
+    public async Task Submit_BadId_FailsAndSaysWhatIsAllowed() =>
+        (await RunAsync("submit", "--model", "nano", "--prompt", "Once", "--id", "../x")).Failed(1, "letters");
+
+    [Theory]
+    [InlineData("""{"choices":[{"index":0,"message":{"role":"assistant","content":"Fine."}}]}""")]
+    [InlineData("""{"choices":[{"index":0,"text":"Fine."}]}""")]
+    public async Task Submit_Wait_PrintsIdAndAnswer(string response)
+    {
+        await WriteResultAsync("done", $$"""{"id":"done","status":"succeeded","response":{{response}}}""");
+        Assert.Equal("done\nFine.\n", (await RunAsync("submit", "--model", "nano", "--prompt", "How?", "--id", "done", "--wait")).Succeeded());
+    }
+
+    [Fact]
+    public async Task Submit_WaitJson_IsOneDocumentWithTheResult()
+    {
+        await WriteResultAsync("done", """{"id":"done","status":"succeeded","response":{"choices":[{"text":"Fine."}]}}""");
+        string output = (await RunAsync("submit", "--model", "nano", "--prompt", "How?", "--id", "done", "--wait", "--json")).Succeeded();
+        using JsonDocument document = JsonDocument.Parse(output);
+        Assert.Equal("done", document.RootElement.GetProperty("id").GetString());
+        Assert.Equal("succeeded", document.RootElement.GetProperty("result").GetProperty("status").GetString());
+    }
+
+    [Theory]
+    [InlineData("""{"id":"bad","status":"failed","error":{"message":"No such\nmodel."}}""", "No such model.")]
+    [InlineData("""{"id":"bad"}""", "neither")]
+    [InlineData("""[1]""", "neither")]
+    [InlineData("""{"response":{"choices":[]}}""", "neither")]
+    [InlineData("""{"response":{"choices":3},"error":null}""", "neither")]
+    [InlineData("""nonsense""", "not JSON")]
+    public async Task Submit_WaitForFailedJob_FailsAndSaysWhy(string result, string mention)
+    {
+        await WriteResultAsync("bad", result);
+        Outcome outcome = await RunAsync("submit", "--model", "nano", "--prompt", "How?", "--id", "bad", "--wait");
+        Assert.Equal("bad\n", outcome.Output);
+        (outcome with { Output = "" }).Failed(1, "bad", mention);
+    }
+
+    [Fact]
+    public async Task Submit_WaitTooLong_FailsAndNamesTheResult()
+    {
+        Outcome outcome = await RunAsync("submit", "--model", "nano", "--prompt", "How?", "--id", "late", "--wait", "--timeout", "1");
+        (outcome with { Output = "" }).Failed(1, "completions/late.json");
+    }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    private Task<Outcome> RunAsync(params string[] arguments) => RunWithAsync(_connection, arguments);
+
+    private static Task<Outcome> RunWithAsync(string? connection, params string[] arguments) =>
+        Gemma2Program.RunAsync(arguments, "", ("AzureWebJobsStorage", connection));
+
+    private BlobContainerClient Container(string name) => new BlobServiceClient(_connection).GetBlobContainerClient(name);
+
+    private async Task WriteResultAsync(string id, string json)
+    {
+        BlobContainerClient results = Container("completions");
+        await results.CreateIfNotExistsAsync(cancellationToken: Cancellation);
+        await results.UploadBlobAsync($"{id}.json", new BinaryData(json), Cancellation);
+    }
+
+    private async Task<JsonDocument> ReceiveAsync()
+    {
+        var queue = new QueueClient(_connection, "completion-requests", new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 });
+        return JsonDocument.Parse((await queue.ReceiveMessageAsync(cancellationToken: Cancellation)).Value.Body.ToMemory());
+    }
+}
