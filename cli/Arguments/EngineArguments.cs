@@ -6,7 +6,7 @@ namespace Gemma2.Cli.Arguments;
 /// <summary>Where and how an engine computes.</summary>
 internal sealed class EngineArguments
 {
-    private readonly Option<KvCacheType> _kv = Shared.KvCache();
+    private readonly Option<KvCacheType?> _kv = Shared.KvCache();
     private readonly Option<int?> _context = Shared.Context();
     private readonly Option<string?> _device = Values.Text("--device", "Which device: part of its name, or its number in `gemma2 devices`.", "NAME");
 
@@ -25,6 +25,6 @@ internal sealed class EngineArguments
         AllowSoftwareDevice = true,
         ContextLength = parse.GetValue(_context),
         MaxSequences = 1,
-        KvCacheType = parse.GetValue(_kv),
+        KvCacheType = parse.GetValue(_kv) ?? KvCacheType.F16,
     };
 }

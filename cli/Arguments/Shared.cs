@@ -18,8 +18,8 @@ internal static class Shared
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON document and nothing else." };
 
     /// <summary>How numbers are kept in the KV cache.</summary>
-    public static Option<KvCacheType> KvCache() => Values.Choice(
-        "--kv", "How numbers are kept in the KV cache (without it: f16).", KvCacheType.F16, ("f16", KvCacheType.F16), ("f32", KvCacheType.F32));
+    public static Option<KvCacheType?> KvCache() => Values.Choice(
+        "--kv", "How numbers are kept in the KV cache (without it: f16).", ("f16", KvCacheType.F16), ("f32", KvCacheType.F32));
 
     /// <summary>How long a sequence may get.</summary>
     public static Option<int?> Context() => Values.Number<int>(

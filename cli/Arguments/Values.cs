@@ -22,24 +22,20 @@ internal static class Values
             },
         };
 
-    /// <summary>One of a few words.</summary>
-    public static Option<T> Choice<T>(string name, string description, T standard, params (string Word, T Value)[] choices)
-    {
-        string words = string.Join(" or ", choices.Select(c => c.Word));
-        return new(name)
+    /// <summary>An optional word, one of a few.</summary>
+    public static Option<T?> Choice<T>(string name, string description, params (string Word, T Value)[] choices)
+        where T : struct => new(name)
         {
             Description = description,
-            HelpName = string.Join("|", choices.Select(c => c.Word)),
-            DefaultValueFactory = _ => standard,
+            HelpName = string.Join("|", choices.Select(choice => choice.Word)),
             CustomParser = result =>
             {
                 string text = result.Tokens[^1].Value;
                 foreach ((string word, T value) in choices)
                     if (word == text) return value;
-                return Reject<T>(result, $"{name} is '{text}'; allowed is {words}.");
+                return Reject<T?>(result, $"{name} is '{text}'; allowed is {string.Join(" or ", choices.Select(choice => choice.Word))}.");
             },
         };
-    }
 
     /// <summary>Comma-separated token ids.</summary>
     public static Option<IReadOnlyList<int>?> Tokens(string name, string description) => new(name)

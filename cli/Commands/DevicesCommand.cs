@@ -40,25 +40,24 @@ internal static class DevicesCommand
 
     private static void Print(DeviceReport report)
     {
-        Tables.Print(
-            ["#", "device", "type", "driver", "Vulkan", "memory", "largest buffer", "subgroup", "cooperative matrix", "usable"],
-            report.Devices.Select(Row));
+        foreach (DeviceDescription device in report.Devices)
+        {
+            Tables.Print([device.Index.ToString(CultureInfo.InvariantCulture), device.Name], Facts(device));
+            Console.WriteLine();
+        }
         Console.WriteLine(report.Selected is { } index ? $"Without --device, {index} is used: {report.Reason}." : report.Reason);
     }
 
-    private static IReadOnlyList<string> Row(DeviceDescription device) =>
-    [
-        device.Index.ToString(CultureInfo.InvariantCulture),
-        device.Name,
-        device.Kind.ToString().ToLowerInvariant(),
-        device.Driver,
-        device.ApiVersion,
-        Sizes.Describe(device.MemoryBytes),
-        Sizes.Describe(device.MaxAllocationBytes),
-        device.SubgroupSize.ToString(CultureInfo.InvariantCulture),
-        device.CooperativeMatrix ? "yes" : "no",
-        device.IsUsable ? "yes" : $"no: lacks {string.Join(", ", device.Missing)}",
-    ];
+    private static IEnumerable<IReadOnlyList<string>> Facts(DeviceDescription device)
+    {
+        yield return ["type", device.Kind.ToString().ToLowerInvariant()];
+        yield return ["driver", device.Driver];
+        yield return ["Vulkan", device.ApiVersion];
+        yield return ["memory", $"{Sizes.Describe(device.MemoryBytes)}, at most {Sizes.Describe(device.MaxAllocationBytes)} in one piece"];
+        yield return ["subgroup size", device.SubgroupSize.ToString(CultureInfo.InvariantCulture)];
+        yield return ["cooperative matrix", device.CooperativeMatrix ? "yes" : "no"];
+        yield return ["usable", device.IsUsable ? "yes" : $"no, it lacks {string.Join(", ", device.Missing)}"];
+    }
 }
 
 /// <summary>What <c>gemma2 devices --json</c> prints.</summary>

@@ -16,14 +16,14 @@ internal static class InspectCommand
     public static Command Create()
     {
         Argument<string> model = Shared.Model();
-        Option<KvCacheType> kv = Shared.KvCache();
+        Option<KvCacheType?> kv = Shared.KvCache();
         Option<int?> context = Shared.Context();
         Option<bool> json = Shared.Json();
         var command = new Command("inspect", "Show a model's configuration, tensors, and the device memory it needs.") { model, context, kv, json };
         command.SetAction(async (parse, cancellationToken) =>
         {
             IModelSource source = ModelLocation.Open(parse.GetRequiredValue(model));
-            ModelReport report = await ReadAsync(source, parse.GetValue(context), parse.GetValue(kv), cancellationToken);
+            ModelReport report = await ReadAsync(source, parse.GetValue(context), parse.GetValue(kv) ?? KvCacheType.F16, cancellationToken);
             if (parse.GetValue(json)) StandardOutput.WriteJson(report, CliJson.Document.ModelReport);
             else Print(report);
         });
@@ -63,7 +63,7 @@ internal static class InspectCommand
         yield return ["longest sequence", Text(config.MaxPositions)];
         yield return ["begin and end tokens", $"{config.BeginToken}; {string.Join(", ", config.EndTokens)}"];
         yield return ["device memory", $"{Sizes.Describe(memory.TotalBytes)} = {Sizes.Describe(memory.WeightBytes)} weights "
-            + $"+ {Sizes.Describe(memory.KvCacheBytes)} {memory.KvCacheType} cache for one sequence of {memory.ContextLength}"];
+            + $"+ {Sizes.Describe(memory.KvCacheBytes)} {memory.KvCacheType.ToString().ToLowerInvariant()} cache for one sequence of {memory.ContextLength}"];
     }
 
     private static IReadOnlyList<string> Row(TensorEntry tensor) =>

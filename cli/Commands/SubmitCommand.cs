@@ -50,9 +50,9 @@ internal static class SubmitCommand
 
     private static async Task RunAsync(string id, CompletionBody request, TimeSpan? patience, bool json, CancellationToken cancellationToken)
     {
-        StorageConnection connection = StorageConnection.FromEnvironment();
-        var job = new CompletionJob(id, request.Model, JsonSerializer.SerializeToElement(request, CliJson.Lines.CompletionBody));
         JobId.Validate(id);
+        var job = new CompletionJob(id, request.Model, JsonSerializer.SerializeToElement(request, CliJson.Lines.CompletionBody));
+        StorageConnection connection = StorageConnection.FromEnvironment();
         await StorageProvisioning.EnsureCreatedAsync(connection, cancellationToken);
         await new CompletionQueue(connection).SubmitAsync(job, cancellationToken);
         if (!json) Console.WriteLine(id);

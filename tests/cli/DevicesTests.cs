@@ -21,13 +21,13 @@ public sealed class DevicesTests
     }
 
     [Fact]
-    public async Task Devices_Text_HasOneLineADeviceAndNoEscapeCodes()
+    public async Task Devices_Text_NamesEveryDeviceWithoutEscapeCodes()
     {
         using JsonDocument report = JsonDocument.Parse((await Gemma2Program.RunAsync("devices", "--json")).Succeeded());
         string text = (await Gemma2Program.RunAsync("devices")).Succeeded();
         foreach (JsonElement device in report.RootElement.GetProperty("devices").EnumerateArray())
             Assert.Contains(device.GetProperty("name").GetString()!, text);
         Assert.DoesNotContain('\u001b', text);
-        Assert.Equal(report.RootElement.GetProperty("devices").GetArrayLength() + 2, text.Count(c => c == '\n'));
+        Assert.Contains("Without --device", text);
     }
 }

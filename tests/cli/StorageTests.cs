@@ -144,6 +144,15 @@ public sealed class StorageTests(AzuriteFixture azurite)
     }
 
     [Fact]
+    public async Task Submit_WaitJsonForFailedJob_PrintsTheResultAndFails()
+    {
+        await WriteResultAsync("bad", """{"id":"bad","status":"failed","error":{"message":"No such model."}}""");
+        Outcome outcome = await RunAsync("submit", "--model", "nano", "--prompt", "How?", "--id", "bad", "--wait", "--json");
+        Assert.Equal("failed", JsonElement.Parse(outcome.Output).GetProperty("result").Text("status"));
+        (outcome with { Output = "" }).Failed(1, "No such model.");
+    }
+
+    [Fact]
     public async Task Submit_WaitTooLong_FailsAndNamesTheResult()
     {
         Outcome outcome = await RunAsync("submit", "--model", "nano", "--prompt", "How?", "--id", "late", "--wait", "--timeout", "1");
