@@ -16,8 +16,8 @@ internal static class ModelLocation
     public static IModelSource Open(string model)
     {
         if (model.StartsWith(BlobPrefix, StringComparison.Ordinal)) return OpenBlob(model[BlobPrefix.Length..]);
-        if (File.Exists(model)) throw new ModelException($"{model} is a file; supported are Hugging Face folders (config.json and safetensors) and blob:NAME.");
-        if (!Directory.Exists(model)) throw new ModelException($"{model} does not exist; MODEL is a Hugging Face folder or blob:NAME.");
+        if (File.Exists(model)) throw new ModelException($"'{model}' is a file; supported are Hugging Face folders (config.json and safetensors) and blob:NAME.");
+        if (!Directory.Exists(model)) throw new ModelException($"'{model}' does not exist; MODEL is a Hugging Face folder or blob:NAME.");
         return new FolderModelSource(model);
     }
 
