@@ -1,0 +1,43 @@
+using Gemma2.Backend.Serving;
+
+namespace Gemma2.Functions.Configuration;
+
+/// <summary>The app's settings: section <c>Gemma2</c>, in the environment <c>Gemma2__Model</c> and so on.</summary>
+internal sealed record Gemma2Options
+{
+    /// <summary>The section's name.</summary>
+    public const string Section = "Gemma2";
+
+    /// <summary>
+    /// The model to serve: <c>NAME</c> or <c>blob:NAME</c> in the container <c>models</c>, or a folder, which has a slash in its path (<c>./nano</c>). Needed.
+    /// </summary>
+    public required string Model { get; init; }
+
+    /// <summary>Which Vulkan device: part of its name, or its index in <c>gemma2 devices</c>; left out picks the best.</summary>
+    public string? Device { get; init; }
+
+    /// <summary>Allow a device that is a CPU (lavapipe). Default false: in a container it means that the GPU was not found.</summary>
+    public bool AllowSoftwareDevice { get; init; }
+
+    /// <summary>Longest prompt plus answer in tokens, 1 to 8192; left out means the model's own limit.</summary>
+    public int? ContextLength { get; init; }
+
+    /// <summary>How many sequences are worked on at once, 1 to 256; also how many jobs are taken from the queue at once when no Functions host does it.</summary>
+    public int MaxSequences { get; init; } = 4;
+
+    /// <summary>How numbers are kept in the KV cache: <c>f16</c> or <c>f32</c>.</summary>
+    public KvCacheType KvCacheType { get; init; } = KvCacheType.F16;
+
+    /// <summary>The keys that clients may send, separated by commas; without any the app answers loopback clients only.</summary>
+    public IReadOnlyList<string> ApiKeys { get; init; } = [];
+
+    /// <summary>What the engine is made with.</summary>
+    public EngineOptions ToEngineOptions() => new()
+    {
+        Device = Device,
+        AllowSoftwareDevice = AllowSoftwareDevice,
+        ContextLength = ContextLength,
+        MaxSequences = MaxSequences,
+        KvCacheType = KvCacheType,
+    };
+}

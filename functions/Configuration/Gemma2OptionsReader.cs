@@ -1,0 +1,81 @@
+using System.Globalization;
+using Gemma2.Backend;
+using Gemma2.Backend.Serving;
+
+namespace Gemma2.Functions.Configuration;
+
+/// <summary>A setting is wrong: the message names its key, its value and what is allowed.</summary>
+internal sealed class ConfigurationException(string message) : Gemma2Exception(message);
+
+/// <summary>Reads <see cref="Gemma2Options"/> strictly: a key that does not exist is an error, so that a misspelt one is not silently without effect.</summary>
+internal static class Gemma2OptionsReader
+{
+    private const int LongestContext = 8192;
+    private const int MostSequences = 256;
+
+    private static readonly string[] Keys =
+    [
+        nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
+        nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.ApiKeys),
+    ];
+
+    /// <summary>Reads the section <c>Gemma2</c>.</summary>
+    /// <exception cref="ConfigurationException">A key or value is wrong.</exception>
+    public static Gemma2Options Read(IConfiguration configuration)
+    {
+        IConfigurationSection section = configuration.GetSection(Gemma2Options.Section);
+        foreach (IConfigurationSection entry in section.GetChildren())
+            CheckKey(entry);
+        var defaults = new Gemma2Options { Model = "" };
+        return new Gemma2Options
+        {
+            Model = Value(section, nameof(Gemma2Options.Model)) ?? throw Wrong(nameof(Gemma2Options.Model), "", "a model's name in blob storage or a folder such as ./nano"),
+            Device = Value(section, nameof(Gemma2Options.Device)),
+            AllowSoftwareDevice = Boolean(section, nameof(Gemma2Options.AllowSoftwareDevice)) ?? defaults.AllowSoftwareDevice,
+            ContextLength = Integer(section, nameof(Gemma2Options.ContextLength), LongestContext),
+            MaxSequences = Integer(section, nameof(Gemma2Options.MaxSequences), MostSequences) ?? defaults.MaxSequences,
+            KvCacheType = KvCache(section) ?? defaults.KvCacheType,
+            ApiKeys = ApiKeys(section),
+        };
+    }
+
+    private static void CheckKey(IConfigurationSection entry)
+    {
+        if (!Keys.Contains(entry.Key, StringComparer.OrdinalIgnoreCase))
+            throw new ConfigurationException($"Unknown setting {Name(entry.Key)}; allowed are {string.Join(", ", Keys.Select(Name))}.");
+        if (entry.GetChildren().FirstOrDefault() is { } child)
+            throw new ConfigurationException($"Unknown setting {Name(entry.Key)}__{child.Key}; {Name(entry.Key)} is a single value.");
+    }
+
+    private static string? Value(IConfigurationSection section, string key) => section[key]?.Trim() is { Length: > 0 } value ? value : null;
+
+    private static bool? Boolean(IConfigurationSection section, string key) =>
+        Value(section, key) is not { } value ? null : bool.TryParse(value, out bool parsed) ? parsed : throw Wrong(key, value, "true or false");
+
+    private static int? Integer(IConfigurationSection section, string key, int max) =>
+        Value(section, key) is not { } value ? null
+        : int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int parsed) && parsed >= 1 && parsed <= max ? parsed
+        : throw Wrong(key, value, $"integers from 1 to {max}");
+
+    private static KvCacheType? KvCache(IConfigurationSection section) => Value(section, nameof(Gemma2Options.KvCacheType))?.ToLowerInvariant() switch
+    {
+        null => null,
+        "f16" => KvCacheType.F16,
+        "f32" => KvCacheType.F32,
+        var other => throw Wrong(nameof(Gemma2Options.KvCacheType), other, "f16 or f32"),
+    };
+
+    private static string[] ApiKeys(IConfigurationSection section)
+    {
+        string[] keys = Value(section, nameof(Gemma2Options.ApiKeys))?.Split(',', StringSplitOptions.TrimEntries) ?? [];
+        // The message must not show a key.
+        return keys.All(key => key.Length > 0 && key.All(character => character is > ' ' and <= '~'))
+            ? keys
+            : throw Wrong(nameof(Gemma2Options.ApiKeys), "***", "keys of visible ASCII characters, separated by single commas");
+    }
+
+    private static string Name(string key) => $"{Gemma2Options.Section}__{key}";
+
+    private static ConfigurationException Wrong(string key, string value, string allowed) =>
+        new(value.Length > 0 ? $"{Name(key)} is '{value}'; allowed: {allowed}." : $"{Name(key)} is not set; allowed: {allowed}.");
+}

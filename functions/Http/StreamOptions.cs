@@ -1,0 +1,8 @@
+namespace Gemma2.Functions.Http;
+
+/// <summary>How answers are streamed.</summary>
+internal sealed record StreamOptions
+{
+    /// <summary>How long a stream is silent at most. Proxies cut streams that are silent for minutes (the Functions host after 240 s).</summary>
+    public TimeSpan HeartbeatInterval { get; init; } = TimeSpan.FromSeconds(15);
+}

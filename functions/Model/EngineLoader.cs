@@ -1,0 +1,17 @@
+using Gemma2.Backend.Serving;
+using Gemma2.Functions.Configuration;
+using Gemma2.Storage;
+
+namespace Gemma2.Functions.Model;
+
+/// <summary>Brings the configured model onto the configured device, and before it the containers and queues that are missing.</summary>
+internal sealed class EngineLoader(Gemma2Options options, StorageConnection? storage = null) : IEngineLoader
+{
+    /// <inheritdoc />
+    public async Task<IInferenceEngine> LoadAsync(IProgress<LoadProgress> progress, CancellationToken cancellationToken)
+    {
+        if (storage is not null)
+            await StorageProvisioning.EnsureCreatedAsync(storage, cancellationToken);
+        return await InferenceEngine.LoadAsync(ModelLocator.Locate(options.Model, storage), options.ToEngineOptions(), progress, cancellationToken);
+    }
+}
