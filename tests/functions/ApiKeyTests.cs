@@ -1,0 +1,92 @@
+using System.Net;
+using Gemma2.Functions.Configuration;
+using Gemma2.Functions.Http;
+using Microsoft.AspNetCore.Http;
+
+namespace Gemma2.Functions.Tests;
+
+public sealed class ApiKeyTests
+{
+    private const string Keys = "Gemma2:ApiKeys=first-key, second-key";
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("Bearer first-key", HttpStatusCode.OK)]
+    [InlineData("bearer second-key", HttpStatusCode.OK)]
+    [InlineData("Bearer first-key, second-key", HttpStatusCode.Unauthorized)]
+    [InlineData("Bearer first-ke", HttpStatusCode.Unauthorized)]
+    [InlineData("Bearer ", HttpStatusCode.Unauthorized)]
+    [InlineData("Basic first-key", HttpStatusCode.Unauthorized)]
+    [InlineData("first-key", HttpStatusCode.Unauthorized)]
+    [InlineData(null, HttpStatusCode.Unauthorized)]
+    public async Task Get_WithKeys_NeedsOneOfThem(string? authorization, HttpStatusCode expected)
+    {
+        await using TestApp app = await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer), Keys);
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/v1/models");
+        request.Headers.TryAddWithoutValidation("Authorization", authorization);
+
+        using HttpResponseMessage response = await app.Client.SendAsync(request, Cancellation);
+
+        Assert.Equal(expected, response.StatusCode);
+        if (expected == HttpStatusCode.Unauthorized)
+            Assert.Contains("\"code\":\"invalid_api_key\"", await response.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Get_OfficialClientWithAKey_IsServed()
+    {
+        await using TestApp app = await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer), Keys);
+        Assert.Single((await app.OpenAIClient("second-key").GetOpenAIModelClient().GetModelsAsync(Cancellation)).Value);
+    }
+
+    [Fact]
+    public async Task Get_HealthWithoutAKey_IsServed()
+    {
+        await using TestApp app = await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer), Keys);
+        using HttpResponseMessage response = await app.Client.GetAsync("/healthz", Cancellation);
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1", null, true)]
+    [InlineData("::1", null, true)]
+    [InlineData("::ffff:127.0.0.1", null, true)]
+    [InlineData("10.0.0.4", null, false)]
+    [InlineData("::ffff:10.0.0.4", null, false)]
+    [InlineData(null, null, false)]
+    [InlineData("127.0.0.1", "127.0.0.1", true)]
+    [InlineData("127.0.0.1", "127.0.0.1:5000, [::1]:4000", true)]
+    [InlineData("127.0.0.1", "203.0.113.9", false)]
+    [InlineData("127.0.0.1", "127.0.0.1, 203.0.113.9", false)]
+    [InlineData("127.0.0.1", "203.0.113.9, 127.0.0.1", false)]
+    [InlineData("127.0.0.1", "unknown", false)]
+    [InlineData("127.0.0.1", "", false)]
+    public async Task Invoke_WithoutKeys_ServesLoopbackOnly(string? peer, string? forwardedFor, bool expected)
+    {
+        bool served = false;
+        RequestDelegate next = _ =>
+        {
+            served = true;
+            return Task.CompletedTask;
+        };
+        var check = new ApiKeyCheck(next, new Gemma2Options { Model = "nano" });
+        var http = new DefaultHttpContext { Request = { Path = "/v1/models" } };
+        http.Connection.RemoteIpAddress = peer is null ? null : IPAddress.Parse(peer);
+        if (forwardedFor is not null)
+            http.Request.Headers["X-Forwarded-For"] = forwardedFor;
+
+        ApiException? refused = null;
+        try
+        {
+            await check.InvokeAsync(http);
+        }
+        catch (ApiException error)
+        {
+            refused = error;
+        }
+
+        Assert.Equal(expected, served);
+        Assert.Equal(expected ? null : 403, refused?.Error.Status);
+    }
+}

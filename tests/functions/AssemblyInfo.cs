@@ -1,0 +1,3 @@
+using Gemma2.Testing;
+
+[assembly: AssemblyFixture(typeof(AzuriteFixture))]

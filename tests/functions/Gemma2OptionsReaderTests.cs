@@ -1,0 +1,62 @@
+using Gemma2.Backend.Serving;
+using Gemma2.Functions.Configuration;
+using Microsoft.Extensions.Configuration;
+
+namespace Gemma2.Functions.Tests;
+
+public sealed class Gemma2OptionsReaderTests
+{
+    [Fact]
+    public void Read_ModelOnly_HasDefaults()
+    {
+        Gemma2Options options = Read("Model=nano");
+
+        Assert.Equal("nano", options.Model);
+        Assert.False(options.AllowSoftwareDevice);
+        Assert.Equal((null, null, 4, KvCacheType.F16), (options.Device, options.ContextLength, options.MaxSequences, options.KvCacheType));
+        Assert.Empty(options.ApiKeys);
+    }
+
+    [Fact]
+    public void Read_AllSettings_AreTaken()
+    {
+        Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "KvCacheType=F32", "ApiKeys=a, b");
+
+        Assert.Equal(["a", "b"], options.ApiKeys);
+        EngineOptions engine = options.ToEngineOptions();
+        Assert.Equal(("llvmpipe", true, 512, 8, KvCacheType.F32), (engine.Device, engine.AllowSoftwareDevice, engine.ContextLength, engine.MaxSequences, engine.KvCacheType));
+    }
+
+    [Theory]
+    [InlineData("Gemma2__Model", "Device=x")]
+    [InlineData("Gemma2__Model", "Model= ")]
+    [InlineData("Gemma2__Modle", "Model=nano", "Modle=nano")]
+    [InlineData("Gemma2__ApiKeys__0", "Model=nano", "ApiKeys:0=a")]
+    [InlineData("Gemma2__AllowSoftwareDevice is 'yes'; allowed: true or false", "Model=nano", "AllowSoftwareDevice=yes")]
+    [InlineData("Gemma2__ContextLength is '0'", "Model=nano", "ContextLength=0")]
+    [InlineData("Gemma2__ContextLength is '8193'; allowed: integers from 1 to 8192", "Model=nano", "ContextLength=8193")]
+    [InlineData("Gemma2__ContextLength is '99999999999'", "Model=nano", "ContextLength=99999999999")]
+    [InlineData("Gemma2__MaxSequences is '-1'", "Model=nano", "MaxSequences=-1")]
+    [InlineData("Gemma2__KvCacheType is 'q8_0'; allowed: f16 or f32", "Model=nano", "KvCacheType=q8_0")]
+    public void Read_WrongSetting_NamesKeyValueAndWhatIsAllowed(string expected, params string[] settings)
+    {
+        ConfigurationException error = Assert.Throws<ConfigurationException>(() => Read(settings));
+        Assert.Contains(expected, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Theory]
+    [InlineData("secret,,x")]
+    [InlineData("secret key")]
+    [InlineData("secret\u00e9")]
+    public void Read_WrongKeys_DoNotShowInTheMessage(string keys)
+    {
+        ConfigurationException error = Assert.Throws<ConfigurationException>(() => Read("Model=nano", "ApiKeys=" + keys));
+        Assert.Contains("Gemma2__ApiKeys", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
+    }
+
+    private static Gemma2Options Read(params string[] settings) => Gemma2OptionsReader.Read(new ConfigurationBuilder()
+        .AddInMemoryCollection(settings.Select(setting => setting.Split('=', 2)).Select(pair => KeyValuePair.Create("Gemma2:" + pair[0], (string?)pair[1])))
+        .Build());
+}

@@ -1,0 +1,73 @@
+using System.Text.Json;
+using Azure.Storage.Blobs;
+using Azure.Storage.Queues;
+using Gemma2.Storage;
+using Gemma2.Storage.Jobs;
+
+namespace Gemma2.Functions.Tests;
+
+/// <summary>A new, empty account of a real Azurite, and what a test wants to see of it.</summary>
+internal sealed class StorageAccount
+{
+    private readonly string _connectionString;
+    private readonly StorageConnection _connection;
+
+    private StorageAccount(string connectionString)
+    {
+        _connectionString = connectionString;
+        _connection = StorageConnection.FromSettings(key => key == "AzureWebJobsStorage" ? connectionString : null);
+        Queue = new CompletionQueue(_connection);
+        Results = new ResultStore(_connection);
+    }
+
+    /// <summary>The setting that gives the account to the app.</summary>
+    public string Setting => $"AzureWebJobsStorage={_connectionString}";
+
+    public CompletionQueue Queue { get; }
+
+    public ResultStore Results { get; }
+
+    public static async Task<StorageAccount> CreateAsync(string connectionString)
+    {
+        var account = new StorageAccount(connectionString);
+        await StorageProvisioning.EnsureCreatedAsync(account._connection, TestContext.Current.CancellationToken);
+        return account;
+    }
+
+    public Task SubmitAsync(string id, string request, string? model = ScriptedEngine.Name) =>
+        Queue.SubmitAsync(new CompletionJob(id, model, JsonElement.Parse(request)), TestContext.Current.CancellationToken);
+
+    /// <summary>The result of a job, or null.</summary>
+    public async Task<JsonElement?> TryReadResultAsync(string id) =>
+        await Results.TryReadAsync(id, TestContext.Current.CancellationToken) is { } json ? JsonElement.Parse(json.Span) : null;
+
+    /// <summary>Waits for the result of a job.</summary>
+    public async Task<JsonElement> WaitForResultAsync(string id)
+    {
+        while (true)
+        {
+            if (await TryReadResultAsync(id) is { } result)
+                return result;
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
+    }
+
+    /// <summary>Waits until the queue has no message, visible or not.</summary>
+    public async Task WaitForEmptyQueueAsync()
+    {
+        while (await CountAsync(StorageNames.CompletionRequests) > 0)
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>How many messages a queue has, those in work included.</summary>
+    public async Task<int> CountAsync(string queue) =>
+        (await new QueueClient(_connectionString, queue).GetPropertiesAsync(TestContext.Current.CancellationToken)).Value.ApproximateMessagesCount;
+
+    public async Task<int> CountResultsAsync()
+    {
+        int count = 0;
+        await foreach (var _ in new BlobContainerClient(_connectionString, StorageNames.Completions).GetBlobsAsync(cancellationToken: TestContext.Current.CancellationToken))
+            count++;
+        return count;
+    }
+}
