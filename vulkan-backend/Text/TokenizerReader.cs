@@ -11,13 +11,13 @@ public static class TokenizerReader
 
     /// <summary>Reads the tokenizer and checks that it fits the model.</summary>
     /// <returns>Null when the model has none.</returns>
-    /// <exception cref="ModelException">It is malformed, or its vocabulary is larger than the embedding.</exception>
+    /// <exception cref="ModelException">It is malformed, or its vocabulary is not as large as the embedding.</exception>
     public static async Task<GemmaTokenizer?> ReadAsync(IModelSource source, Gemma2Config config, CancellationToken cancellationToken)
     {
         if (!(await source.ListAsync(cancellationToken).ConfigureAwait(false)).ContainsKey(FileName)) return null;
         using Stream stream = await source.OpenAsync(FileName, cancellationToken).ConfigureAwait(false);
         GemmaTokenizer tokenizer = GemmaTokenizer.Load(stream, FileName);
-        if (tokenizer.VocabularySize > config.VocabularySize)
+        if (tokenizer.VocabularySize != config.VocabularySize)
         {
             throw new ModelException(
                 $"{FileName} has {tokenizer.VocabularySize} pieces, but config.json's vocab_size is {config.VocabularySize}: they belong to different models.");

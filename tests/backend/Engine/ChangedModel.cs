@@ -27,6 +27,9 @@ internal sealed class ChangedModel : IDisposable
         File.WriteAllText(path, config.ToJsonString());
     }
 
+    /// <summary>Adds a file.</summary>
+    public void Add(string source, string name) => File.Copy(source, System.IO.Path.Combine(Path, name));
+
     /// <summary>Overwrites one float32 of the embedding.</summary>
     public void SetEmbedding(int token, int column, float value)
     {

@@ -180,6 +180,19 @@ public sealed class InferenceEngineTests : EngineTest
     public async Task Load_ContextBeyondTheModel_IsRefused() =>
         await Assert.ThrowsAsync<InvalidRequestException>(() => LoadAsync(GoldenModels.Open("a-base").Folder, new EngineOptions { ContextLength = 257 }));
 
+    [Theory]
+    [InlineData("a-base")]
+    [InlineData("b-gqa-hd32")]
+    public async Task Load_TokenizerOfAnotherVocabulary_IsRefused(string golden)
+    {
+        using var model = new ChangedModel(golden);
+        model.Add(Path.Combine(GoldenModels.Root, "tokenizer", "small.model"), "tokenizer.model");
+
+        var error = await Assert.ThrowsAsync<ModelException>(() => LoadAsync(model.Path));
+
+        Assert.Contains("tokenizer.model has 700 pieces", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Load_UnknownDevice_NamesWhatThereIs()
     {
