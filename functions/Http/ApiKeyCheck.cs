@@ -2,10 +2,14 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using Gemma2.Functions.Configuration;
+using Microsoft.AspNetCore.Authorization;
 
 namespace Gemma2.Functions.Http;
 
-/// <summary>Lets a request to the API pass that carries one of the configured keys, or, where none is configured, that comes from this machine.</summary>
+/// <summary>
+/// Lets a request pass that carries one of the configured keys, or, where none is configured, that comes from this machine. Endpoints that allow anonymous
+/// requests (health, the Functions host's own calls) are open.
+/// </summary>
 internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options)
 {
     private const string Scheme = "Bearer ";
@@ -15,7 +19,7 @@ internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options)
 
     public Task InvokeAsync(HttpContext http)
     {
-        if (http.Request.Path.StartsWithSegments("/v1"))
+        if (http.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is null)
         {
             if (_keyHashes.Length == 0 && !ComesFromLoopback(http))
                 throw new ApiException(ApiError.LoopbackOnly);

@@ -8,7 +8,7 @@ internal static class HealthEndpoint
     public const string Route = "/healthz";
 
     public static void Map(IEndpointRouteBuilder routes) => routes.MapMethods(Route, [HttpMethods.Get, HttpMethods.Head], (HttpContext http, ModelHost model) =>
-        model.Engine is { } engine ? SendReadyAsync(http.Response, engine.ModelName) : SendLoadingAsync(http.Response, model));
+        model.Engine is { } engine ? SendReadyAsync(http.Response, engine.ModelName) : SendLoadingAsync(http.Response, model)).AllowAnonymous();
 
     private static Task SendReadyAsync(HttpResponse response, string model) => JsonBody.SendAsync(response, StatusCodes.Status200OK, json =>
     {

@@ -12,5 +12,5 @@ internal static class RootEndpoint
             json.WriteString("name", "gemma2");
             json.WriteString("status", model.Engine is null ? "loading" : "ready");
             json.WriteEndObject();
-        }));
+        })).AllowAnonymous();
 }

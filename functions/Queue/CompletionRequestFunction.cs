@@ -15,7 +15,7 @@ internal static class CompletionRequestFunction
     // A success without this body would never complete.
     private static ReadOnlySpan<byte> Success => """{"Outputs":{},"Logs":[],"ReturnValue":null}"""u8;
 
-    public static void Map(IEndpointRouteBuilder routes) => routes.MapPost("/" + Name, InvokeAsync);
+    public static void Map(IEndpointRouteBuilder routes) => routes.MapPost("/" + Name, InvokeAsync).AllowAnonymous();
 
     private static async Task InvokeAsync(HttpContext http, CompletionJobHandler handler)
     {

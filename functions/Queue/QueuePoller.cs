@@ -1,4 +1,5 @@
 using Gemma2.Functions.Configuration;
+using Gemma2.Functions.Hosting;
 using Gemma2.Functions.Http;
 using Gemma2.Functions.Model;
 using Gemma2.Storage;
@@ -11,7 +12,8 @@ namespace Gemma2.Functions.Queue;
 /// leaves to the poison queue what failed too often. It takes no message before the model is loaded.
 /// </summary>
 internal sealed class QueuePoller(
-    CompletionQueue queue, CompletionJobHandler handler, ModelHost model, ErrorReporter errors, Gemma2Options options, ILogger<QueuePoller> log) : BackgroundService
+    CompletionQueue queue, CompletionJobHandler handler, ModelHost model, ErrorReporter errors, FatalStop fatalStop, Gemma2Options options, ILogger<QueuePoller> log)
+    : BackgroundService
 {
     // Short, so that another worker soon takes over from one that died; renewed long before it ends.
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
@@ -54,6 +56,11 @@ internal sealed class QueuePoller(
         catch (OperationCanceledException)
         {
             await Task.WhenAll(running);
+        }
+        catch (Exception error)
+        {
+            errors.Report(error);
+            fatalStop.Stop("The queue can no longer be polled.");
         }
     }
 
@@ -106,8 +113,11 @@ internal sealed class QueuePoller(
             errors.Report(error);
             await EndAsync(() => lease.FailAsync(RetryDelay, CancellationToken.None));
         }
-        await work.CancelAsync();
-        await renewal;
+        finally
+        {
+            await work.CancelAsync();
+            await renewal;
+        }
     }
 
     /// <summary>Renews the lease until the work ends; ends the work when the message has become another worker's.</summary>

@@ -49,6 +49,18 @@ public sealed class ApiKeyTests
     }
 
     [Theory]
+    [InlineData("/")]
+    [InlineData("/v1/unknown")]
+    [InlineData("/V1/models")]
+    [InlineData("/CompletionRequest")]
+    public async Task Post_WithoutAKey_IsRefusedWhateverThePath(string path)
+    {
+        await using TestApp app = await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer), Keys);
+        using HttpResponseMessage response = await app.PostAsync(path, "{}");
+        Assert.Equal(HttpStatusCode.Unauthorized, response.StatusCode);
+    }
+
+    [Theory]
     [InlineData("127.0.0.1", null, true)]
     [InlineData("::1", null, true)]
     [InlineData("::ffff:127.0.0.1", null, true)]

@@ -11,7 +11,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace Gemma2.Functions.Tests;
 
 /// <summary>The published folder is one that a Functions host can use as it is: its files agree with one another and with the app.</summary>
-public sealed class HostFilesTests(PublishedApp published) : IClassFixture<PublishedApp>
+public sealed class HostFilesTests(PublishedApp published)
 {
     [Fact]
     public void HostJson_CustomHandler_IsTheExecutableAndIsProxied()

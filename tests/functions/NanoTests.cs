@@ -11,7 +11,7 @@ using OpenAI.Chat;
 namespace Gemma2.Functions.Tests;
 
 /// <summary>The published app with the embedded model on the Vulkan device that is there, as a process of its own.</summary>
-public sealed class NanoTests(PublishedApp published, AzuriteFixture azurite) : IClassFixture<PublishedApp>
+public sealed class NanoTests(PublishedApp published, AzuriteFixture azurite)
 {
     private const string Greedy = """{"model":"nano","messages":[{"role":"user","content":"What is the capital of France?"}],"temperature":0,"max_tokens":24}""";
 

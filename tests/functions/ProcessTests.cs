@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Gemma2.Functions.Tests;
 
 /// <summary>How the process begins and ends.</summary>
-public sealed class ProcessTests(PublishedApp published) : IClassFixture<PublishedApp>
+public sealed class ProcessTests(PublishedApp published)
 {
     [Theory]
     [InlineData("Gemma2__MaxSequences is 'many'; allowed: integers from 1 to 256.", "Gemma2__MaxSequences", "many")]
