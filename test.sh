@@ -20,7 +20,7 @@ set_up() {
 
 build() {
   say "Building"
-  run dotnet build Serverless.sln --configuration Release --verbosity quiet --nologo -clp:NoSummary
+  run dotnet build Serverless.sln --configuration Release --verbosity quiet --nologo
 }
 
 setup_alone set_up build

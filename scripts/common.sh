@@ -22,6 +22,9 @@ require_tools() {
   command -v npm >/dev/null || die "npm is needed (it comes with node): there is no 'npm' on PATH."
 }
 
+# json EXPRESSION: a JavaScript expression over d, the JSON document on standard input.
+json() { node --eval 'const d = JSON.parse(require("node:fs").readFileSync(0, "utf8")); console.log(eval(process.argv[1]))' "$1"; }
+
 # setup_alone FUNCTION...: runs the functions one after the other; a second run in this checkout waits here, both would write the same folders.
 setup_alone() {
   local lock step

@@ -2,22 +2,29 @@
 # Everything that is started here runs in a process group of its own and ends with this script, however that ends.
 
 groups=()
+declare -A logs=()
 
-# start LOG COMMAND...: starts COMMAND in the background, its output in the file LOG; $! is its process and group.
+# start LOG COMMAND...: starts COMMAND as a service in the background, its output in the file LOG; $! is its process and group.
 start() {
   local log=$1
   shift
   start_group "$@" >"$log" 2>&1
+  logs[$!]=$log
 }
 
-# run COMMAND...: COMMAND as a step that a signal ends at once, with all that it started.
+# run COMMAND...: COMMAND as a step that a signal ends at once, with all that it started. A service that ends meanwhile makes the step fail.
 run() {
-  local status=0
+  local step ended service status=0
   start_group "$@"
-  wait $! || status=$?
+  step=$!
+  for service in "${!logs[@]}"; do kill -0 "$service" 2>/dev/null || stopped_by_itself "$service"; done
+  wait -n -p ended "${groups[@]}" || status=$?
+  [[ $ended == "$step" ]] || stopped_by_itself "$ended"
   stop_last_group
   return "$status"
 }
+
+stopped_by_itself() { die "the process that writes ${logs[$1]} ended by itself."; }
 
 # await_line LOG PROCESS SED: what SED first prints from LOG. Fails when PROCESS ends without it, or after a minute.
 await_line() {
@@ -44,7 +51,7 @@ stop_last_group() {
   while kill -0 "$leader" 2>/dev/null && ((tries-- > 0)); do sleep 0.05; done
   signal_group KILL "$leader"
   wait "$leader" 2>/dev/null || true
-  unset 'groups[-1]'
+  unset 'groups[-1]' "logs[$leader]"
 }
 
 # In its first moments a process does not have its own group yet.

@@ -5,7 +5,7 @@ import { spawn } from 'node:child_process';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const longestTestSeconds = Number(process.env.LONGEST_TEST_SECONDS ?? 300);
+const longestTestSeconds = Number(process.env.LONGEST_TEST_SECONDS ?? 600);
 const totals = { passed: 0, failed: 0, skipped: 0 };
 let current;
 

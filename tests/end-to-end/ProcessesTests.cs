@@ -5,6 +5,7 @@ public sealed class ProcessesTests
 {
     // Two services; the first has a child that ignores all but SIGKILL.
     private const string TwoServices = """
+        source scripts/common.sh
         source scripts/processes.sh
         on_exit_stop_all ended
         ended() { echo "ended with $1"; }
@@ -44,7 +45,7 @@ public sealed class ProcessesTests
     [Fact]
     public async Task Start_ScriptKilled_ServicesEndToo()
     {
-        await using Script script = Start("source scripts/processes.sh; start /dev/null sleep 1000; start_group bash -c 'echo up; exec sleep 1000'; wait");
+        await using Script script = Start("source scripts/common.sh; source scripts/processes.sh; start /dev/null sleep 1000; start_group bash -c 'echo up; exec sleep 1000'; wait");
         await script.WaitForOutputAsync("up\n");
 
         await script.SignalAsync("KILL");
@@ -56,7 +57,7 @@ public sealed class ProcessesTests
     [Fact]
     public async Task Run_SignalToTheScript_EndsTheStepAtOnce()
     {
-        await using Script script = Start("source scripts/processes.sh; on_exit_stop_all; run bash -c 'echo began; sleep 1000; echo went on'; echo after");
+        await using Script script = Start("source scripts/common.sh; source scripts/processes.sh; on_exit_stop_all; run bash -c 'echo began; sleep 1000; echo went on'; echo after");
         await script.WaitForOutputAsync("began\n");
         await script.SignalAsync("TERM");
 
@@ -68,7 +69,7 @@ public sealed class ProcessesTests
     [Fact]
     public async Task Run_StepLeavesAProcess_EndsIt()
     {
-        await using Script script = Start("source scripts/processes.sh; on_exit_stop_all; run bash -c 'sleep 1000 & echo done'; echo after");
+        await using Script script = Start("source scripts/common.sh; source scripts/processes.sh; on_exit_stop_all; run bash -c 'sleep 1000 & echo done'; echo after");
 
         Assert.Equal(0, await script.WaitAsync());
         Assert.Equal("done\nafter\n", script.Output);
@@ -78,15 +79,34 @@ public sealed class ProcessesTests
     [Fact]
     public async Task Run_StepFails_GivesItsExitCode()
     {
-        (int exitCode, string output) = await Script.RunBashAsync("source scripts/processes.sh; on_exit_stop_all; run bash -c 'exit 9' || echo \"gave $?\"");
+        (int exitCode, string output) = await Script.RunBashAsync("source scripts/common.sh; source scripts/processes.sh; on_exit_stop_all; run bash -c 'exit 9' || echo \"gave $?\"");
 
         Assert.Equal((0, "gave 9\n"), (exitCode, output));
+    }
+
+    [Fact]
+    public async Task Run_ServiceEndsMeanwhile_FailsAndNamesItsLog()
+    {
+        (int exitCode, string output) = await Script.RunBashAsync(
+            "source scripts/common.sh; source scripts/processes.sh; on_exit_stop_all; start /dev/null sleep 0.5; run sleep 1000; echo after");
+
+        Assert.Equal((1, "error: the process that writes /dev/null ended by itself.\n"), (exitCode, output));
+    }
+
+    [Fact]
+    public async Task Run_ServiceEndedBefore_FailsAndNamesItsLog()
+    {
+        (int exitCode, string output) = await Script.RunBashAsync(
+            "source scripts/common.sh; source scripts/processes.sh; on_exit_stop_all; start /dev/null true; sleep 0.5; run sleep 1000; echo after");
+
+        Assert.Equal((1, "error: the process that writes /dev/null ended by itself.\n"), (exitCode, output));
     }
 
     [Fact]
     public async Task AwaitLine_ProcessEndsWithoutIt_Fails()
     {
         (int exitCode, string output) = await Script.RunBashAsync("""
+            source scripts/common.sh
             source scripts/processes.sh
             on_exit_stop_all
             log=$(mktemp)
