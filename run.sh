@@ -37,7 +37,7 @@ read_arguments() {
   case "$#-${1-}" in
     0-) once=false ;;
     1---once) once=true ;;
-    *) sed -n '2,4s/^# //p' run.sh >&2 && exit 2 ;;
+    *) sed -n '3,4s/^# //p' run.sh >&2 && exit 2 ;;
   esac
 }
 
