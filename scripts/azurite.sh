@@ -6,7 +6,7 @@ install_azurite() {
   local installed=$folder/node_modules/installed-package-lock.json
   ! cmp --silent "$folder/package-lock.json" "$installed" || return 0
   say "To install from npm: Azurite, into $folder/node_modules"
-  run npm ci --prefix "$folder" --ignore-scripts --loglevel=error
+  run npm ci --prefix "$folder" --ignore-scripts --update-notifier=false --loglevel=error
   cp "$folder/package-lock.json" "$installed"
 }
 
