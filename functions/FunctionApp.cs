@@ -77,7 +77,7 @@ internal static class FunctionApp
         services.AddSingleton<CompletionResponder>();
     }
 
-    /// <summary>The Functions host needs storage and delivers messages itself. Without it, storage may be left out: a folder is then served over HTTP alone.</summary>
+    /// <summary>The Functions host needs storage and delivers messages itself; without it, a model's folder can be served over HTTP alone.</summary>
     private static void AddQueue(IServiceCollection services, ConfigurationManager configuration, FunctionsHost host)
     {
         if (!host.IsPresent && !configuration.GetSection(StorageSection).Exists())

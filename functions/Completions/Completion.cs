@@ -99,7 +99,8 @@ internal sealed class Completion
         int wanted = request.MaxTokens ?? 1;
         if ((long)promptTokens + wanted > contextLength)
             throw new ApiException(ApiError.BadRequest(
-                $"The context holds {contextLength} tokens; the prompt has {promptTokens} and the answer may take {wanted}. Shorten the prompt or lower max_tokens.",
+                $"The context holds {contextLength} tokens; the prompt has {promptTokens} and the answer may take {wanted}. "
+                + "Shorten the prompt or lower max_tokens.",
                 request.Prompt is Prompt.Chat ? "messages" : "prompt", "context_length_exceeded"));
     }
 

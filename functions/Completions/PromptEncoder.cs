@@ -11,7 +11,8 @@ internal static class PromptEncoder
     /// <exception cref="InvalidRequestException">A token id is not in the vocabulary, or the conversation is not one that Gemma knows.</exception>
     public static IReadOnlyList<int> Encode(IInferenceEngine engine, Prompt prompt)
     {
-        GemmaTokenizer tokenizer = engine.Tokenizer ?? throw new ModelException($"Model '{engine.ModelName}' has no tokenizer.model.");
+        // A model without a tokenizer is not served.
+        GemmaTokenizer tokenizer = engine.Tokenizer!;
         return prompt switch
         {
             Prompt.Text text => [tokenizer.Bos, .. tokenizer.Encode(text.Value)],

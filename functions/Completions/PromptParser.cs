@@ -37,7 +37,8 @@ internal static class PromptParser
             : throw Empty("messages");
     }
 
-    private static InvalidRequestException Empty(string name) => new(name, $"{name} is empty; at least one {(name == "prompt" ? "token" : "message")} is needed.");
+    private static InvalidRequestException Empty(string name) =>
+        new(name, $"{name} is empty; at least one {(name == "prompt" ? "token" : "message")} is needed.");
 
     private static int[] TokenIds(JsonElement array) =>
         [.. array.EnumerateArray().Select(static id => id.ValueKind == JsonValueKind.Number && id.TryGetInt32(out int value)
@@ -47,8 +48,11 @@ internal static class PromptParser
     private static ChatMessage ReadMessage(RequestFields message)
     {
         foreach (JsonProperty field in message.All)
+        {
+            string path = message.Path(RequestFields.Quote(field.Name));
             if (field.Name is not ("role" or "content" or "name") && field.Value.ValueKind != JsonValueKind.Null)
-                throw new InvalidRequestException(message.Path(RequestFields.Quote(field.Name)), $"{message.Path(RequestFields.Quote(field.Name))} is not supported.");
+                throw new InvalidRequestException(path, $"{path} is not supported.");
+        }
         _ = message.String("name");
         return new ChatMessage(Role(message), Content(message));
     }

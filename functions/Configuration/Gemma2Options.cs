@@ -22,7 +22,7 @@ internal sealed record Gemma2Options
     /// <summary>Longest prompt plus answer in tokens, 1 to 8192; left out means the model's own limit.</summary>
     public int? ContextLength { get; init; }
 
-    /// <summary>How many sequences are worked on at once, 1 to 256; also how many jobs are taken from the queue at once when no Functions host does it.</summary>
+    /// <summary>How many sequences are worked on at once, 1 to 256; without a Functions host also how many jobs are taken from the queue at once.</summary>
     public int MaxSequences { get; init; } = 4;
 
     /// <summary>How numbers are kept in the KV cache: <c>f16</c> or <c>f32</c>.</summary>

@@ -29,7 +29,8 @@ internal static class Gemma2OptionsReader
         var defaults = new Gemma2Options { Model = "" };
         return new Gemma2Options
         {
-            Model = Value(section, nameof(Gemma2Options.Model)) ?? throw Wrong(nameof(Gemma2Options.Model), "", "a model's name in blob storage or a folder such as ./nano"),
+            Model = Value(section, nameof(Gemma2Options.Model))
+                ?? throw Wrong(nameof(Gemma2Options.Model), "", "a model's name in blob storage or a folder such as ./nano"),
             Device = Value(section, nameof(Gemma2Options.Device)),
             AllowSoftwareDevice = Boolean(section, nameof(Gemma2Options.AllowSoftwareDevice)) ?? defaults.AllowSoftwareDevice,
             ContextLength = Integer(section, nameof(Gemma2Options.ContextLength), LongestContext),

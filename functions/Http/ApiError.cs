@@ -31,7 +31,8 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
     public static ApiError ContentType(string? given) =>
         new(415, $"The content type is '{given}'; allowed is application/json in UTF-8, not compressed.", InvalidRequest, null, "unsupported_media_type");
 
-    public static ApiError ModelLoading(string progress) => new(503, $"The model is still being loaded ({progress}); try again soon.", ServerError, null, "model_loading");
+    public static ApiError ModelLoading(string progress) =>
+        new(503, $"The model is still being loaded ({progress}); try again soon.", ServerError, null, "model_loading");
 
     public static ApiError TimedOut(TimeSpan limit) =>
         new(504, $"The answer took longer than {limit.TotalMinutes:0} minutes and was given up.", ServerError, null, "timeout");

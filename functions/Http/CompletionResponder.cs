@@ -55,7 +55,8 @@ internal sealed class CompletionResponder(ModelHost model, ErrorReporter errors,
     {
         if (completion.IsChat)
             await events.SendAsync(json => CompletionJson.WriteRoleChunk(json, completion));
-        await foreach (TextPiece piece in completion.StreamAsync(cancellationToken).WithHeartbeats(options.HeartbeatInterval, events.HeartbeatAsync, cancellationToken))
+        IAsyncEnumerable<TextPiece> pieces = completion.StreamAsync(cancellationToken);
+        await foreach (TextPiece piece in pieces.WithHeartbeats(options.HeartbeatInterval, events.HeartbeatAsync, cancellationToken))
         {
             result.Add(piece);
             if (piece.Text.Length > 0)

@@ -1,3 +1,4 @@
+using Gemma2.Backend;
 using Gemma2.Backend.Serving;
 using Gemma2.Functions.Configuration;
 using Gemma2.Storage;
@@ -12,6 +13,10 @@ internal sealed class EngineLoader(Gemma2Options options, StorageConnection? sto
     {
         if (storage is not null)
             await StorageProvisioning.EnsureCreatedAsync(storage, cancellationToken);
-        return await InferenceEngine.LoadAsync(ModelLocator.Locate(options.Model, storage), options.ToEngineOptions(), progress, cancellationToken);
+        InferenceEngine engine = await InferenceEngine.LoadAsync(ModelLocator.Locate(options.Model, storage), options.ToEngineOptions(), progress, cancellationToken);
+        if (engine.Tokenizer is not null)
+            return engine;
+        await engine.DisposeAsync();
+        throw new ModelException($"Model '{engine.ModelName}' has no tokenizer.model, which serving text needs.");
     }
 }

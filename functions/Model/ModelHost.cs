@@ -7,7 +7,8 @@ using Gemma2.Functions.Http;
 namespace Gemma2.Functions.Model;
 
 /// <summary>Loads the model in the background while the app already listens, and then holds it for all who need it.</summary>
-internal sealed class ModelHost(IEngineLoader loader, FatalStop fatalStop, ILogger<ModelHost> log) : BackgroundService, IProgress<LoadProgress>, IAsyncDisposable
+internal sealed class ModelHost(IEngineLoader loader, FatalStop fatalStop, ILogger<ModelHost> log)
+    : BackgroundService, IProgress<LoadProgress>, IAsyncDisposable
 {
     private readonly TaskCompletionSource<IInferenceEngine> _engine = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LoadProgress _progress;
@@ -30,7 +31,8 @@ internal sealed class ModelHost(IEngineLoader loader, FatalStop fatalStop, ILogg
 
     /// <summary>The loaded model.</summary>
     /// <exception cref="ApiException">Status 503: it is not loaded yet.</exception>
-    public IInferenceEngine RequireEngine() => Engine ?? throw new ApiException(ApiError.ModelLoading($"{Progress.BytesLoaded} of {Progress.BytesTotal} bytes"));
+    public IInferenceEngine RequireEngine() =>
+        Engine ?? throw new ApiException(ApiError.ModelLoading($"{Progress.BytesLoaded} of {Progress.BytesTotal} bytes"));
 
     /// <summary>Waits for the loaded model.</summary>
     /// <exception cref="OperationCanceledException">The app stops, or loading failed and the app therefore stops.</exception>
@@ -52,7 +54,8 @@ internal sealed class ModelHost(IEngineLoader loader, FatalStop fatalStop, ILogg
             IInferenceEngine engine = await Task.Run(() => loader.LoadAsync(this, stoppingToken), stoppingToken);
             LoadedAt = DateTimeOffset.UtcNow;
             _engine.SetResult(engine);
-            log.LogInformation("Model {Model} loaded in {Seconds:0.0} s, context {ContextLength}", engine.ModelName, Stopwatch.GetElapsedTime(start).TotalSeconds, engine.ContextLength);
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            log.LogInformation("Model {Model} loaded in {Seconds:0.0} s, context {ContextLength}", engine.ModelName, seconds, engine.ContextLength);
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {

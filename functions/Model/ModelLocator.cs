@@ -22,6 +22,7 @@ internal static class ModelLocator
         string name = model.StartsWith(BlobPrefix, StringComparison.Ordinal) ? model[BlobPrefix.Length..] : model;
         return storage is not null
             ? new BlobModelSource(storage, name)
-            : throw new StorageException($"Gemma2__Model is '{model}', a model in storage, but AzureWebJobsStorage is not set; a folder has a slash in its path: ./{name}.");
+            : throw new StorageException(
+                $"Gemma2__Model is '{model}', a model in storage, but AzureWebJobsStorage is not set; a folder has a slash in its path: ./{name}.");
     }
 }

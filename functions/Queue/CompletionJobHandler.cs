@@ -56,7 +56,8 @@ internal sealed class CompletionJobHandler(ModelHost model, CompletionQueue queu
         await StoreAsync(result, json, cancellationToken);
     }
 
-    private static async Task<ReadOnlyMemory<byte>> GenerateAsync(JobResult result, CompletionJob job, IInferenceEngine engine, CancellationToken cancellationToken)
+    private static async Task<ReadOnlyMemory<byte>> GenerateAsync(
+        JobResult result, CompletionJob job, IInferenceEngine engine, CancellationToken cancellationToken)
     {
         bool namesModel = job.Model is not null || job.Request.TryGetProperty("model", out _);
         CompletionRequest request = CompletionRequestParser.ParseJob(job.Request, namesModel ? job.Model : engine.ModelName);

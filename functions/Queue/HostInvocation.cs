@@ -45,7 +45,9 @@ internal static class HostInvocation
         long.TryParse(Metadata(root, "DequeueCount"), NumberStyles.None, CultureInfo.InvariantCulture, out long count) ? count : 1;
 
     private static DateTimeOffset? InsertedOn(JsonElement root) =>
-        DateTimeOffset.TryParse(Metadata(root, "InsertionTime"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time) ? time : null;
+        DateTimeOffset.TryParse(Metadata(root, "InsertionTime"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time)
+            ? time
+            : null;
 
     private static string? Metadata(JsonElement root, string name) =>
         root.TryGetProperty("Metadata", out JsonElement metadata) && metadata.TryGetProperty(name, out JsonElement value) ? value.ToString().Trim('"') : null;
@@ -53,4 +55,5 @@ internal static class HostInvocation
 
 /// <summary>A request to a queue function is not the Functions host's.</summary>
 internal sealed class HostInvocationException(Exception inner)
-    : Gemma2Exception($"The request is not a Functions host's invocation: {{\"Data\":{{\"{HostInvocation.TriggerName}\":...}},\"Metadata\":{{...}}}} is expected.", inner);
+    : Gemma2Exception(
+        $"The request is not a Functions host's invocation: {{\"Data\":{{\"{HostInvocation.TriggerName}\":...}},\"Metadata\":{{...}}}} is expected.", inner);

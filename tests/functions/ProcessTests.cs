@@ -32,4 +32,20 @@ public sealed class ProcessTests(PublishedApp published)
         Assert.Contains("no-such-model", output, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", output, StringComparison.Ordinal);
     }
+
+    [Fact]
+    public async Task Start_ModelWithoutATokenizer_EndsWithAnExitCode()
+    {
+        using Process process = published.Start(new()
+        {
+            ["Gemma2__Model"] = Path.Combine(Repository.Root, "tests/golden/models/a-base"),
+            ["Gemma2__AllowSoftwareDevice"] = "true",
+            ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
+        });
+
+        (string output, _) = await PublishedApp.ReadAsync(process);
+
+        Assert.NotEqual(0, process.ExitCode);
+        Assert.Contains("tokenizer.model", output, StringComparison.Ordinal);
+    }
 }
