@@ -104,12 +104,20 @@ public sealed class InferenceEngine : IInferenceEngine
         }
     }
 
-    /// <summary>Computes a prompt chunk and one step, so that the driver has compiled every shader before the first request.</summary>
-    public Task WarmUpAsync(CancellationToken cancellationToken = default)
+    /// <summary>Generates two tokens, so that the driver has compiled every shader before the first request.</summary>
+    /// <exception cref="GenerationException">The model computes no finite numbers.</exception>
+    public async Task WarmUpAsync(CancellationToken cancellationToken = default)
     {
-        int[] prompt = new int[Math.Min(ForwardPass.MaxTokens + 1, ContextLength)];
-        Array.Fill(prompt, Config.BeginToken);
-        return ComputeLogitsAsync(prompt, cancellationToken);
+        // A prompt of two runs the matrix-matrix kernels, the step after it the matrix-vector ones.
+        var request = new GenerationRequest
+        {
+            PromptTokens = [.. Enumerable.Repeat(Config.BeginToken, Math.Min(2, ContextLength - 1))],
+            MaxTokens = 2,
+            IgnoreEndTokens = true,
+            Sampling = new SamplingOptions { Temperature = 0 },
+        };
+        await foreach (GeneratedToken token in GenerateAsync(request, cancellationToken).ConfigureAwait(false))
+            _ = token;
     }
 
     /// <summary>Stops the thread after the pass that is running and frees the device. Sequences that are not finished are cancelled.</summary>

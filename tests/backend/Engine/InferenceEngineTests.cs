@@ -176,9 +176,24 @@ public sealed class InferenceEngineTests : EngineTest
         Assert.Single(await GenerateAsync(engine, _request with { PromptTokens = [.. Enumerable.Repeat(9, 29)] }));
     }
 
-    [Fact]
-    public async Task Load_ContextBeyondTheModel_IsRefused() =>
-        await Assert.ThrowsAsync<InvalidRequestException>(() => LoadAsync(GoldenModels.Open("a-base").Folder, new EngineOptions { ContextLength = 257 }));
+    [Theory]
+    [InlineData(1)]
+    [InlineData(257)]
+    public async Task Load_ContextOutsideWhatTheModelAllows_IsRefused(int contextLength) => await Assert.ThrowsAsync<InvalidRequestException>(
+        () => LoadAsync(GoldenModels.Open("a-base").Folder, new EngineOptions { ContextLength = contextLength }));
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(256)]
+    public async Task WarmUp_AnyContext_LeavesNoTrace(int contextLength)
+    {
+        await using InferenceEngine engine = await LoadAsync(GoldenModels.Open("a-base").Folder, new EngineOptions { ContextLength = contextLength, MaxSequences = 1 });
+        float[] before = await engine.ComputeLogitsAsync([2], Cancellation);
+
+        await engine.WarmUpAsync(Cancellation);
+
+        Assert.Equal(before, await engine.ComputeLogitsAsync([2], Cancellation));
+    }
 
     [Theory]
     [InlineData("a-base")]
