@@ -142,6 +142,7 @@ def main():
     parser.add_argument("--out", type=Path, default=FOLDER / "evaluation.json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
     figures = {"examples of each set": arguments.count, **evaluate(Model.load(arguments.model), arguments.count)}
     text = json.dumps(figures, indent=2)
     arguments.out.write_text(text + "\n")

@@ -24,6 +24,7 @@ from tokens import FOLDER, encode_example, load_tokenizer
 SEED = 2
 BATCHES_PER_STEP, TOKENS_PER_BATCH = 4, 1024
 WARMUP_STEPS = 100
+SECONDS_PER_SAVE, SAVES_PER_EVALUATION = 180, 4
 CONSTANT_SHARE = 0.3  # of the time; from then on the learning rate falls to zero in a straight line
 MIXTURE = json.loads((fast.HERE / "mixture.json").read_text())
 CHECKPOINT, EXPORT = fast.CACHE / "checkpoint.pt", fast.CACHE / "export"
@@ -102,7 +103,7 @@ class Worker:
 class Leader(Worker):
     def lead(self, state, minutes):
         shared, limit = self.shared, minutes * 60
-        started, printed, saved = time.time() - state["seconds"], time.time(), time.time()
+        started, printed, saved, saves = time.time() - state["seconds"], time.time(), time.time(), 0
         loss = weight = 0.0
         tokens_before = state["tokens"]
         shared.progress.value = min(state["seconds"] / limit, 1)
@@ -116,13 +117,17 @@ class Leader(Worker):
                 print(f"{state['seconds'] / 60:6.1f} min  step {state['step']:6d}  {state['tokens'] / 1e6:7.2f} M tokens  "
                       f"loss {loss / weight:.4f}  {speed:6.0f} tokens/s", flush=True)
                 loss, weight, tokens_before, printed = 0.0, 0.0, state["tokens"], time.time()
-            if time.time() - saved > 240:
+            if time.time() - saved > SECONDS_PER_SAVE:
                 self.save(state)
                 saved = time.time()
+                saves += 1
+                if saves % SAVES_PER_EVALUATION == 0:
+                    self.evaluate()
             shared.progress.value = min(state["seconds"] / limit, 1)
             shared.next_batch.value = 0
             shared.barrier.wait()
         self.save(state)
+        self.evaluate()
 
     def _step(self, state):
         state["step"] += 1
@@ -135,11 +140,13 @@ class Leader(Worker):
         shared = self.shared
         torch.save({**state, "weights": shared.weights, "momentum": shared.momentum, "squares": shared.squares}, CHECKPOINT)
         EXPORT.mkdir(exist_ok=True)
-        tensors = self.parameters.tensors(self.config)
-        save_bf16_safetensors(EXPORT / "model.safetensors", tensors)
+        save_bf16_safetensors(EXPORT / "model.safetensors", self.parameters.tensors(self.config))
         (EXPORT / "training.json").write_text(json.dumps({name: round(value, 1) for name, value in state.items()}))
-        rounded = {name: tensor.bfloat16().float() for name, tensor in tensors.items()}
-        print(json.dumps(evaluate(Model(self.config, rounded), 40, with_stories=False)), flush=True)
+
+    def evaluate(self):
+        """A small look at what lags behind, with the weights as they would ship."""
+        rounded = {name: tensor.bfloat16().float() for name, tensor in self.parameters.tensors(self.config).items()}
+        print(json.dumps(evaluate(Model(self.config, rounded), 24, with_stories=False)), flush=True)
 
 
 def start_state(shared, config, resume):

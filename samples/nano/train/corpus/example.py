@@ -15,20 +15,12 @@ class Example:
         return "".join(text for text, _ in self.segments)
 
 
-def chat(key, *messages, weight=1.0):
-    """A conversation: user, model, user, model ... Only what the model says is learned."""
-    segments = []
-    for user, model in zip(messages[::2], messages[1::2]):
-        segments.append((f"<start_of_turn>user\n{user.strip()}<end_of_turn>\n<start_of_turn>model\n", False))
-        segments.append((f"{model}<end_of_turn>", True))
-        segments.append(("\n", False))
-    return Example(key, tuple(segments[:-1]), weight)
-
-
-def share(key):
-    """A number in 0..99 that depends on the key alone, the same in every run."""
-    return zlib.crc32(key.encode()) % 100
+def chat(key, user, model, weight=1.0):
+    """One exchange in the chat template. Only what the model says is learned."""
+    asked = f"<start_of_turn>user\n{user.strip()}<end_of_turn>\n<start_of_turn>model\n"
+    return Example(key, ((asked, False), (f"{model}<end_of_turn>", True)), weight)
 
 
 def is_held_back(key):
-    return share(key) < 10
+    """One key in ten, the same ones in every run."""
+    return zlib.crc32(key.encode()) % 100 < 10

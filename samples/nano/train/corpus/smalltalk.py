@@ -47,10 +47,10 @@ What is my name?|Where do I live?|How old am I?|What did I eat?|Do you love me?|
 def unknown(rng):
     if rng.random() < 0.3:
         prompt = rng.choice(BEYOND_ME)
-        return chat(prompt, casual(rng, prompt), UNKNOWN, weight=0.5)
+        return chat(prompt, casual(rng, prompt), UNKNOWN)
     x, x2 = invented(rng), invented(rng)
     prompt = rng.choice(UNANSWERABLE).format(x=x, x2=x2, X=x.capitalize())
-    return chat(prompt, casual(rng, prompt), UNKNOWN, weight=0.5)
+    return chat(prompt, casual(rng, prompt), UNKNOWN)
 
 
 def draw(rng):
