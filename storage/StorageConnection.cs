@@ -18,7 +18,7 @@ public sealed partial class StorageConnection
     {
         Blobs = blobs(WithoutOwnRetries(new BlobClientOptions(), tuning.Transport));
         Queues = queues(WithoutOwnRetries(new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None }, tuning.Transport));
-        Pipeline = new StoragePipeline(tuning.Retry, tuning.Time);
+        Pipeline = new StoragePipeline(tuning.Retry);
     }
 
     internal BlobServiceClient Blobs { get; }
@@ -117,14 +117,4 @@ public sealed partial class StorageConnection
 
     [GeneratedRegex("^[a-z0-9]{3,24}$")]
     private static partial Regex AccountName();
-}
-
-/// <summary>What tests set to other values: waits, the clock, and the transport that can show faults.</summary>
-internal sealed record StorageTuning
-{
-    public StorageRetryOptions Retry { get; init; } = new();
-
-    public TimeProvider? Time { get; init; }
-
-    public HttpPipelineTransport? Transport { get; init; }
 }

@@ -7,22 +7,6 @@ using Polly.Timeout;
 
 namespace Gemma2.Storage;
 
-/// <summary>How calls to storage are tried again.</summary>
-public sealed record StorageRetryOptions
-{
-    /// <summary>One try may take this long; a range of a model file is one try.</summary>
-    public TimeSpan TryTimeout { get; init; } = TimeSpan.FromSeconds(60);
-
-    /// <summary>How often a call is tried again after its first try.</summary>
-    public int MaxRetries { get; init; } = 6;
-
-    /// <summary>The first wait; each later one is about twice as long, with jitter.</summary>
-    public TimeSpan BaseDelay { get; init; } = TimeSpan.FromMilliseconds(500);
-
-    /// <summary>No wait is longer, whatever the backoff or the service's <c>Retry-After</c> say.</summary>
-    public TimeSpan MaxDelay { get; init; } = TimeSpan.FromSeconds(60);
-}
-
 /// <summary>
 /// Every call to storage goes through here: a timeout for each try, retries of what may pass by itself, and one kind of exception.
 /// The client library's own retries are off (they would multiply with these).
