@@ -98,11 +98,11 @@ public class ReadAheadStreamTests
         var stream = new ReadAheadStream(Fetch, 1000, 10, 4);
         await stream.ReadExactlyAsync(new byte[1], Cancel);
 
-        if (asynchronously) await stream.DisposeAsync();
+        if (asynchronously) await stream.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromMinutes(1), Cancel);
         else stream.Dispose();
 
         Assert.Equal(3, ended.Count);
-        await Task.WhenAll(ended.Select(end => end.Task)).WaitAsync(Cancel);
+        await Task.WhenAll(ended.Select(end => end.Task)).WaitAsync(TimeSpan.FromMinutes(1), Cancel);
         await Assert.ThrowsAsync<ObjectDisposedException>(async () => await stream.ReadExactlyAsync(new byte[1], Cancel));
         await stream.DisposeAsync();
     }
