@@ -14,9 +14,18 @@ internal sealed class EngineLoader(Gemma2Options options, StorageConnection? sto
         if (storage is not null)
             await StorageProvisioning.EnsureCreatedAsync(storage, cancellationToken);
         InferenceEngine engine = await InferenceEngine.LoadAsync(ModelLocator.Locate(options.Model, storage), options.ToEngineOptions(), progress, cancellationToken);
-        if (engine.Tokenizer is not null)
+        try
+        {
+            if (engine.Tokenizer is null)
+                throw new ModelException($"Model '{engine.ModelName}' has no tokenizer.model, which serving text needs.");
+            // The first request shall not wait for the driver's compiler.
+            await engine.WarmUpAsync(cancellationToken);
             return engine;
-        await engine.DisposeAsync();
-        throw new ModelException($"Model '{engine.ModelName}' has no tokenizer.model, which serving text needs.");
+        }
+        catch
+        {
+            await engine.DisposeAsync();
+            throw;
+        }
     }
 }

@@ -100,7 +100,7 @@ internal sealed class QueuePoller(
         Task renewal = RenewAsync(lease, work);
         try
         {
-            await handler.HandleAsync(new QueueDelivery(lease.ReadText(), lease.DequeueCount), work.Token);
+            await handler.HandleAsync(new QueueDelivery(lease.ReadText(), lease.DequeueCount, lease.InsertedOn), work.Token);
             await EndAsync(() => lease.CompleteAsync(CancellationToken.None));
         }
         catch (OperationCanceledException) when (work.IsCancellationRequested)

@@ -34,6 +34,7 @@ public sealed class QueueLease
         Receipt = message.PopReceipt;
         MessageId = message.MessageId;
         DequeueCount = message.DequeueCount;
+        InsertedOn = message.InsertedOn;
     }
 
     /// <summary>The service's name for the message.</summary>
@@ -41,6 +42,9 @@ public sealed class QueueLease
 
     /// <summary>Which delivery this is, from 1.</summary>
     public long DequeueCount { get; }
+
+    /// <summary>When it was sent; null where the service does not say.</summary>
+    public DateTimeOffset? InsertedOn { get; }
 
     /// <summary>What the service wants shown to renew or delete the message; each renewal gives another.</summary>
     internal string Receipt { get; private set; }
