@@ -1,0 +1,29 @@
+using System.Diagnostics;
+
+namespace Gemma2.Backend.Tests.Kernels;
+
+/// <summary>Kernels must not depend on the subgroup size. Lavapipe's follows its vector width, which another process can be given.</summary>
+public sealed class SubgroupWidthTests(DeviceFixture fixture)
+{
+    private const string WidthVariable = "LP_NATIVE_VECTOR_WIDTH";
+
+    [Fact]
+    public async Task KernelTests_TwiceTheSubgroupSize_Pass()
+    {
+        Assert.SkipUnless(fixture.Device.Description.Name.StartsWith("llvmpipe", StringComparison.Ordinal), "Only lavapipe's subgroup size can be chosen.");
+        Assert.SkipUnless(Environment.GetEnvironmentVariable(WidthVariable) is null, $"{WidthVariable} is set: this is the other process.");
+        int bits = 2 * 32 * fixture.Device.Description.SubgroupSize;
+        var start = new ProcessStartInfo(Environment.ProcessPath!, ["-noColor", "-class-", GetType().FullName!, "-namespace", GetType().Namespace!])
+        {
+            RedirectStandardOutput = true,
+            Environment = { [WidthVariable] = $"{bits}" },
+        };
+
+        using Process tests = Process.Start(start)!;
+        string output = await tests.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await tests.WaitForExitAsync(TestContext.Current.CancellationToken);
+
+        Assert.True(tests.ExitCode == 0, output);
+        Assert.DoesNotContain("Total: 0", output, StringComparison.Ordinal);
+    }
+}
