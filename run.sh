@@ -89,7 +89,7 @@ stay_up() {
     -d '{"model":"$model","messages":[{"role":"user","content":"What is a shader?"}]}'
 
   export AzureWebJobsStorage='$AzureWebJobsStorage'
-  $gemma2 submit --model $model --chat 'What is 17 + 25?' --wait
+  $gemma2 submit --model $model --chat 'How many legs does a spider have?' --wait
 
 END
   run sleep infinity

@@ -29,7 +29,7 @@ json() { node --eval 'const d = JSON.parse(require("node:fs").readFileSync(0, "u
 setup_alone() {
   local lock step
   exec {lock}>"$local_folder/setup.lock"
-  flock --nonblock "$lock" || { say "Waiting for another run in this checkout to end its set-up" && flock "$lock"; }
+  flock --nonblock "$lock" || { say "Waiting for another run in this checkout to end its set-up" && run flock "$lock"; }
   for step in "$@"; do "$step"; done
   exec {lock}>&-
 }
