@@ -140,7 +140,11 @@ public sealed class InferenceEngine : IInferenceEngine
         try
         {
             await foreach (GeneratedToken token in sequence.Output.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+            {
+                // The channel alone would first give all that has come already.
+                cancellationToken.ThrowIfCancellationRequested();
                 yield return token;
+            }
         }
         finally
         {

@@ -102,7 +102,7 @@ public sealed class InferenceEngineTests : EngineTest
                 if (++count == 3) await cancel.CancelAsync();
         });
 
-        Assert.InRange(count, 3, 4);
+        Assert.Equal(3, count);
         Assert.Equal(20, (await GenerateAsync(engine, _request)).Count);
     }
 
