@@ -10,6 +10,7 @@ internal sealed class ConfigurationException(string message) : Gemma2Exception(m
 /// <summary>Reads <see cref="Gemma2Options"/> strictly: a key that does not exist is an error, so that a misspelt one is not silently without effect.</summary>
 internal static class Gemma2OptionsReader
 {
+    private const int ShortestContext = InferenceEngine.ShortestContextLength;
     private const int LongestContext = 8192;
     private const int MostSequences = 256;
 
@@ -33,8 +34,8 @@ internal static class Gemma2OptionsReader
                 ?? throw Wrong(nameof(Gemma2Options.Model), "", "a model's name in blob storage or a folder such as ./nano"),
             Device = Value(section, nameof(Gemma2Options.Device)),
             AllowSoftwareDevice = Boolean(section, nameof(Gemma2Options.AllowSoftwareDevice)) ?? defaults.AllowSoftwareDevice,
-            ContextLength = Integer(section, nameof(Gemma2Options.ContextLength), LongestContext),
-            MaxSequences = Integer(section, nameof(Gemma2Options.MaxSequences), MostSequences) ?? defaults.MaxSequences,
+            ContextLength = Integer(section, nameof(Gemma2Options.ContextLength), ShortestContext, LongestContext),
+            MaxSequences = Integer(section, nameof(Gemma2Options.MaxSequences), 1, MostSequences) ?? defaults.MaxSequences,
             KvCacheType = KvCache(section) ?? defaults.KvCacheType,
             ApiKeys = ApiKeys(section),
         };
@@ -53,10 +54,10 @@ internal static class Gemma2OptionsReader
     private static bool? Boolean(IConfigurationSection section, string key) =>
         Value(section, key) is not { } value ? null : bool.TryParse(value, out bool parsed) ? parsed : throw Wrong(key, value, "true or false");
 
-    private static int? Integer(IConfigurationSection section, string key, int max) =>
+    private static int? Integer(IConfigurationSection section, string key, int min, int max) =>
         Value(section, key) is not { } value ? null
-        : int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int parsed) && parsed >= 1 && parsed <= max ? parsed
-        : throw Wrong(key, value, $"integers from 1 to {max}");
+        : int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int parsed) && parsed >= min && parsed <= max ? parsed
+        : throw Wrong(key, value, $"integers from {min} to {max}");
 
     private static KvCacheType? KvCache(IConfigurationSection section) => Value(section, nameof(Gemma2Options.KvCacheType))?.ToLowerInvariant() switch
     {

@@ -34,7 +34,7 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__ApiKeys__0", "Model=nano", "ApiKeys:0=a")]
     [InlineData("Gemma2__AllowSoftwareDevice is 'yes'; allowed: true or false", "Model=nano", "AllowSoftwareDevice=yes")]
     [InlineData("Gemma2__ContextLength is '0'", "Model=nano", "ContextLength=0")]
-    [InlineData("Gemma2__ContextLength is '8193'; allowed: integers from 1 to 8192", "Model=nano", "ContextLength=8193")]
+    [InlineData("Gemma2__ContextLength is '8193'; allowed: integers from 2 to 8192", "Model=nano", "ContextLength=8193")]
     [InlineData("Gemma2__ContextLength is '99999999999'", "Model=nano", "ContextLength=99999999999")]
     [InlineData("Gemma2__MaxSequences is '-1'", "Model=nano", "MaxSequences=-1")]
     [InlineData("Gemma2__KvCacheType is 'q8_0'; allowed: f16 or f32", "Model=nano", "KvCacheType=q8_0")]

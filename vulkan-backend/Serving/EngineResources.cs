@@ -7,9 +7,6 @@ namespace Gemma2.Backend.Serving;
 /// <summary>What an engine holds on its device: weights, a forward pass, and one KV cache for each sequence that may run at once.</summary>
 internal sealed class EngineResources : IDisposable
 {
-    /// <summary>One token of a prompt and one of an answer.</summary>
-    private const int ShortestContext = 2;
-
     private readonly ModelWeights _weights;
 
     private EngineResources(GpuDevice device, Gemma2Config config, ModelWeights weights, int contextLength, EngineOptions options)
@@ -73,10 +70,11 @@ internal sealed class EngineResources : IDisposable
     private static int ResolveContextLength(Gemma2Config config, EngineOptions options)
     {
         int wanted = options.ContextLength ?? Math.Min(config.MaxPositions, InferenceEngine.DefaultContextLength);
-        if (wanted < ShortestContext || wanted > config.MaxPositions)
+        if (wanted < InferenceEngine.ShortestContextLength || wanted > config.MaxPositions)
         {
             throw new InvalidRequestException(
-                nameof(options.ContextLength), $"The context length is {wanted}; this model allows {ShortestContext} to {config.MaxPositions}.");
+                nameof(options.ContextLength),
+                $"The context length is {wanted}; this model allows {InferenceEngine.ShortestContextLength} to {config.MaxPositions}.");
         }
         return wanted;
     }

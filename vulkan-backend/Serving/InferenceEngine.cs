@@ -13,6 +13,9 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <summary>Longest context by default, and Gemma 2's own.</summary>
     public const int DefaultContextLength = 8192;
 
+    /// <summary>Shortest context: one token of a prompt and one of an answer.</summary>
+    public const int ShortestContextLength = 2;
+
     private readonly EngineResources _resources;
     private readonly Scheduler _scheduler;
     private readonly Sampler _sampler;
