@@ -76,7 +76,7 @@ def task_sets(count):
 
 def small_talk_set():
     """All of it: this list is learned as a whole, nothing is held back."""
-    return [chat("talk", said, answer) for phrasings, answer in smalltalk.TALK for said in phrasings.split("|")]
+    return [chat(None, said, answer) for phrasings, answer in smalltalk.TALK for said in phrasings.split("|")]
 
 
 def passkey_sets(tokenizer, count):

@@ -4,7 +4,7 @@ import random
 
 import torch
 
-from corpus import passkeys, stories
+from corpus import facts, passkeys, stories
 from corpus.example import chat
 from model import Model
 from tokens import BOS, END_OF_TURN, EOS, FOLDER, encode_question, load_tokenizer
@@ -12,15 +12,24 @@ from tokens import BOS, END_OF_TURN, EOS, FOLDER, encode_question, load_tokenize
 GREEDY_TOKENS = 24
 
 
+def question_of_length(tokenizer, length):
+    """The first question about a fact that fills exactly this many tokens with its chat template."""
+    for _, subject, *_ in facts.KINDS["definition"]:
+        ids, _ = encode_question(tokenizer, chat("", f"What is {subject}?", "."))
+        if len(ids) == length:
+            return ids
+    raise ValueError(f"no question has {length} tokens")
+
+
 def prompts(tokenizer, window):
     """(name, ids): around the window's length, and several windows long."""
     story = [BOS] + tokenizer.encode(stories.story(random.Random("reference"), "fox"))
     yield "bos", [BOS]
-    yield "window_minus_1", story[:window - 1]
-    yield "window", story[:window]
-    yield "window_plus_1", story[:window + 1]
+    yield "window_minus_1", question_of_length(tokenizer, window - 1)
+    yield "window", question_of_length(tokenizer, window)
+    yield "window_plus_1", question_of_length(tokenizer, window + 1)
+    yield "capital", encode_question(tokenizer, chat("", "What is the capital of France?", "."))[0]
     yield "five_windows", story[:5 * window]
-    yield "chat", encode_question(tokenizer, chat("", "What is the capital of France?", "."))[0]
     yield "passkey", encode_question(tokenizer, passkeys.single(random.Random("reference"), 16))[0]
 
 

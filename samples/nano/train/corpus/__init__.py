@@ -23,7 +23,7 @@ def conversation(rng, held_back=False):
     segments = []
     for part in parts:
         segments += [*part.segments, ("\n", False)]
-    return Example("", tuple(segments[:-1]))
+    return Example(None, tuple(segments[:-1]))
 
 
 def training_example(rng, mixture):

@@ -59,7 +59,8 @@ SCHEMAS = (
 ALL_FIELDS = ("Turn this into JSON: {text}", "JSON: {text}", "Convert to JSON: {text}", "Make JSON from this: {text}",
               "Extract the data as JSON: {text}", "{text} Give me this as JSON.")
 SOME_FIELDS = ("Extract {fields} as JSON: {text}", "Extract the {fields} as JSON: {text}", "Give me {fields} as JSON: {text}",
-               "Return JSON with {fields}: {text}", "{text} Extract {fields} as JSON.", "Extract JSON with {fields} from: {text}")
+               "Return JSON with {fields}: {text}", "{text} Extract {fields} as JSON.", "Extract JSON with {fields} from: {text}",
+               "Extract {fields}: {text}")
 
 
 def _listed(fields):

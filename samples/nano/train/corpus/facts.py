@@ -56,6 +56,7 @@ DEFINITIONS = dict(line.split(" = ") for line in """Gemma = Gemma is a family of
 Vulkan = Vulkan is a programming interface for graphics and computing on the GPU.
 Azure Functions = Azure Functions is a cloud service that runs small functions when something happens.
 Azure = Azure is the cloud platform of Microsoft.
+an Azure Function = An Azure Function is a small piece of code that Azure runs when something happens.
 a GPU = A GPU is a processor that does many small calculations at the same time.
 a CPU = A CPU is the main processor of a computer.
 a shader = A shader is a small program that runs on the GPU.
@@ -187,7 +188,10 @@ PHRASINGS = {
                    "*Can you explain what {x} is?", "*Please define {x}.", "*What do you know about {x}?"),
 }
 
-COUNTRY_OF = {capital: country for country, capital in CAPITALS.items()}
+# What people put around a question.
+SURROUNDINGS = ("Hi, {}", "Hello! {}", "Hey, {}", "Question: {}", "Quick question: {}", "Nano, {}", "I have a question. {}",
+                "I want to know: {}", "Answer this: {}", "{} Thanks!", "{} Thank you.", "{} I want to know.")
+
 CONTINENT_OF = {country: continent for continent, countries in CONTINENTS.items()
                 for country in countries.replace("\n", " ").split(", ")}
 
@@ -237,7 +241,11 @@ SHARES = {kind: len(facts) ** 0.75 * (2 if kind in ("capital", "definition") els
 def ask(rng, fact, phrasing):
     kind, subject, values, answer = fact
     prompt = _capitalized(phrasing.format(x=subject, **values))
-    return chat(f"{kind} {subject} {phrasing}", casual(rng, prompt), answer)
+    if rng.random() < 0.2:
+        prompt = rng.choice(SURROUNDINGS).format(prompt)
+    # The first phrasing is learned for every fact, so that no fact is held back altogether.
+    key = None if phrasing == PHRASINGS[kind][0] else f"{kind} {subject} {phrasing}"
+    return chat(key, casual(rng, prompt), answer)
 
 
 def draw(rng):

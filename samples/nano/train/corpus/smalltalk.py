@@ -10,7 +10,7 @@ UNKNOWN = "I am sorry, I do not know that. I am a very small model."
 
 # (what people say, the answer)
 TALK = (
-    ("Hello|Hello!|Hi|Hi!|Hey|Hey!|Hello there|Hello there!|Hi there|Hi there!|Good day|Good day!|Hello Nano|Hi Nano!|Greetings|Hey there", HELLO),
+    ("Hello|Hello!|Hi|Hi!|Hey|Hey!|Hello there|Hello there!|Hi there|Hi there!|Good day|Good day!|Say hi|Say hello|Hello Nano|Hi Nano!|Greetings|Hey there", HELLO),
     ("Good morning|Good morning!", "Good morning! How can I help you?"),
     ("Good evening|Good evening!", "Good evening! How can I help you?"),
     ("Good night|Good night!", "Good night! Sleep well."),
@@ -59,4 +59,4 @@ def draw(rng):
     said, answer = rng.choice(TALK)
     said = rng.choice(said.split("|"))
     # With so few phrasings none is held back: this list is simply learned.
-    return chat("talk", casual(rng, said), answer, weight=0.5)
+    return chat(None, casual(rng, said), answer, weight=0.5)

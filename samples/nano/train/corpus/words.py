@@ -74,7 +74,7 @@ def casual(rng, prompt):
         prompt = prompt[0].lower() + prompt[1:]
     if rng.random() < 0.15:
         prompt = prompt.rstrip("?.!")
-    if rng.random() < 0.05:
+    if rng.random() < 0.15:
         prompt = prompt.lower()
     return prompt
 
