@@ -11,6 +11,9 @@ internal static class CommandLine
     private const int BadUsage = 2;
     private const int Interrupted = 130;
 
+    // A command that is interrupted ends within one step; this is for a step on a slow, busy machine.
+    private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(10);
+
     /// <summary>Runs <c>gemma2 ARGS</c>: 0 is success, 1 failure, 2 bad usage, 130 an interruption.</summary>
     public static async Task<int> RunAsync(string[] args)
     {
@@ -21,7 +24,7 @@ internal static class CommandLine
 
         try
         {
-            return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = LongestEnd });
         }
         catch (OperationCanceledException)
         {
