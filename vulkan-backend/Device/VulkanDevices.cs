@@ -3,62 +3,6 @@ using Silk.NET.Vulkan;
 
 namespace Gemma2.Backend.Device;
 
-/// <summary>What kind of hardware a device is.</summary>
-public enum DeviceKind
-{
-    /// <summary>A GPU with memory of its own.</summary>
-    Discrete,
-
-    /// <summary>A GPU that shares the host's memory.</summary>
-    Integrated,
-
-    /// <summary>A GPU handed into a virtual machine.</summary>
-    Virtual,
-
-    /// <summary>A driver that computes on the CPU, such as lavapipe.</summary>
-    Software,
-
-    /// <summary>The driver does not say.</summary>
-    Other,
-}
-
-/// <summary>One Vulkan device as its driver describes it.</summary>
-public sealed record DeviceDescription
-{
-    /// <summary>Position in the list; <c>--device</c> takes it.</summary>
-    public required int Index { get; init; }
-
-    /// <summary>The device's name.</summary>
-    public required string Name { get; init; }
-
-    /// <summary>What kind of hardware it is.</summary>
-    public required DeviceKind Kind { get; init; }
-
-    /// <summary>The driver's name and version.</summary>
-    public required string Driver { get; init; }
-
-    /// <summary>Vulkan version the device speaks.</summary>
-    public required string ApiVersion { get; init; }
-
-    /// <summary>Size of the largest device-local heap in bytes.</summary>
-    public required long MemoryBytes { get; init; }
-
-    /// <summary>Largest single allocation in bytes.</summary>
-    public required long MaxAllocationBytes { get; init; }
-
-    /// <summary>Threads that run in lockstep.</summary>
-    public required int SubgroupSize { get; init; }
-
-    /// <summary>The device has VK_KHR_cooperative_matrix.</summary>
-    public required bool CooperativeMatrix { get; init; }
-
-    /// <summary>What the engine needs and the device lacks; empty when it can be used.</summary>
-    public required IReadOnlyList<string> Missing { get; init; }
-
-    /// <summary>True when the engine can run on it.</summary>
-    public bool IsUsable => Missing.Count == 0;
-}
-
 /// <summary>Which device would be used, and why.</summary>
 /// <param name="Device">The device.</param>
 /// <param name="Reason">Why this one.</param>
