@@ -14,7 +14,7 @@ report() { $tests_began || ((status == 0)) || echo "0 passed, 1 failed"; }
 set_up() {
   require_tools
   # Lavapipe also where there is a GPU: every machine can run the same tests.
-  install_packages glslc spirv-tools libvulkan1 mesa-vulkan-drivers vulkan-validationlayers shellcheck
+  install_packages glslc spirv-tools libvulkan1 mesa-vulkan-drivers vulkan-validationlayers shellcheck procps
   install_azurite
 }
 
