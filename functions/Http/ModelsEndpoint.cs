@@ -19,7 +19,7 @@ internal static class ModelsEndpoint
             json.WriteString("id", name);
             json.WriteString("object", "model");
             json.WriteNumber("created", model.LoadedAt.ToUnixTimeSeconds());
-            json.WriteString("owned_by", "google");
+            json.WriteString("owned_by", "local");
             json.WriteEndObject();
             json.WriteEndArray();
             json.WriteEndObject();
