@@ -45,8 +45,16 @@ public sealed class ProcessesTests
     [Fact]
     public async Task Start_ScriptKilled_ServicesEndToo()
     {
-        await using Script script = Start("source scripts/common.sh; source scripts/processes.sh; start /dev/null sleep 1000; start_group bash -c 'echo up; exec sleep 1000'; wait");
-        await script.WaitForOutputAsync("up\n");
+        // Each says when it runs: until then the kernel does not know yet that it shall end with the script.
+        await using Script script = Start("""
+            source scripts/common.sh
+            source scripts/processes.sh
+            start_group bash -c 'echo first; exec sleep 1000'
+            start_group bash -c 'echo second; exec sleep 1000'
+            wait
+            """);
+        await script.WaitForOutputAsync("first\n");
+        await script.WaitForOutputAsync("second\n");
 
         await script.SignalAsync("KILL");
         await script.WaitAsync();
