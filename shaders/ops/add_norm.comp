@@ -29,7 +29,7 @@ void main() {
         x.at[i] = updated;
         sum += updated * updated;
     }
-    float preScale = 1.0 / sqrt(subgroupAdd(sum) / float(a.width) + a.epsilon);
+    float preScale = inverseRms(sum, a.width, a.epsilon);
     // Each thread reads back only what it wrote itself.
     for (uint i = gl_LocalInvocationID.x; i < a.width; i += gl_WorkGroupSize.x) h.at[i] = x.at[i] * preScale * (1.0 + preWeight.at[i]);
 }

@@ -51,7 +51,6 @@ void main() {
         }
     }
 
-    Floats y = Floats(a.y);
     [[unroll]] for (uint t = 0; t < TOKENS; t++) {
         if (firstToken + t >= a.tokens) break;
         [[unroll]] for (uint c = 0; c < COLUMNS; c++) {

@@ -1,3 +1,5 @@
+using Gemma2.Backend.Weights;
+
 namespace Gemma2.Backend.Serving;
 
 /// <summary>How numbers are kept in the KV cache.</summary>
@@ -8,6 +10,13 @@ public enum KvCacheType
 
     /// <summary>32-bit floats: exact, for comparisons.</summary>
     F32,
+}
+
+/// <summary>Facts about <see cref="KvCacheType"/>.</summary>
+internal static class KvCacheTypeExtensions
+{
+    /// <summary>The type of the numbers in the cache.</summary>
+    public static TensorType ToTensorType(this KvCacheType type) => type == KvCacheType.F32 ? TensorType.F32 : TensorType.F16;
 }
 
 /// <summary>What an engine is made with.</summary>

@@ -15,7 +15,7 @@ internal sealed class EngineResources : IDisposable
         Config = config;
         _weights = weights;
         ContextLength = contextLength;
-        TensorType cacheType = options.KvCacheType == KvCacheType.F32 ? TensorType.F32 : TensorType.F16;
+        TensorType cacheType = options.KvCacheType.ToTensorType();
         Forward = new ForwardPass(device, config, weights, contextLength, cacheType);
         Caches = new KvCache[options.MaxSequences];
         for (int i = 0; i < Caches.Length; i++)

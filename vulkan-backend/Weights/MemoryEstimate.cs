@@ -29,6 +29,6 @@ public sealed record MemoryEstimate(long WeightBytes, long KvCacheBytes)
     {
         long positions = Enumerable.Range(0, config.LayerCount).Sum(layer => (long)KvCache.Slots(config, layer, contextLength));
         long numbersAPosition = 2L * config.KeyValueHeadCount * RowLayout.Stride(config.HeadDimension);
-        return positions * numbersAPosition * (type == KvCacheType.F32 ? 4 : 2);
+        return positions * numbersAPosition * type.ToTensorType().Size();
     }
 }
