@@ -21,6 +21,9 @@ public sealed partial class StorageConnection
         Pipeline = new StoragePipeline(tuning.Retry);
     }
 
+    /// <summary>The time as storage tells it: the same for all workers, however wrong their own clocks are. This machine's time before the first answer.</summary>
+    public DateTimeOffset UtcNow => DateTimeOffset.UtcNow;
+
     internal BlobServiceClient Blobs { get; }
 
     internal QueueServiceClient Queues { get; }
