@@ -14,6 +14,8 @@ namespace Gemma2.Storage;
 /// </summary>
 public sealed partial class StorageConnection
 {
+    private readonly TimeProvider _clock = TimeProvider.System;
+
     private StorageConnection(Func<BlobClientOptions, BlobServiceClient> blobs, Func<QueueClientOptions, QueueServiceClient> queues, StorageTuning tuning)
     {
         Blobs = blobs(WithoutOwnRetries(new BlobClientOptions(), tuning.Transport));
@@ -22,7 +24,7 @@ public sealed partial class StorageConnection
     }
 
     /// <summary>The time as storage tells it: the same for all workers, however wrong their own clocks are. This machine's time before the first answer.</summary>
-    public DateTimeOffset UtcNow => DateTimeOffset.UtcNow;
+    public DateTimeOffset UtcNow => _clock.GetUtcNow();
 
     internal BlobServiceClient Blobs { get; }
 

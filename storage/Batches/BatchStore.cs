@@ -19,10 +19,10 @@ public sealed class BatchStore(StorageConnection connection)
     /// <summary>Stores a batch and queues its split.</summary>
     /// <exception cref="Backend.InvalidRequestException">A part of it is not allowed, or there is no such file.</exception>
     /// <exception cref="StorageException">Storage failed.</exception>
-    public Task<BatchRecord> CreateAsync(NewBatch batch, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public Task<BatchRecord> CreateAsync(NewBatch batch, CancellationToken cancellationToken) => throw new NotImplementedException($"{connection}");
 
     /// <summary>A batch as it is now, with counts and tokens of the chunks in hand; null when there is none.</summary>
-    public Task<BatchRecord?> TryReadAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public Task<BatchRecord?> TryReadAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException($"{connection}");
 
     /// <summary>An owner's batches, newest first, counts as <see cref="TryReadAsync"/> gives them.</summary>
     /// <param name="owner">Whose.</param>
@@ -31,9 +31,9 @@ public sealed class BatchStore(StorageConnection connection)
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>The batches, and whether there are more.</returns>
     public Task<(IReadOnlyList<BatchRecord> Batches, bool HasMore)> ListAsync(string? owner, string? after, int limit, CancellationToken cancellationToken) =>
-        throw new NotImplementedException();
+        throw new NotImplementedException($"{connection}");
 
     /// <summary>Asks a batch to stop and gives it as it then is; null when there is none. Cancelling twice is cancelling once.</summary>
     /// <exception cref="Backend.InvalidRequestException">It has ended in another way.</exception>
-    public Task<BatchRecord?> CancelAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public Task<BatchRecord?> CancelAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException($"{connection}");
 }

@@ -34,21 +34,21 @@ public sealed class FileStore(StorageConnection connection)
     /// <exception cref="Backend.InvalidRequestException">The file is empty or longer than <see cref="MaxBytes"/>, or its name is not allowed.</exception>
     /// <exception cref="StorageException">Storage failed.</exception>
     public Task<StoredFile> UploadAsync(
-        OwnedId key, string name, string purpose, Stream content, IProgress<long>? sent, CancellationToken cancellationToken) => throw new NotImplementedException();
+        OwnedId key, string name, string purpose, Stream content, IProgress<long>? sent, CancellationToken cancellationToken) => throw new NotImplementedException($"{connection}");
 
     /// <summary>What is known of a file; null when there is none.</summary>
-    public Task<StoredFile?> TryGetAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public Task<StoredFile?> TryGetAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException($"{connection}");
 
     /// <summary>An owner's files, oldest first.</summary>
-    public IAsyncEnumerable<StoredFile> ListAsync(string? owner, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public IAsyncEnumerable<StoredFile> ListAsync(string? owner, CancellationToken cancellationToken) => throw new NotImplementedException($"{connection}");
 
     /// <summary>Opens a file, or a part of it, for reading once; broken downloads are taken up again inside. Null when there is none.</summary>
     /// <param name="key">Which file.</param>
     /// <param name="offset">First byte.</param>
     /// <param name="length">Number of bytes; null reads to the end.</param>
     /// <param name="cancellationToken">Ends the call and every read of the stream.</param>
-    public Task<Stream?> TryOpenReadAsync(OwnedId key, long offset, long? length, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public Task<Stream?> TryOpenReadAsync(OwnedId key, long offset, long? length, CancellationToken cancellationToken) => throw new NotImplementedException($"{connection}");
 
     /// <summary>Deletes a file; false when there was none.</summary>
-    public Task<bool> DeleteAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public Task<bool> DeleteAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException($"{connection}");
 }

@@ -60,18 +60,18 @@ public sealed class JobStore(StorageConnection connection)
     /// <exception cref="JobConflictException">The id is another request's.</exception>
     /// <exception cref="Backend.InvalidRequestException">The id is not allowed, or the request is too long.</exception>
     /// <exception cref="StorageException">Storage failed: submit again, under the same id.</exception>
-    public Task<bool> SubmitAsync(CompletionJob job, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public Task<bool> SubmitAsync(CompletionJob job, CancellationToken cancellationToken) => throw new NotImplementedException($"{connection}");
 
     /// <summary>A job as it is now; null when there is none.</summary>
-    public Task<JobSnapshot?> TryReadAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public Task<JobSnapshot?> TryReadAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException($"{connection}");
 
     /// <summary>Cancels a job unless it has a result, and gives it as it then is; null when there is none.</summary>
-    public Task<JobSnapshot?> CancelAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public Task<JobSnapshot?> CancelAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException($"{connection}");
 
     /// <summary>Takes a failed or cancelled result away and queues the job anew.</summary>
     /// <exception cref="Backend.InvalidRequestException">There is no such job, it succeeded, or it still is queued or running.</exception>
-    public Task RequeueAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public Task RequeueAsync(OwnedId key, CancellationToken cancellationToken) => throw new NotImplementedException($"{connection}");
 
     /// <summary>Every job of every owner that has failed, for the operator.</summary>
-    public IAsyncEnumerable<JobSnapshot> ListFailedAsync(CancellationToken cancellationToken) => throw new NotImplementedException();
+    public IAsyncEnumerable<JobSnapshot> ListFailedAsync(CancellationToken cancellationToken) => throw new NotImplementedException($"{connection}");
 }
