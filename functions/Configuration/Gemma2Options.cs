@@ -28,8 +28,11 @@ internal sealed record Gemma2Options
     /// <summary>How numbers are kept in the KV cache: <c>f16</c> or <c>f32</c>.</summary>
     public KvCacheType KvCacheType { get; init; } = KvCacheType.F16;
 
-    /// <summary>The keys that clients may send, separated by commas; without any the app answers loopback clients only.</summary>
-    public IReadOnlyList<string> ApiKeys { get; init; } = [];
+    /// <summary>The keys that clients may send, as <c>NAME=KEY</c> or <c>KEY</c>, separated by commas; without any the app answers loopback clients only.</summary>
+    public IReadOnlyList<ApiKey> ApiKeys { get; init; } = [];
+
+    /// <summary>Without keys, answer every client: something in front of the app decides who may call. Needed to start without keys in a container.</summary>
+    public bool AllowAnonymous { get; init; }
 
     /// <summary>What the engine is made with.</summary>
     public EngineOptions ToEngineOptions() => new()

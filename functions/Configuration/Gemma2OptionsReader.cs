@@ -17,7 +17,8 @@ internal static class Gemma2OptionsReader
     private static readonly string[] Keys =
     [
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
-        nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.ApiKeys),
+        nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.KvCacheType),
+        nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous),
     ];
 
     /// <summary>Reads the section <c>Gemma2</c>.</summary>
@@ -38,6 +39,7 @@ internal static class Gemma2OptionsReader
             MaxSequences = Integer(section, nameof(Gemma2Options.MaxSequences), 1, MostSequences) ?? defaults.MaxSequences,
             KvCacheType = KvCache(section) ?? defaults.KvCacheType,
             ApiKeys = ApiKeys(section),
+            AllowAnonymous = Boolean(section, nameof(Gemma2Options.AllowAnonymous)) ?? defaults.AllowAnonymous,
         };
     }
 
@@ -67,14 +69,10 @@ internal static class Gemma2OptionsReader
         var other => throw Wrong(nameof(Gemma2Options.KvCacheType), other, "f16 or f32"),
     };
 
-    private static string[] ApiKeys(IConfigurationSection section)
-    {
-        string[] keys = Value(section, nameof(Gemma2Options.ApiKeys))?.Split(',', StringSplitOptions.TrimEntries) ?? [];
-        // The message must not show a key.
-        return keys.All(key => key.Length > 0 && key.All(character => character is > ' ' and <= '~'))
-            ? keys
-            : throw Wrong(nameof(Gemma2Options.ApiKeys), "***", "keys of visible ASCII characters, separated by single commas");
-    }
+    // The message must not show a key.
+    private static IReadOnlyList<ApiKey> ApiKeys(IConfigurationSection section) =>
+        Value(section, nameof(Gemma2Options.ApiKeys)) is not { } list ? []
+        : ApiKey.TryParseList(list) ?? throw Wrong(nameof(Gemma2Options.ApiKeys), "***", ApiKey.Allowed);
 
     private static string Name(string key) => $"{Gemma2Options.Section}__{key}";
 

@@ -1,43 +1,44 @@
 using System.Net;
 using System.Security.Cryptography;
-using System.Text;
 using Gemma2.Functions.Configuration;
 using Microsoft.AspNetCore.Authorization;
 
 namespace Gemma2.Functions.Http;
 
 /// <summary>
-/// Lets a request pass that carries one of the configured keys, or, where none is configured, that comes from this machine. Endpoints that allow anonymous
-/// requests (health, the Functions host's own calls) are open.
+/// Lets a request pass that carries one of the configured keys, or, where none is configured, that comes from this machine (from anywhere, if the settings
+/// say that something in front of the app decides who may call). Endpoints that allow anonymous requests (health, the Functions host's own calls) are open.
 /// </summary>
 internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options)
 {
     private const string Scheme = "Bearer ";
 
-    // Hashes have one length, so that comparing them in constant time hides the keys' lengths too.
-    private readonly byte[][] _keyHashes = [.. options.ApiKeys.Select(Hash)];
-
     public Task InvokeAsync(HttpContext http)
     {
         if (http.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is null)
-        {
-            if (_keyHashes.Length == 0 && !ComesFromLoopback(http))
-                throw new ApiException(ApiError.LoopbackOnly);
-            if (_keyHashes.Length > 0 && !CarriesKey(http.Request))
-                throw new ApiException(ApiError.InvalidApiKey);
-        }
+            Check(http);
         return next(http);
     }
 
-    private bool CarriesKey(HttpRequest request)
+    private void Check(HttpContext http)
+    {
+        if (options.ApiKeys.Count > 0)
+            http.SetOwner(FindKey(http.Request)?.Name ?? throw new ApiException(ApiError.InvalidApiKey));
+        else if (!options.AllowAnonymous && !ComesFromLoopback(http))
+            throw new ApiException(ApiError.LoopbackOnly);
+    }
+
+    // Hashes have one length, so that comparing them in constant time hides the keys' lengths too; all are compared, whichever is found.
+    private ApiKey? FindKey(HttpRequest request)
     {
         string? header = request.Headers.Authorization;
         if (header?.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) != true)
-            return false;
-        byte[] given = Hash(header[Scheme.Length..].Trim());
-        bool found = false;
-        foreach (byte[] key in _keyHashes)
-            found |= CryptographicOperations.FixedTimeEquals(given, key);
+            return null;
+        byte[] given = ApiKey.HashOf(header[Scheme.Length..].Trim());
+        ApiKey? found = null;
+        foreach (ApiKey key in options.ApiKeys)
+            if (CryptographicOperations.FixedTimeEquals(given, key.Hash))
+                found = key;
         return found;
     }
 
@@ -52,6 +53,4 @@ internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options)
     private static bool IsLoopback(string address) =>
         IPAddress.TryParse(address, out IPAddress? ip) ? IPAddress.IsLoopback(ip)
         : IPEndPoint.TryParse(address, out IPEndPoint? endPoint) && IPAddress.IsLoopback(endPoint.Address);
-
-    private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 }

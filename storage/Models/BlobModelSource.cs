@@ -1,4 +1,3 @@
-using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Gemma2.Backend;
@@ -42,7 +41,7 @@ public sealed class BlobModelSource(StorageConnection connection, string name) :
             throw new ModelException($"{Name}/{file} is {properties.ContentLength} bytes long, {ModelManifest.FileName} says {expected.Size}.");
 
         Task<bool> Fetch(long offset, Memory<byte> buffer, CancellationToken closing) =>
-            RunAsync(file, token => ReadRangeAsync(blob, properties.ETag, offset, buffer, token), closing);
+            RunAsync(file, token => BlobRange.ReadAsync(blob, properties.ETag, offset, buffer, token), closing);
 
         return new VerifiedStream(new ReadAheadStream(Fetch, expected.Size, RangeBytes, ParallelRanges), $"{Name}/{file}", expected);
     }
@@ -79,18 +78,6 @@ public sealed class BlobModelSource(StorageConnection connection, string name) :
         {
             throw new ModelException($"{Name}/{file} was replaced or deleted in storage while it was read.", e);
         }
-    }
-
-    private static async Task<bool> ReadRangeAsync(BlobClient blob, ETag version, long offset, Memory<byte> buffer, CancellationToken cancellationToken)
-    {
-        var options = new BlobDownloadOptions
-        {
-            Range = new HttpRange(offset, buffer.Length),
-            Conditions = new BlobRequestConditions { IfMatch = version },
-        };
-        using BlobDownloadStreamingResult download = await blob.DownloadStreamingAsync(options, cancellationToken);
-        await download.Content.ReadExactlyAsync(buffer, cancellationToken);
-        return true;
     }
 
     private static string Valid(string name)

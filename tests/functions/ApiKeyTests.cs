@@ -76,29 +76,56 @@ public sealed class ApiKeyTests
     [InlineData("127.0.0.1", "", false)]
     public async Task Invoke_WithoutKeys_ServesLoopbackOnly(string? peer, string? forwardedFor, bool expected)
     {
+        (bool served, ApiException? refused) = await InvokeAsync(new Gemma2Options { Model = "nano" }, peer, forwardedFor);
+
+        Assert.Equal(expected, served);
+        Assert.Equal(expected ? null : 403, refused?.Error.Status);
+    }
+
+    [Fact]
+    public async Task Invoke_WithoutKeysAndAnonymousAllowed_ServesEveryClient()
+    {
+        (bool served, _) = await InvokeAsync(new Gemma2Options { Model = "nano", AllowAnonymous = true }, "10.0.0.4", "203.0.113.9");
+
+        Assert.True(served);
+    }
+
+    [Theory]
+    [InlineData("one", "team-a")]
+    [InlineData("two", "team-a")]
+    [InlineData("x=y", "b")]
+    public async Task Invoke_WithAKey_TellsWhoItsOwnerIs(string key, string owner)
+    {
+        var http = new DefaultHttpContext { Request = { Headers = { Authorization = $"Bearer {key}" } } };
+        var options = new Gemma2Options { Model = "nano", ApiKeys = ApiKey.TryParseList("team-a=one,team-a=two,b=x=y")! };
+
+        await new ApiKeyCheck(_ => Task.CompletedTask, options).InvokeAsync(http);
+
+        Assert.Equal(owner, http.Owner());
+    }
+
+    private static async Task<(bool Served, ApiException? Refused)> InvokeAsync(Gemma2Options options, string? peer, string? forwardedFor)
+    {
         bool served = false;
         RequestDelegate next = _ =>
         {
             served = true;
             return Task.CompletedTask;
         };
-        var check = new ApiKeyCheck(next, new Gemma2Options { Model = "nano" });
+        var check = new ApiKeyCheck(next, options);
         var http = new DefaultHttpContext { Request = { Path = "/v1/models" } };
         http.Connection.RemoteIpAddress = peer is null ? null : IPAddress.Parse(peer);
         if (forwardedFor is not null)
             http.Request.Headers["X-Forwarded-For"] = forwardedFor;
 
-        ApiException? refused = null;
         try
         {
             await check.InvokeAsync(http);
+            return (served, null);
         }
         catch (ApiException error)
         {
-            refused = error;
+            return (served, error);
         }
-
-        Assert.Equal(expected, served);
-        Assert.Equal(expected ? null : 403, refused?.Error.Status);
     }
 }

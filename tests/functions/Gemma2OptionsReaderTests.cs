@@ -22,7 +22,7 @@ public sealed class Gemma2OptionsReaderTests
     {
         Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "KvCacheType=F32", "ApiKeys=a, b");
 
-        Assert.Equal(["a", "b"], options.ApiKeys);
+        Assert.Equal(["a", "b"], options.ApiKeys.Select(key => key.Secret));
         EngineOptions engine = options.ToEngineOptions();
         Assert.Equal(("llvmpipe", true, 512, 8, KvCacheType.F32), (engine.Device, engine.AllowSoftwareDevice, engine.ContextLength, engine.MaxSequences, engine.KvCacheType));
     }
@@ -38,6 +38,7 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__ContextLength is '99999999999'", "Model=nano", "ContextLength=99999999999")]
     [InlineData("Gemma2__MaxSequences is '-1'", "Model=nano", "MaxSequences=-1")]
     [InlineData("Gemma2__KvCacheType is 'q8_0'; allowed: f16 or f32", "Model=nano", "KvCacheType=q8_0")]
+    [InlineData("Gemma2__AllowAnonymous is 'no'; allowed: true or false", "Model=nano", "AllowAnonymous=no")]
     public void Read_WrongSetting_NamesKeyValueAndWhatIsAllowed(string expected, params string[] settings)
     {
         ConfigurationException error = Assert.Throws<ConfigurationException>(() => Read(settings));
@@ -45,15 +46,33 @@ public sealed class Gemma2OptionsReaderTests
         Assert.DoesNotContain('\n', error.Message);
     }
 
+    [Fact]
+    public void Read_KeysWithNames_AreTaken()
+    {
+        IReadOnlyList<ApiKey> keys = Read("Model=nano", "ApiKeys=team-a=one, team-a=two,plain,b=x=y==").ApiKeys;
+
+        // The name of a key without one is made of its hash: printf plain | sha256sum.
+        Assert.Equal([("team-a", "one"), ("team-a", "two"), ("key-a116c9ed", "plain"), ("b", "x=y==")], keys.Select(key => (key.Name, key.Secret)));
+        Assert.DoesNotContain("plain", $"{keys[2]}", StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("secret,,x")]
     [InlineData("secret key")]
     [InlineData("secret\u00e9")]
+    [InlineData("secret=")]
+    [InlineData("secret==")]
+    [InlineData("=secret")]
+    [InlineData("Secret=secret")]
+    [InlineData("a/b=secret")]
+    [InlineData("..=secret")]
+    [InlineData("a=secret,b=secret")]
+    [InlineData("a=secret,a=secret")]
     public void Read_WrongKeys_DoNotShowInTheMessage(string keys)
     {
         ConfigurationException error = Assert.Throws<ConfigurationException>(() => Read("Model=nano", "ApiKeys=" + keys));
         Assert.Contains("Gemma2__ApiKeys", error.Message, StringComparison.Ordinal);
-        Assert.DoesNotContain("secret", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", error.Message, StringComparison.OrdinalIgnoreCase);
     }
 
     private static Gemma2Options Read(params string[] settings) => Gemma2OptionsReader.Read(new ConfigurationBuilder()

@@ -1,6 +1,6 @@
 using System.Buffers;
 
-namespace Gemma2.Storage.Models;
+namespace Gemma2.Storage;
 
 /// <summary>Fills the buffer with the bytes that begin at the offset.</summary>
 internal delegate Task FetchRange(long offset, Memory<byte> buffer, CancellationToken cancellationToken);

@@ -1,4 +1,4 @@
-namespace Gemma2.Storage.Models;
+namespace Gemma2.Storage;
 
 /// <summary>What every stream has to say that is read once from its first byte to its last.</summary>
 internal abstract class ForwardStream : Stream

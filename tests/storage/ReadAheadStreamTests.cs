@@ -1,8 +1,7 @@
 using System.Security.Cryptography;
 using CsCheck;
-using Gemma2.Storage.Models;
 
-namespace Gemma2.Storage.Tests.Models;
+namespace Gemma2.Storage.Tests;
 
 public class ReadAheadStreamTests
 {
