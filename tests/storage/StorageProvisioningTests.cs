@@ -17,8 +17,12 @@ public class StorageProvisioningTests(AzuriteFixture azurite)
         await StorageProvisioning.EnsureCreatedAsync(storage.Connection, Cancel);
 
         var queues = new QueueServiceClient(storage.ConnectionString);
-        Assert.Equal(["completions", "models", "requests"], await storage.Blobs.GetBlobContainersAsync(cancellationToken: Cancel).Select(c => c.Name).ToListAsync(Cancel));
-        Assert.Equal(["completion-requests", "completion-requests-poison"], await queues.GetQueuesAsync(cancellationToken: Cancel).Select(q => q.Name).ToListAsync(Cancel));
+        Assert.Equal(
+            ["batches", "completions", "dead-letters", "files", "jobs", "models", "requests"],
+            await storage.Blobs.GetBlobContainersAsync(cancellationToken: Cancel).Select(c => c.Name).ToListAsync(Cancel));
+        Assert.Equal(
+            ["batch-requests", "batch-requests-poison", "completion-requests", "completion-requests-poison"],
+            await queues.GetQueuesAsync(cancellationToken: Cancel).Select(q => q.Name).ToListAsync(Cancel));
     }
 
     [Fact]
@@ -30,7 +34,7 @@ public class StorageProvisioningTests(AzuriteFixture azurite)
 
         await StorageProvisioning.EnsureCreatedAsync(storage.Connection, Cancel);
 
-        Assert.Equal(5, storage.Faults.Matched);
+        Assert.Equal(StorageNames.Containers.Count + StorageNames.Queues.Count, storage.Faults.Matched);
     }
 
     [Fact]
