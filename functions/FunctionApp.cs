@@ -85,9 +85,8 @@ internal static class FunctionApp
         services.AddSingleton(StorageConnection.FromSettings(key => configuration[key]));
         services.AddSingleton<CompletionQueue>();
         services.AddSingleton<ResultStore>();
-        services.AddSingleton<CompletionJobHandler>();
-        if (!host.IsPresent)
-            services.AddHostedService<QueuePoller>();
+        services.AddSingleton<QueueDispatcher>();
+        services.AddQueueHandler<CompletionJobHandler>(host);
     }
 
     private static void Map(WebApplication app, FunctionsHost host)
@@ -98,6 +97,6 @@ internal static class FunctionApp
         CompletionsEndpoint.Map(app);
         ChatCompletionsEndpoint.Map(app);
         if (host.IsPresent)
-            CompletionRequestFunction.Map(app);
+            QueueFunction.Map(app);
     }
 }

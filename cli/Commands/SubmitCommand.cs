@@ -50,21 +50,21 @@ internal static class SubmitCommand
 
     private static async Task RunAsync(string id, CompletionBody request, TimeSpan? patience, bool json, CancellationToken cancellationToken)
     {
-        JobId.Validate(id);
-        var job = new CompletionJob(id, request.Model, JsonSerializer.SerializeToElement(request, CliJson.Lines.CompletionBody));
+        OwnedId key = new OwnedId(null, id).Validated();
+        var job = new CompletionJob(key, request.Model, JsonSerializer.SerializeToElement(request, CliJson.Lines.CompletionBody));
         StorageConnection connection = StorageConnection.FromEnvironment();
         await StorageProvisioning.EnsureCreatedAsync(connection, cancellationToken);
         await new CompletionQueue(connection).SubmitAsync(job, cancellationToken);
         if (!json) Console.WriteLine(id);
 
-        JobResult? result = patience is { } time ? await WaitAsync(new ResultStore(connection), id, time, cancellationToken) : null;
+        JobResult? result = patience is { } time ? await WaitAsync(new ResultStore(connection), key, time, cancellationToken) : null;
         if (json) StandardOutput.WriteJson(new JobReport(id, result?.Document), CliJson.Document.JobReport);
         if (result is null) return;
         string answer = result.Answer();
         if (!json) Console.WriteLine(answer);
     }
 
-    private static async Task<JobResult> WaitAsync(ResultStore results, string id, TimeSpan patience, CancellationToken cancellationToken)
+    private static async Task<JobResult> WaitAsync(ResultStore results, OwnedId key, TimeSpan patience, CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(patience);
@@ -72,13 +72,13 @@ internal static class SubmitCommand
         {
             while (true)
             {
-                if (await results.TryReadAsync(id, limit.Token) is { } json) return JobResult.Parse(id, json);
+                if (await results.TryReadAsync(key, limit.Token) is { } json) return JobResult.Parse(key.Id, json);
                 await Task.Delay(PollInterval, limit.Token);
             }
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new JobException($"Job {id} has no result after {patience.TotalSeconds} s; it stays queued, and its result will be the blob completions/{id}.json.");
+            throw new JobException($"Job {key} has no result after {patience.TotalSeconds} s; it stays queued, and its result will be the blob completions/{key.Path}.json.");
         }
     }
 }

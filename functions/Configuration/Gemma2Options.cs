@@ -34,6 +34,12 @@ internal sealed record Gemma2Options
     /// <summary>Without keys, answer every client: something in front of the app decides who may call. Needed to start without keys in a container.</summary>
     public bool AllowAnonymous { get; init; }
 
+    /// <summary>How long a message is a worker's unless it is renewed, in seconds from 5 to 600: so soon another worker takes over from one that died.</summary>
+    public int QueueLeaseSeconds { get; init; } = 60;
+
+    /// <summary><see cref="QueueLeaseSeconds"/> as a time.</summary>
+    public TimeSpan QueueLease => TimeSpan.FromSeconds(QueueLeaseSeconds);
+
     /// <summary>What the engine is made with.</summary>
     public EngineOptions ToEngineOptions() => new()
     {

@@ -13,12 +13,15 @@ internal static class Gemma2OptionsReader
     private const int ShortestContext = InferenceEngine.ShortestContextLength;
     private const int LongestContext = 8192;
     private const int MostSequences = 256;
+    private const int ShortestLease = 5;
+    private const int LongestLease = 600;
 
     private static readonly string[] Keys =
     [
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
         nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.KvCacheType),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous),
+        nameof(Gemma2Options.QueueLeaseSeconds),
     ];
 
     /// <summary>Reads the section <c>Gemma2</c>.</summary>
@@ -40,6 +43,7 @@ internal static class Gemma2OptionsReader
             KvCacheType = KvCache(section) ?? defaults.KvCacheType,
             ApiKeys = ApiKeys(section),
             AllowAnonymous = Boolean(section, nameof(Gemma2Options.AllowAnonymous)) ?? defaults.AllowAnonymous,
+            QueueLeaseSeconds = Integer(section, nameof(Gemma2Options.QueueLeaseSeconds), ShortestLease, LongestLease) ?? defaults.QueueLeaseSeconds,
         };
     }
 

@@ -4,6 +4,7 @@ using System.Text;
 using Gemma2.Backend;
 using Gemma2.Backend.Serving;
 using Gemma2.Functions.Completions;
+using Gemma2.Functions.Configuration;
 using Gemma2.Functions.Http;
 using Gemma2.Functions.Model;
 using Gemma2.Storage;
@@ -15,22 +16,33 @@ namespace Gemma2.Functions.Queue;
 /// Works on one message: generates what it asks for and stores the result once. It does not know who delivers messages. What returns is done; what
 /// throws is to be tried again. A request that can never succeed is done at once: its result says why it failed.
 /// </summary>
-internal sealed class CompletionJobHandler(ModelHost model, CompletionQueue queue, ResultStore results, ILogger<CompletionJobHandler> log)
+internal sealed class CompletionJobHandler(
+    ModelHost model, CompletionQueue queue, ResultStore results, Gemma2Options options, ILogger<CompletionJobHandler> log) : IQueueHandler
 {
+    /// <inheritdoc/>
+    public string FunctionName => "CompletionRequest";
+
+    /// <inheritdoc/>
+    public JobQueue Queue => queue.Messages;
+
+    /// <inheritdoc/>
+    public int Concurrency => options.MaxSequences;
+
     /// <summary>Handles one delivery.</summary>
     /// <exception cref="JobMessageException">The message is no job: after its tries it belongs to the poison queue.</exception>
     /// <exception cref="Gemma2Exception">The job may succeed when it is tried again.</exception>
-    public async Task HandleAsync(QueueDelivery delivery, CancellationToken cancellationToken)
+    public async Task<QueueOutcome> HandleAsync(QueueDelivery delivery, CancellationToken cancellationToken)
     {
-        var result = new JobResult(JobMessage.Parse(delivery.Text).Id, delivery.InsertedOn);
-        if (await results.TryReadAsync(result.Id, cancellationToken) is not null)
+        var result = new JobResult(JobMessage.Parse(delivery.Text).Key, delivery.InsertedOn);
+        if (await results.TryReadAsync(result.Key, cancellationToken) is not null)
         {
-            log.LogInformation("Job {Id}: has its result already", result.Id);
-            return;
+            log.LogInformation("Job {Job}: has its result already", result.Key);
+            return QueueOutcome.Done;
         }
         try
         {
             await RunAsync(result, delivery, cancellationToken);
+            return QueueOutcome.Done;
         }
         catch (Exception error) when (error is not OperationCanceledException && delivery.DequeueCount >= queue.Messages.MaxDequeueCount)
         {
@@ -62,8 +74,8 @@ internal sealed class CompletionJobHandler(ModelHost model, CompletionQueue queu
         bool namesModel = job.Model is not null || job.Request.TryGetProperty("model", out _);
         CompletionRequest request = CompletionRequestParser.ParseJob(job.Request, namesModel ? job.Model : engine.ModelName);
         result.Model = request.Model;
-        result.Seed = request.Seed ?? SeedOf(job.Id);
-        var completion = new Completion(engine, request, job.Id, result.Created, result.Seed.Value);
+        result.Seed = request.Seed ?? SeedOf(job.Key.Id);
+        var completion = new Completion(engine, request, job.Key.Id, result.Created, result.Seed.Value);
         CompletionResult answer = await completion.RunAsync(cancellationToken);
         return result.Succeeded(completion, answer);
     }
@@ -73,8 +85,8 @@ internal sealed class CompletionJobHandler(ModelHost model, CompletionQueue queu
 
     private async Task StoreAsync(JobResult result, ReadOnlyMemory<byte> json, CancellationToken cancellationToken)
     {
-        WriteOutcome outcome = await results.WriteOnceAsync(result.Id, json, cancellationToken);
-        log.LogInformation("Job {Id}: {Status}, result {Outcome}", result.Id, result.Status, outcome);
+        WriteOutcome outcome = await results.WriteOnceAsync(result.Key, json, cancellationToken);
+        log.LogInformation("Job {Job}: {Status}, result {Outcome}", result.Key, result.Status, outcome);
     }
 
     /// <summary>A job without a seed gets one from its id, so that every delivery gives the same answer. It is exact in JSON numbers everywhere.</summary>

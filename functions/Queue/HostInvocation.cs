@@ -25,7 +25,7 @@ internal static class HostInvocation
         {
             using JsonDocument document = await JsonDocument.ParseAsync(body, Options, cancellationToken);
             JsonElement root = document.RootElement;
-            return new QueueDelivery(Text(root.GetProperty("Data").GetProperty(TriggerName)), DequeueCount(root), InsertedOn(root));
+            return new QueueDelivery(Text(root.GetProperty("Data").GetProperty(TriggerName)), DequeueCount(root), InsertedOn(root), Metadata(root, "Id"));
         }
         // A field that is not there, or not of its type.
         catch (Exception error) when (error is JsonException or KeyNotFoundException or InvalidOperationException)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Gemma2.Functions.Completions;
 using Gemma2.Functions.Http;
+using Gemma2.Storage;
 
 namespace Gemma2.Functions.Queue;
 
@@ -8,11 +9,11 @@ namespace Gemma2.Functions.Queue;
 /// The result of a job: <c>{"id","status","model","seed","created","started","finished","timings","response"|"error"}</c>. Everything but the times is the
 /// same whoever works on the job, and however often.
 /// </summary>
-/// <param name="id">The job's id.</param>
+/// <param name="key">Whose job and its id.</param>
 /// <param name="created">When the job was sent, where that is known.</param>
-internal sealed class JobResult(string id, DateTimeOffset? created)
+internal sealed class JobResult(OwnedId key, DateTimeOffset? created)
 {
-    public string Id { get; } = id;
+    public OwnedId Key { get; } = key;
 
     public DateTimeOffset Started { get; } = DateTimeOffset.UtcNow;
 
@@ -52,7 +53,7 @@ internal sealed class JobResult(string id, DateTimeOffset? created)
         return JsonBody.ToUtf8(json =>
         {
             json.WriteStartObject();
-            json.WriteString("id", Id);
+            json.WriteString("id", Key.Id);
             json.WriteString("status", status);
             json.WriteString("model", Model);
             if (Seed is { } seed)

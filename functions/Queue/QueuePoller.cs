@@ -1,3 +1,4 @@
+using System.Text;
 using Gemma2.Functions.Configuration;
 using Gemma2.Functions.Hosting;
 using Gemma2.Functions.Http;
@@ -8,24 +9,24 @@ using Gemma2.Storage.Jobs;
 namespace Gemma2.Functions.Queue;
 
 /// <summary>
-/// Does for the queue what the Functions host does where there is one: delivers messages to the handler, renews their leases, tries again what failed, and
+/// Does for a queue what the Functions host does where there is one: delivers messages to the handler, renews their leases, tries again what failed, and
 /// leaves to the poison queue what failed too often. It takes no message before the model is loaded.
 /// </summary>
 internal sealed class QueuePoller(
-    CompletionQueue queue, CompletionJobHandler handler, ModelHost model, ErrorReporter errors, FatalStop fatalStop, Gemma2Options options, ILogger<QueuePoller> log)
+    IQueueHandler handler, QueueDispatcher dispatcher, ModelHost model, ErrorReporter errors, FatalStop fatalStop, Gemma2Options options, ILogger<QueuePoller> log)
     : BackgroundService
 {
-    // Short, so that another worker soon takes over from one that died; renewed long before it ends.
-    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan RenewalInterval = TimeSpan.FromSeconds(20);
-
     // As host.json has them.
     internal static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
+    // What is left, after the app's time to stop, of the time that container platforms give before they kill.
+    private static readonly TimeSpan HandBackTime = TimeSpan.FromSeconds(4);
+
     private const int MostMessagesACall = 32;
 
+    private readonly TimeSpan _lease = options.QueueLease;
     private readonly CancellationTokenSource _abandon = new();
 
     /// <inheritdoc />
@@ -50,7 +51,7 @@ internal sealed class QueuePoller(
         try
         {
             await model.WaitForEngineAsync(stoppingToken);
-            log.LogInformation("Polling queue {Queue}, up to {Jobs} jobs at once", queue.Messages.Name, options.MaxSequences);
+            log.LogInformation("Polling queue {Queue}, up to {Messages} messages at once", handler.Queue.Name, handler.Concurrency);
             await PollAsync(running, stoppingToken);
         }
         catch (OperationCanceledException)
@@ -60,7 +61,7 @@ internal sealed class QueuePoller(
         catch (Exception error)
         {
             errors.Report(error);
-            fatalStop.Stop("The queue can no longer be polled.");
+            fatalStop.Stop($"The queue {handler.Queue.Name} can no longer be polled.");
         }
     }
 
@@ -69,9 +70,9 @@ internal sealed class QueuePoller(
         TimeSpan pause = ShortestPause;
         while (true)
         {
-            IReadOnlyList<QueueLease> leases = await ReceiveAsync(Math.Min(options.MaxSequences - running.Count, MostMessagesACall), stoppingToken);
+            IReadOnlyList<QueueLease> leases = await ReceiveAsync(Math.Min(handler.Concurrency - running.Count, MostMessagesACall), stoppingToken);
             running.AddRange(leases.Select(ProcessAsync));
-            if (running.Count == options.MaxSequences)
+            if (running.Count == handler.Concurrency)
                 await Task.WhenAny(running).WaitAsync(stoppingToken);
             else if (leases.Count == 0)
                 await Task.Delay(pause, stoppingToken);
@@ -84,7 +85,7 @@ internal sealed class QueuePoller(
     {
         try
         {
-            return await queue.Messages.ReceiveAsync(most, Lease, cancellationToken);
+            return await handler.Queue.ReceiveAsync(most, _lease, cancellationToken);
         }
         catch (StorageException error)
         {
@@ -100,18 +101,19 @@ internal sealed class QueuePoller(
         Task renewal = RenewAsync(lease, work);
         try
         {
-            await handler.HandleAsync(new QueueDelivery(lease.ReadText(), lease.DequeueCount, lease.InsertedOn), work.Token);
-            await EndAsync(() => lease.CompleteAsync(CancellationToken.None));
+            await dispatcher.DispatchAsync(handler, new QueueDelivery(lease.ReadText(), lease.DequeueCount, lease.InsertedOn, lease.MessageId), work.Token);
+            await EndAsync(_lease, token => lease.CompleteAsync(token));
         }
         catch (OperationCanceledException) when (work.IsCancellationRequested)
         {
-            // Given back, so that another worker need not wait for the lease to end. Where the lease was lost this changes nothing.
-            await EndAsync(() => lease.RenewAsync(TimeSpan.Zero, CancellationToken.None));
+            // Where the lease was lost the message is another worker's already.
+            if (_abandon.IsCancellationRequested)
+                await EndAsync(HandBackTime, token => HandBackAsync(lease, token));
         }
         catch (Exception error)
         {
             errors.Report(error);
-            await EndAsync(() => lease.FailAsync(RetryDelay, CancellationToken.None));
+            await EndAsync(_lease, token => lease.FailAsync(RetryDelay, token));
         }
         finally
         {
@@ -126,8 +128,8 @@ internal sealed class QueuePoller(
         try
         {
             do
-                await Task.Delay(RenewalInterval, work.Token);
-            while (await lease.RenewAsync(Lease, work.Token));
+                await Task.Delay(_lease / 3, work.Token);
+            while (await TryRenewAsync(lease, work.Token));
             log.LogWarning("Message {Message}: its lease was lost", lease.MessageId);
             await work.CancelAsync();
         }
@@ -135,20 +137,45 @@ internal sealed class QueuePoller(
         {
             // The work has ended.
         }
+    }
+
+    /// <summary>False only where the lease is lost: while storage is away nobody else can take the message either.</summary>
+    private async Task<bool> TryRenewAsync(QueueLease lease, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await lease.RenewAsync(_lease, cancellationToken);
+        }
         catch (StorageException error)
         {
             errors.Report(error);
+            return true;
+        }
+    }
+
+    /// <summary>Another worker need not wait for the lease to end: a new copy has all its tries before it, the message itself would have one less.</summary>
+    private async Task HandBackAsync(QueueLease lease, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await handler.Queue.SendAsync(Encoding.UTF8.GetBytes(lease.ReadText()), TimeSpan.Zero, cancellationToken);
+            await lease.CompleteAsync(cancellationToken);
+        }
+        catch (StorageException)
+        {
+            await lease.RenewAsync(TimeSpan.Zero, cancellationToken);
         }
     }
 
     /// <summary>Tells storage what became of a message. If storage does not hear it, the message is delivered again, which does no harm.</summary>
-    private async Task EndAsync(Func<Task> end)
+    private async Task EndAsync(TimeSpan limit, Func<CancellationToken, Task> end)
     {
+        using var time = new CancellationTokenSource(limit);
         try
         {
-            await end();
+            await end(time.Token);
         }
-        catch (StorageException error)
+        catch (Exception error) when (error is StorageException or OperationCanceledException)
         {
             errors.Report(error);
         }

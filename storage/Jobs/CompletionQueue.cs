@@ -15,14 +15,14 @@ public sealed class CompletionQueue(StorageConnection connection, int maxDequeue
     /// <exception cref="StorageException">Storage failed.</exception>
     public async Task SubmitAsync(CompletionJob job, CancellationToken cancellationToken)
     {
-        JobId.Validate(job.Id);
-        byte[] json = JobMessage.ToJson(job);
+        job.Key.Validated();
+        byte[] json = new JobMessage(job.Key, job).ToJson();
         if (json.Length > JobMessage.MaxMessageBytes)
         {
-            await WriteRequestAsync(job.Id, json, cancellationToken);
-            json = JobMessage.ToBlobReference(job.Id);
+            await WriteRequestAsync(job.Key, json, cancellationToken);
+            json = new JobMessage(job.Key, null).ToJson();
         }
-        await Messages.SendAsync(json, cancellationToken);
+        await Messages.SendAsync(json, TimeSpan.Zero, cancellationToken);
     }
 
     /// <summary>Reads the job of a message's text, from its request blob where the message names one.</summary>
@@ -31,27 +31,27 @@ public sealed class CompletionQueue(StorageConnection connection, int maxDequeue
     public async Task<CompletionJob> ReadJobAsync(string messageText, CancellationToken cancellationToken)
     {
         JobMessage message = JobMessage.Parse(messageText);
-        return message.Job ?? await ReadRequestAsync(message.Id, cancellationToken);
+        return message.Job ?? await ReadRequestAsync(message.Key, cancellationToken);
     }
 
-    private async Task WriteRequestAsync(string id, byte[] json, CancellationToken cancellationToken)
+    private async Task WriteRequestAsync(OwnedId key, byte[] json, CancellationToken cancellationToken)
     {
         if (json.Length > JobMessage.MaxBlobBytes)
             throw new InvalidRequestException(null, $"The request is {json.Length} bytes long; allowed are {JobMessage.MaxBlobBytes}.");
-        WriteOutcome outcome = await SmallBlobs.WriteOnceAsync(connection, StorageNames.Requests, $"{id}.json", json, cancellationToken);
-        if (outcome == WriteOutcome.AlreadyThere && !(await ReadBlobAsync(id, cancellationToken))!.Value.Span.SequenceEqual(json))
-            throw new InvalidRequestException("id", $"The job id '{id}' was used for another request.");
+        WriteOutcome outcome = await SmallBlobs.WriteOnceAsync(connection, StorageNames.Requests, $"{key.Path}.json", json, cancellationToken);
+        if (outcome == WriteOutcome.AlreadyThere && !(await ReadBlobAsync(key, cancellationToken))!.Value.Span.SequenceEqual(json))
+            throw new InvalidRequestException("id", $"The job id '{key.Id}' was used for another request.");
     }
 
-    private async Task<CompletionJob> ReadRequestAsync(string id, CancellationToken cancellationToken)
+    private async Task<CompletionJob> ReadRequestAsync(OwnedId key, CancellationToken cancellationToken)
     {
-        ReadOnlyMemory<byte> json = await ReadBlobAsync(id, cancellationToken)
-            ?? throw new JobMessageException($"Job {id} names the blob {StorageNames.Requests}/{id}.json, which does not exist.");
+        ReadOnlyMemory<byte> json = await ReadBlobAsync(key, cancellationToken)
+            ?? throw new JobMessageException($"Job {key} names the blob {StorageNames.Requests}/{key}.json, which does not exist.");
         JobMessage stored = JobMessage.Parse(json);
-        if (stored.Id != id || stored.Job is null) throw new JobMessageException($"The blob {StorageNames.Requests}/{id}.json is not the request of job {id}.");
+        if (stored.Key != key || stored.Job is null) throw new JobMessageException($"The blob {StorageNames.Requests}/{key}.json is not the request of job {key}.");
         return stored.Job;
     }
 
-    private Task<ReadOnlyMemory<byte>?> ReadBlobAsync(string id, CancellationToken cancellationToken) =>
-        SmallBlobs.TryReadAsync(connection, StorageNames.Requests, $"{id}.json", JobMessage.MaxBlobBytes, cancellationToken);
+    private Task<ReadOnlyMemory<byte>?> ReadBlobAsync(OwnedId key, CancellationToken cancellationToken) =>
+        SmallBlobs.TryReadAsync(connection, StorageNames.Requests, $"{key.Path}.json", JobMessage.MaxBlobBytes, cancellationToken);
 }

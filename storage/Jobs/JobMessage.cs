@@ -4,24 +4,29 @@ using System.Text.Json;
 namespace Gemma2.Storage.Jobs;
 
 /// <summary>A completion job.</summary>
-/// <param name="Id">The job's id (<see cref="JobId"/>), which names its result.</param>
+/// <param name="Key">Whose it is and its id, which name its result.</param>
 /// <param name="Model">The model that is asked for; null leaves that to the request or the app.</param>
 /// <param name="Request">The body of an OpenAI request: a JSON object.</param>
-public sealed record CompletionJob(string Id, string? Model, JsonElement Request);
+/// <param name="CallbackUrl">Where the job is posted when it has ended; null where nobody wants to be told.</param>
+public sealed record CompletionJob(OwnedId Key, string? Model, JsonElement Request, Uri? CallbackUrl = null);
 
 /// <summary>
-/// A message of the queue <c>completion-requests</c>: <c>{"id","model","request":{...}}</c>, or, for a job that is too long for a message,
-/// <c>{"id","requestBlob":"requests/ID.json"}</c> where that blob (container <c>requests</c>) holds the first form.
+/// A message of the queue <c>completion-requests</c>: <c>{"id","owner"?,"model"?,"request":{...},"callbackUrl"?,"retries"?}</c>, or, for a job that is too
+/// long for a message, <c>{"id","owner"?,"requestBlob":"requests/KEY.json","retries"?}</c> where that blob (container <c>requests</c>) holds the first form.
 /// </summary>
-/// <param name="Id">The job's id.</param>
+/// <param name="Key">Whose job and its id.</param>
 /// <param name="Job">The job; null when the message names a blob.</param>
-public sealed record JobMessage(string Id, CompletionJob? Job)
+/// <param name="Retries">How often the message was replaced by a new one because of what was no fault of the job.</param>
+public sealed record JobMessage(OwnedId Key, CompletionJob? Job, int Retries = 0)
 {
     /// <summary>The longest JSON that goes into a message: base64 makes 64 KiB of it, which is the service's limit.</summary>
     public const int MaxMessageBytes = 48 * 1024;
 
     /// <summary>The longest JSON that is read from a blob.</summary>
     public const int MaxBlobBytes = 16 << 20;
+
+    /// <summary>The longest callback address, in characters.</summary>
+    public const int MaxCallbackUrlLength = 2048;
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -63,53 +68,79 @@ public sealed record JobMessage(string Id, CompletionJob? Job)
         }
     }
 
-    /// <summary>A job as a message or a request blob holds it.</summary>
-    public static byte[] ToJson(CompletionJob job) => Write(writer =>
+    /// <summary>The message as JSON in UTF-8; also what a request blob holds, of a message that has its job inline.</summary>
+    public byte[] ToJson() => Write(writer =>
     {
-        writer.WriteString("id", job.Id);
+        writer.WriteString("id", Key.Id);
+        if (Key.Owner is not null) writer.WriteString("owner", Key.Owner);
+        if (Job is null) writer.WriteString("requestBlob", BlobReference(Key));
+        else WriteJob(writer, Job);
+        if (Retries > 0) writer.WriteNumber("retries", Retries);
+    });
+
+    private static void WriteJob(Utf8JsonWriter writer, CompletionJob job)
+    {
         if (job.Model is not null) writer.WriteString("model", job.Model);
         writer.WritePropertyName("request");
         job.Request.WriteTo(writer);
-    });
-
-    /// <summary>The message that names a job's request blob.</summary>
-    public static byte[] ToBlobReference(string id) => Write(writer =>
-    {
-        writer.WriteString("id", id);
-        writer.WriteString("requestBlob", BlobReference(id));
-    });
+        if (job.CallbackUrl is not null) writer.WriteString("callbackUrl", job.CallbackUrl.AbsoluteUri);
+    }
 
     private static JobMessage Read(JsonElement root)
     {
         if (root.ValueKind != JsonValueKind.Object) throw new JobMessageException("The job message is not a JSON object.");
-        string? id = null, model = null, blob = null;
+        string? id = null, owner = null, model = null, blob = null;
         JsonElement? request = null;
+        Uri? callback = null;
+        int retries = 0;
         foreach (JsonProperty field in root.EnumerateObject())
         {
             switch (field.Name)
             {
                 case "id": id = ReadString(field); break;
+                case "owner": owner = ReadString(field); break;
                 case "model": model = ReadString(field); break;
                 case "requestBlob": blob = ReadString(field); break;
+                case "callbackUrl": callback = ReadCallbackUrl(field); break;
+                case "retries": retries = ReadRetries(field); break;
                 case "request" when field.Value.ValueKind == JsonValueKind.Object: request = field.Value.Clone(); break;
                 case "request": throw new JobMessageException("The job message's 'request' is not a JSON object.");
-                default: throw new JobMessageException("The job message has an unknown field; allowed are id, model, request and requestBlob.");
+                default:
+                    throw new JobMessageException(
+                        "The job message has an unknown field; allowed are id, owner, model, request, requestBlob, callbackUrl and retries.");
             }
         }
+        OwnedId key = ReadKey(id, owner);
+        if (request is null == blob is null) throw new JobMessageException($"Job {key} must have either 'request' or 'requestBlob'.");
+        if (request is not null) return new JobMessage(key, new CompletionJob(key, model, request.Value, callback), retries);
+        // Only its own blob: a message cannot make the app read another.
+        if (blob != BlobReference(key)) throw new JobMessageException($"Job {key} has a wrong 'requestBlob'; allowed is '{BlobReference(key)}'.");
+        return new JobMessage(key, null, retries);
+    }
+
+    private static OwnedId ReadKey(string? id, string? owner)
+    {
         if (id is null) throw new JobMessageException("The job message has no 'id'.");
         if (!JobId.IsValid(id)) throw new JobMessageException($"The job message's 'id' is not usable; allowed are {JobId.Allowed}.");
-        if (request is null == blob is null) throw new JobMessageException($"Job {id} must have either 'request' or 'requestBlob'.");
-        if (request is not null) return new JobMessage(id, new CompletionJob(id, model, request.Value));
-        // Only its own blob: a message cannot make the app read another.
-        if (blob != BlobReference(id)) throw new JobMessageException($"Job {id} has a wrong 'requestBlob'; allowed is '{BlobReference(id)}'.");
-        return new JobMessage(id, null);
+        if (owner is not null && !OwnedId.IsValidOwner(owner))
+            throw new JobMessageException($"The job message's 'owner' is not usable; allowed are {OwnedId.AllowedOwner}.");
+        return new OwnedId(owner, id);
     }
 
     private static string ReadString(JsonProperty field) => field.Value.ValueKind == JsonValueKind.String
         ? field.Value.GetString()!
         : throw new JobMessageException($"The job message's '{field.Name}' is not a string.");
 
-    private static string BlobReference(string id) => $"{StorageNames.Requests}/{id}.json";
+    private static int ReadRetries(JsonProperty field) => field.Value.ValueKind == JsonValueKind.Number && field.Value.TryGetInt32(out int retries) && retries >= 0
+        ? retries
+        : throw new JobMessageException("The job message's 'retries' is not a number of times.");
+
+    private static Uri ReadCallbackUrl(JsonProperty field) =>
+        ReadString(field) is { Length: <= MaxCallbackUrlLength } text && Uri.TryCreate(text, UriKind.Absolute, out Uri? url) && url.Scheme == Uri.UriSchemeHttps
+        ? url
+        : throw new JobMessageException("The job message's 'callbackUrl' is not an https address.");
+
+    private static string BlobReference(OwnedId key) => $"{StorageNames.Requests}/{key.Path}.json";
 
     private static byte[] Write(Action<Utf8JsonWriter> writeFields)
     {

@@ -5,7 +5,8 @@ namespace Gemma2.Storage.Jobs;
 
 /// <summary>
 /// A queue with the Functions host's rules, for an app that runs without it: messages are base64, one that failed
-/// <see cref="MaxDequeueCount"/> times goes to the queue's poison queue. Delivery is at least once.
+/// <see cref="MaxDequeueCount"/> times goes to the queue's poison queue. A poison queue has none itself: its messages are tried until they are
+/// done with. Delivery is at least once.
 /// </summary>
 /// <param name="connection">The storage account.</param>
 /// <param name="name">The queue's name; its poison queue has "-poison" appended.</param>
@@ -24,13 +25,19 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
     /// <summary>The queue's name.</summary>
     public string Name => name;
 
+    /// <summary>True for a queue of messages that failed too often in another one.</summary>
+    public bool IsPoison { get; } = name.EndsWith(StorageNames.PoisonSuffix, StringComparison.Ordinal);
+
     /// <summary>How often a message is tried before it goes to the poison queue.</summary>
     public int MaxDequeueCount => maxDequeueCount;
 
     /// <summary>Adds a message. When a reply of the service is lost it may be added twice.</summary>
+    /// <param name="utf8">The message's text.</param>
+    /// <param name="delay">When it may be delivered, from now; up to 7 days.</param>
+    /// <param name="cancellationToken">Ends the call; the message may have been added.</param>
     /// <exception cref="StorageException">Storage failed.</exception>
-    public Task SendAsync(ReadOnlyMemory<byte> utf8, CancellationToken cancellationToken) =>
-        SendRawAsync(_queue, Convert.ToBase64String(utf8.Span), cancellationToken);
+    public Task SendAsync(ReadOnlyMemory<byte> utf8, TimeSpan delay, CancellationToken cancellationToken) =>
+        SendRawAsync(_queue, Convert.ToBase64String(utf8.Span), delay, cancellationToken);
 
     /// <summary>
     /// Takes messages: nobody else gets them until the lease ends. Messages that were taken too often already (by workers that died with them)
@@ -48,11 +55,14 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
         foreach (QueueMessage message in messages)
         {
             var taken = new QueueLease(this, message);
-            if (message.DequeueCount > maxDequeueCount) await taken.FailAsync(TimeSpan.Zero, cancellationToken);
+            if (MayGiveUp(message.DequeueCount - 1)) await taken.FailAsync(TimeSpan.Zero, cancellationToken);
             else leases.Add(taken);
         }
         return leases;
     }
+
+    /// <summary>True when a message that failed in its delivery number <paramref name="dequeueCount"/> belongs in the poison queue.</summary>
+    internal bool MayGiveUp(long dequeueCount) => !IsPoison && dequeueCount >= maxDequeueCount;
 
     /// <summary>Makes a message invisible for a time from now. Gives its new receipt; null when the message is no longer this worker's.</summary>
     internal async Task<string?> UpdateAsync(string messageId, string receipt, TimeSpan invisible, CancellationToken cancellationToken)
@@ -90,18 +100,18 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
     {
         try
         {
-            await SendRawAsync(_poison, body, cancellationToken);
+            await SendRawAsync(_poison, body, TimeSpan.Zero, cancellationToken);
         }
         catch (StorageException e) when (e.Status == 404)
         {
             await StorageProvisioning.EnsureQueueAsync(connection, _poison.Name, cancellationToken);
-            await SendRawAsync(_poison, body, cancellationToken);
+            await SendRawAsync(_poison, body, TimeSpan.Zero, cancellationToken);
         }
     }
 
-    private async Task SendRawAsync(QueueClient queue, string body, CancellationToken cancellationToken) =>
+    private async Task SendRawAsync(QueueClient queue, string body, TimeSpan delay, CancellationToken cancellationToken) =>
         await connection.Pipeline.RunAsync(
-            $"Sending to queue {queue.Name}", token => queue.SendMessageAsync(body, timeToLive: Forever, cancellationToken: token), cancellationToken);
+            $"Sending to queue {queue.Name}", token => queue.SendMessageAsync(body, delay, Forever, token), cancellationToken);
 
     private static bool IsLost(StorageException e) => e.Code is "MessageNotFound" or "PopReceiptMismatch";
 }

@@ -49,7 +49,7 @@ public sealed class QueueLease
     /// <summary>What the service wants shown to renew or delete the message; each renewal gives another.</summary>
     internal string Receipt { get; private set; }
 
-    /// <summary>The message's text.</summary>
+    /// <summary>The message's text; of a poison queue, where it has to be looked at whatever it is, also a body that is no encoded text.</summary>
     /// <exception cref="JobMessageException">It is not base64 of UTF-8, which is how the Functions host, too, wants messages.</exception>
     public string ReadText()
     {
@@ -59,6 +59,7 @@ public sealed class QueueLease
         }
         catch (Exception e) when (e is FormatException or DecoderFallbackException)
         {
+            if (_queue.IsPoison) return _body;
             throw new JobMessageException($"Message {MessageId} of queue {_queue.Name} is not base64 of UTF-8 text.", e);
         }
     }
@@ -77,7 +78,7 @@ public sealed class QueueLease
     public Task<FailOutcome> FailAsync(TimeSpan retryAfter, CancellationToken cancellationToken) => OneCallAsync(
         async () =>
         {
-            if (DequeueCount < _queue.MaxDequeueCount)
+            if (!_queue.MayGiveUp(DequeueCount))
                 return await UpdateAsync(retryAfter, cancellationToken) ? FailOutcome.Released : FailOutcome.LeaseLost;
             await _queue.SendToPoisonAsync(_body, cancellationToken);
             return await _queue.DeleteAsync(MessageId, Receipt, cancellationToken) ? FailOutcome.Poisoned : FailOutcome.LeaseLost;

@@ -2,7 +2,7 @@ using Gemma2.Backend;
 
 namespace Gemma2.Storage.Jobs;
 
-/// <summary>Results in the container <c>completions</c>, one blob <c>ID.json</c> for each job, written once.</summary>
+/// <summary>Results in the container <c>completions</c>, one blob <c>KEY.json</c> for each job, written once.</summary>
 /// <param name="connection">The storage account.</param>
 public sealed class ResultStore(StorageConnection connection)
 {
@@ -10,22 +10,18 @@ public sealed class ResultStore(StorageConnection connection)
     public const int MaxBytes = 64 << 20;
 
     /// <summary>Stores a job's result unless it has one: the first stays, whoever else worked on the same message.</summary>
-    /// <exception cref="InvalidRequestException">The id is not allowed.</exception>
+    /// <exception cref="InvalidRequestException">The owner or id is not allowed.</exception>
     /// <exception cref="StorageException">Storage failed.</exception>
-    public Task<WriteOutcome> WriteOnceAsync(string id, ReadOnlyMemory<byte> json, CancellationToken cancellationToken) =>
-        SmallBlobs.WriteOnceAsync(connection, StorageNames.Completions, BlobName(id), json, cancellationToken);
+    public Task<WriteOutcome> WriteOnceAsync(OwnedId key, ReadOnlyMemory<byte> json, CancellationToken cancellationToken) =>
+        SmallBlobs.WriteOnceAsync(connection, StorageNames.Completions, BlobName(key), json, cancellationToken);
 
     /// <summary>Reads a job's result; null when it has none yet.</summary>
-    /// <exception cref="InvalidRequestException">The id is not allowed.</exception>
+    /// <exception cref="InvalidRequestException">The owner or id is not allowed.</exception>
     /// <exception cref="StorageException">Storage failed.</exception>
-    public Task<ReadOnlyMemory<byte>?> TryReadAsync(string id, CancellationToken cancellationToken) =>
-        SmallBlobs.TryReadAsync(connection, StorageNames.Completions, BlobName(id), MaxBytes, cancellationToken);
+    public Task<ReadOnlyMemory<byte>?> TryReadAsync(OwnedId key, CancellationToken cancellationToken) =>
+        SmallBlobs.TryReadAsync(connection, StorageNames.Completions, BlobName(key), MaxBytes, cancellationToken);
 
     /// <summary>The name of a job's result within the container.</summary>
-    /// <exception cref="InvalidRequestException">The id is not allowed.</exception>
-    public static string BlobName(string id)
-    {
-        JobId.Validate(id);
-        return $"{id}.json";
-    }
+    /// <exception cref="InvalidRequestException">The owner or id is not allowed.</exception>
+    public static string BlobName(OwnedId key) => $"{key.Validated().Path}.json";
 }

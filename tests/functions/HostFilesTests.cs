@@ -58,15 +58,19 @@ public sealed class HostFilesTests(PublishedApp published)
     }
 
     [Fact]
-    public void Functions_QueueTrigger_IsTheAppsQueueFunction()
+    public async Task Functions_QueueTriggers_AreTheAppsQueueHandlers()
     {
-        string folder = Functions().Single(folder => Types(Bindings(folder)).Contains("queueTrigger"));
-        JsonElement trigger = Bindings(folder).Single();
+        await using TestApp app = await TestApp.StartAsync(
+            new ScriptedEngine(Vocabulary.Tokenizer), "AzureWebJobsStorage=UseDevelopmentStorage=true", $"{TestApp.CustomHandlerPort}={TestApp.FreePort()}");
+        IEnumerable<(string, string)> handlers = app.App.Services.GetServices<IQueueHandler>().Select(handler => (handler.FunctionName, handler.Queue.Name));
+        (string Function, JsonElement Trigger)[] functions =
+            [.. Functions().Where(folder => Types(Bindings(folder)).Contains("queueTrigger")).Select(folder => (Path.GetFileName(folder), Bindings(folder).Single()))];
 
-        Assert.Equal(CompletionRequestFunction.Name, Path.GetFileName(folder));
-        Assert.Equal((StorageNames.CompletionRequests, HostInvocation.TriggerName, "AzureWebJobsStorage", "in"), (
-            trigger.GetProperty("queueName").GetString(), trigger.GetProperty("name").GetString(),
-            trigger.GetProperty("connection").GetString(), trigger.GetProperty("direction").GetString()));
+        Assert.Equal(handlers.Order(), functions.Select(function => (function.Function, function.Trigger.GetProperty("queueName").GetString()!)).Order());
+        Assert.All(functions, function => Assert.Equal((HostInvocation.TriggerName, "AzureWebJobsStorage", "in"), (
+            function.Trigger.GetProperty("name").GetString(), function.Trigger.GetProperty("connection").GetString(),
+            function.Trigger.GetProperty("direction").GetString())));
+        Assert.Subset(StorageNames.Queues.ToHashSet(), handlers.Select(handler => handler.Item2).ToHashSet());
     }
 
     [Fact]

@@ -56,11 +56,11 @@ public sealed class NanoTests(PublishedApp published, AzuriteFixture azurite)
         {
             using HttpClient client = Client(port);
             await PublishedApp.WaitForAnswerAsync(client, process);
-            string message = System.Text.Encoding.UTF8.GetString(JobMessage.ToJson(new CompletionJob("hosted", "nano", JsonElement.Parse(Greedy))));
+            string message = $$"""{"id":"hosted","model":"nano","request":{{Greedy}}}""";
 
             // The host delivers at once, also while the model is still being loaded.
             using HttpResponseMessage response = await client.PostAsync(
-                "/" + CompletionRequestFunction.Name, new StringContent(HostInvocationTests.Invocation(message, 1), null, "application/json"), Cancellation);
+                "/CompletionRequest", new StringContent(HostInvocationTests.Invocation(message, 1), null, "application/json"), Cancellation);
 
             Assert.Equal(HttpStatusCode.OK, response.StatusCode);
             JsonElement result = (await account.TryReadResultAsync("hosted"))!.Value;

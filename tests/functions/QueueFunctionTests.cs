@@ -2,6 +2,7 @@ using System.Net;
 using System.Text.Json;
 using Gemma2.Backend;
 using Gemma2.Functions.Queue;
+using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
 using Gemma2.Testing;
 
@@ -167,7 +168,7 @@ public sealed class QueueFunctionTests(AzuriteFixture azurite)
         StorageAccount account = await StorageAccount.CreateAsync(azurite.NewConnectionString());
         await using TestApp app = await StartAsync(account, new ScriptedEngine(Vocabulary.Tokenizer));
 
-        using HttpResponseMessage response = await app.PostAsync("/" + CompletionRequestFunction.Name, body);
+        using HttpResponseMessage response = await app.PostAsync("/CompletionRequest", body);
 
         Assert.Equal(HttpStatusCode.InternalServerError, response.StatusCode);
     }
@@ -197,12 +198,18 @@ public sealed class QueueFunctionTests(AzuriteFixture azurite)
         TestApp.StartAsync(engine, account.Setting, $"{TestApp.CustomHandlerPort}={TestApp.FreePort()}");
 
     private static string Message(string id, string request, string? model = ScriptedEngine.Name) =>
-        System.Text.Encoding.UTF8.GetString(JobMessage.ToJson(new CompletionJob(id, model, JsonElement.Parse(request))));
+        System.Text.Encoding.UTF8.GetString(Job(id, request, model).ToJson());
+
+    private static JobMessage Job(string id, string request, string? model)
+    {
+        var key = new OwnedId(null, id);
+        return new JobMessage(key, new CompletionJob(key, model, JsonElement.Parse(request)));
+    }
 
     /// <summary>Invokes the function as the host does: with a chunked body.</summary>
     private static Task<HttpResponseMessage> InvokeAsync(TestApp app, string message, int dequeueCount = 1)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, "/" + CompletionRequestFunction.Name)
+        var request = new HttpRequestMessage(HttpMethod.Post, "/CompletionRequest")
         {
             Content = new StringContent(HostInvocationTests.Invocation(message, dequeueCount), System.Text.Encoding.UTF8, "application/json"),
         };

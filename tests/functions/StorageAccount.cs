@@ -35,11 +35,11 @@ internal sealed class StorageAccount
     }
 
     public Task SubmitAsync(string id, string request, string? model = ScriptedEngine.Name) =>
-        Queue.SubmitAsync(new CompletionJob(id, model, JsonElement.Parse(request)), TestContext.Current.CancellationToken);
+        Queue.SubmitAsync(new CompletionJob(new OwnedId(null, id), model, JsonElement.Parse(request)), TestContext.Current.CancellationToken);
 
     /// <summary>The result of a job, or null.</summary>
     public async Task<JsonElement?> TryReadResultAsync(string id) =>
-        await Results.TryReadAsync(id, TestContext.Current.CancellationToken) is { } json ? JsonElement.Parse(json.Span) : null;
+        await Results.TryReadAsync(new OwnedId(null, id), TestContext.Current.CancellationToken) is { } json ? JsonElement.Parse(json.Span) : null;
 
     /// <summary>Waits for the result of a job.</summary>
     public async Task<JsonElement> WaitForResultAsync(string id)

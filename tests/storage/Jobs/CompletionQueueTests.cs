@@ -25,7 +25,7 @@ public class CompletionQueueTests(AzuriteFixture azurite)
 
         string text = await TakeTextAsync(queue);
         CompletionJob taken = await queue.ReadJobAsync(text, Cancel);
-        Assert.Equal((job.Id, job.Model, job.Request.GetRawText()), (taken.Id, taken.Model, taken.Request.GetRawText()));
+        Assert.Equal((job.Key, job.Model, job.Request.GetRawText()), (taken.Key, taken.Model, taken.Request.GetRawText()));
         Assert.Equal(throughBlob, (await storage.Blob("requests", "job-1.json").ExistsAsync(Cancel)).Value);
         Assert.Equal(throughBlob, text == """{"id":"job-1","requestBlob":"requests/job-1.json"}""");
     }
@@ -122,5 +122,5 @@ public class CompletionQueueTests(AzuriteFixture azurite)
     private static async Task<string> TakeTextAsync(CompletionQueue queue) =>
         (await queue.Messages.ReceiveAsync(1, TimeSpan.FromMinutes(1), Cancel))[0].ReadText();
 
-    private static CompletionJob Job(string id, string prompt) => new(id, "nano", JsonSerializer.SerializeToElement(new { prompt }));
+    private static CompletionJob Job(string id, string prompt) => new(new OwnedId(null, id), "nano", JsonSerializer.SerializeToElement(new { prompt }));
 }

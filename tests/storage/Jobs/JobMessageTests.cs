@@ -14,7 +14,7 @@ public class JobMessageTests
     {
         CompletionJob job = JobMessage.Parse(Valid).Job!;
 
-        Assert.Equal(("job-1", "nano", """{"prompt":"a","max_tokens":3}"""), (job.Id, job.Model, job.Request.GetRawText()));
+        Assert.Equal(("job-1", "nano", """{"prompt":"a","max_tokens":3}"""), (job.Key.Path, job.Model, job.Request.GetRawText()));
     }
 
     [Fact]
@@ -22,16 +22,14 @@ public class JobMessageTests
 
     [Fact]
     public void Parse_BlobReference_NamesTheJobOnly() =>
-        Assert.Equal(new JobMessage("a", null), JobMessage.Parse("""{"id":"a","requestBlob":"requests/a.json"}"""));
+        Assert.Equal(new JobMessage(new OwnedId(null, "a"), null), JobMessage.Parse("""{"id":"a","requestBlob":"requests/a.json"}"""));
 
-    [Fact]
-    public void Parse_WhatToJsonGave_IsTheSame()
-    {
-        CompletionJob job = JobMessage.Parse(Valid).Job!;
-
-        Assert.Equal(Valid, Encoding.UTF8.GetString(JobMessage.ToJson(job)));
-        Assert.Equal("""{"id":"job-1","requestBlob":"requests/job-1.json"}""", Encoding.UTF8.GetString(JobMessage.ToBlobReference("job-1")));
-    }
+    [Theory]
+    [InlineData(Valid)]
+    [InlineData("""{"id":"a","owner":"team-1","request":{},"callbackUrl":"https://example.com/done?x=1","retries":7}""")]
+    [InlineData("""{"id":"a","requestBlob":"requests/a.json"}""")]
+    [InlineData("""{"id":"a","owner":"team-1","requestBlob":"requests/team-1/a.json","retries":1}""")]
+    public void ToJson_WhatParseGave_IsTheSame(string json) => Assert.Equal(json, Encoding.UTF8.GetString(JobMessage.Parse(json).ToJson()));
 
     [Theory]
     [InlineData("", "not valid JSON")]
@@ -58,6 +56,18 @@ public class JobMessageTests
     [InlineData("""{"id":"a","requestBlob":"completions/a.json"}""", "wrong 'requestBlob'")]
     [InlineData("""{"id":"a","requestBlob":"requests/../requests/a.json"}""", "wrong 'requestBlob'")]
     [InlineData("""{"id":"a","requestBlob":"https://evil.example/requests/a.json"}""", "wrong 'requestBlob'")]
+    [InlineData("""{"id":"a","owner":"Team","request":{}}""", "'owner' is not usable")]
+    [InlineData("""{"id":"a","owner":"../b","request":{}}""", "'owner' is not usable")]
+    [InlineData("""{"id":"a","owner":"","request":{}}""", "'owner' is not usable")]
+    [InlineData("""{"id":"a","owner":"b","requestBlob":"requests/a.json"}""", "wrong 'requestBlob'")]
+    [InlineData("""{"id":"a","requestBlob":"requests/b/a.json"}""", "wrong 'requestBlob'")]
+    [InlineData("""{"id":"a","request":{},"retries":-1}""", "'retries' is not a number of times")]
+    [InlineData("""{"id":"a","request":{},"retries":1.5}""", "'retries' is not a number of times")]
+    [InlineData("""{"id":"a","request":{},"retries":99999999999}""", "'retries' is not a number of times")]
+    [InlineData("""{"id":"a","request":{},"callbackUrl":"http://example.com"}""", "not an https address")]
+    [InlineData("""{"id":"a","request":{},"callbackUrl":"/done"}""", "not an https address")]
+    [InlineData("""{"id":"a","request":{},"callbackUrl":"file:///etc/passwd"}""", "not an https address")]
+    [InlineData("""{"id":"a","request":{},"callbackUrl":7}""", "'callbackUrl' is not a string")]
     public void Parse_Malformed_IsRefusedInOneLine(string text, string message)
     {
         var error = Assert.Throws<JobMessageException>(() => JobMessage.Parse(text));
@@ -118,7 +128,7 @@ public class JobMessageTests
         try
         {
             JobMessage message = JobMessage.Parse(text);
-            Assert.True(JobId.IsValid(message.Id));
+            Assert.Equal(message.Key, message.Key.Validated());
             Assert.True(message.Job is null || message.Job.Request.ValueKind == JsonValueKind.Object);
         }
         catch (JobMessageException e)

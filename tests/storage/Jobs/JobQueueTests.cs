@@ -20,7 +20,7 @@ public class JobQueueTests(AzuriteFixture azurite)
     {
         var (storage, queue) = await NewQueueAsync();
 
-        await queue.SendAsync(Encoding.UTF8.GetBytes("{\"id\":\"ä\"}"), Cancel);
+        await queue.SendAsync(Encoding.UTF8.GetBytes("{\"id\":\"ä\"}"), TimeSpan.Zero, Cancel);
 
         var host = new QueueClient(storage.ConnectionString, Name, new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 });
         QueueMessage message = (await host.ReceiveMessageAsync(cancellationToken: Cancel)).Value;
@@ -34,7 +34,7 @@ public class JobQueueTests(AzuriteFixture azurite)
         var (_, queue) = await NewQueueAsync();
         byte[] longest = Encoding.UTF8.GetBytes(new string('x', JobMessage.MaxMessageBytes));
 
-        await queue.SendAsync(longest, Cancel);
+        await queue.SendAsync(longest, TimeSpan.Zero, Cancel);
 
         Assert.Equal(JobMessage.MaxMessageBytes, Assert.Single(await queue.ReceiveAsync(1, Lease, Cancel)).ReadText().Length);
     }
@@ -43,8 +43,8 @@ public class JobQueueTests(AzuriteFixture azurite)
     public async Task Receive_Leased_NobodyElseGetsIt()
     {
         var (_, queue) = await NewQueueAsync();
-        await queue.SendAsync("a"u8.ToArray(), Cancel);
-        await queue.SendAsync("b"u8.ToArray(), Cancel);
+        await queue.SendAsync("a"u8.ToArray(), TimeSpan.Zero, Cancel);
+        await queue.SendAsync("b"u8.ToArray(), TimeSpan.Zero, Cancel);
 
         IReadOnlyList<QueueLease> taken = await queue.ReceiveAsync(32, Lease, Cancel);
 
@@ -105,7 +105,7 @@ public class JobQueueTests(AzuriteFixture azurite)
     public async Task Fail_LastTry_MovesTheTextToPoison()
     {
         var (storage, queue) = await NewQueueAsync(maxDequeueCount: 3);
-        await queue.SendAsync("poison"u8.ToArray(), Cancel);
+        await queue.SendAsync("poison"u8.ToArray(), TimeSpan.Zero, Cancel);
 
         var outcomes = new List<FailOutcome>();
         while (await queue.ReceiveAsync(1, Lease, Cancel) is [QueueLease lease]) outcomes.Add(await lease.FailAsync(TimeSpan.Zero, Cancel));
@@ -132,7 +132,7 @@ public class JobQueueTests(AzuriteFixture azurite)
     public async Task Receive_WorkersDiedWithItTooOften_MovesItToPoison()
     {
         var (storage, queue) = await NewQueueAsync(maxDequeueCount: 2);
-        await queue.SendAsync("deadly"u8.ToArray(), Cancel);
+        await queue.SendAsync("deadly"u8.ToArray(), TimeSpan.Zero, Cancel);
         var raw = new QueueClient(storage.ConnectionString, Name);
         for (int death = 0; death < 2; death++)
         {
@@ -178,7 +178,7 @@ public class JobQueueTests(AzuriteFixture azurite)
     public async Task Receive_Throttled_IsTriedAgain()
     {
         var (storage, queue) = await NewQueueAsync();
-        await queue.SendAsync("a"u8.ToArray(), Cancel);
+        await queue.SendAsync("a"u8.ToArray(), TimeSpan.Zero, Cancel);
         storage.Faults.Play(FaultTransport.Answer(503, "ServerBusy"), _ => true, times: 3);
 
         Assert.Single(await queue.ReceiveAsync(1, Lease, Cancel));
@@ -218,7 +218,7 @@ public class JobQueueTests(AzuriteFixture azurite)
 
     private static async Task<QueueLease> SendAndTakeAsync(JobQueue queue, string text = "{}")
     {
-        await queue.SendAsync(Encoding.UTF8.GetBytes(text), Cancel);
+        await queue.SendAsync(Encoding.UTF8.GetBytes(text), TimeSpan.Zero, Cancel);
         return Assert.Single(await queue.ReceiveAsync(1, Lease, Cancel));
     }
 

@@ -8,6 +8,8 @@ namespace Gemma2.Storage.Tests.Jobs;
 
 public class ResultStoreTests(AzuriteFixture azurite)
 {
+    private static readonly OwnedId Job = new(null, "job-1");
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
@@ -15,20 +17,20 @@ public class ResultStoreTests(AzuriteFixture azurite)
     {
         var (_, store) = await NewStoreAsync();
 
-        Assert.Equal(WriteOutcome.Written, await store.WriteOnceAsync("job-1", "{\"a\":1}"u8.ToArray(), Cancel));
+        Assert.Equal(WriteOutcome.Written, await store.WriteOnceAsync(Job, "{\"a\":1}"u8.ToArray(), Cancel));
 
-        Assert.Equal("{\"a\":1}", Encoding.UTF8.GetString((await store.TryReadAsync("job-1", Cancel))!.Value.Span));
+        Assert.Equal("{\"a\":1}", Encoding.UTF8.GetString((await store.TryReadAsync(Job, Cancel))!.Value.Span));
     }
 
     [Fact]
     public async Task WriteOnce_SecondResult_LeavesTheFirst()
     {
         var (_, store) = await NewStoreAsync();
-        await store.WriteOnceAsync("job-1", "1"u8.ToArray(), Cancel);
+        await store.WriteOnceAsync(Job, "1"u8.ToArray(), Cancel);
 
-        Assert.Equal(WriteOutcome.AlreadyThere, await store.WriteOnceAsync("job-1", "2"u8.ToArray(), Cancel));
+        Assert.Equal(WriteOutcome.AlreadyThere, await store.WriteOnceAsync(Job, "2"u8.ToArray(), Cancel));
 
-        Assert.Equal("1", Encoding.UTF8.GetString((await store.TryReadAsync("job-1", Cancel))!.Value.Span));
+        Assert.Equal("1", Encoding.UTF8.GetString((await store.TryReadAsync(Job, Cancel))!.Value.Span));
     }
 
     [Fact]
@@ -37,11 +39,11 @@ public class ResultStoreTests(AzuriteFixture azurite)
         var (_, store) = await NewStoreAsync();
         byte[][] results = [.. Enumerable.Range(0, 16).Select(i => Encoding.UTF8.GetBytes($"{{\"worker\":{i}}}"))];
 
-        WriteOutcome[] outcomes = await Task.WhenAll(results.Select(result => store.WriteOnceAsync("job-1", result, Cancel)));
+        WriteOutcome[] outcomes = await Task.WhenAll(results.Select(result => store.WriteOnceAsync(Job, result, Cancel)));
 
         Assert.Single(outcomes, WriteOutcome.Written);
         byte[] winner = results[Array.IndexOf(outcomes, WriteOutcome.Written)];
-        Assert.Equal(winner, (await store.TryReadAsync("job-1", Cancel))!.Value.ToArray());
+        Assert.Equal(winner, (await store.TryReadAsync(Job, Cancel))!.Value.ToArray());
     }
 
     [Fact]
@@ -50,9 +52,9 @@ public class ResultStoreTests(AzuriteFixture azurite)
         var (storage, store) = await NewStoreAsync();
         storage.Faults.Play(FaultTransport.LoseReply, request => request.Method.Method == "PUT", times: 1);
 
-        Assert.Equal(WriteOutcome.AlreadyThere, await store.WriteOnceAsync("job-1", "1"u8.ToArray(), Cancel));
+        Assert.Equal(WriteOutcome.AlreadyThere, await store.WriteOnceAsync(Job, "1"u8.ToArray(), Cancel));
 
-        Assert.Equal("1", Encoding.UTF8.GetString((await store.TryReadAsync("job-1", Cancel))!.Value.Span));
+        Assert.Equal("1", Encoding.UTF8.GetString((await store.TryReadAsync(Job, Cancel))!.Value.Span));
     }
 
     [Theory]
@@ -64,7 +66,7 @@ public class ResultStoreTests(AzuriteFixture azurite)
         var (storage, store) = await NewStoreAsync();
         storage.Faults.Play(FaultTransport.Answer(status, code), request => request.Method.Method == "PUT");
 
-        var error = await Assert.ThrowsAsync<StorageException>(() => store.WriteOnceAsync("job-1", "1"u8.ToArray(), Cancel));
+        var error = await Assert.ThrowsAsync<StorageException>(() => store.WriteOnceAsync(Job, "1"u8.ToArray(), Cancel));
 
         Assert.Equal($"Writing blob completions/job-1.json failed: {status} {code}", error.Message);
     }
@@ -74,7 +76,7 @@ public class ResultStoreTests(AzuriteFixture azurite)
     {
         var storage = new TestStorage(azurite);
 
-        var error = await Assert.ThrowsAsync<StorageException>(() => new ResultStore(storage.Connection).WriteOnceAsync("job-1", "1"u8.ToArray(), Cancel));
+        var error = await Assert.ThrowsAsync<StorageException>(() => new ResultStore(storage.Connection).WriteOnceAsync(Job, "1"u8.ToArray(), Cancel));
 
         Assert.Equal("Writing blob completions/job-1.json failed: 404 ContainerNotFound", error.Message);
     }
@@ -84,7 +86,7 @@ public class ResultStoreTests(AzuriteFixture azurite)
     {
         var (_, store) = await NewStoreAsync();
 
-        Assert.Null(await store.TryReadAsync("job-1", Cancel));
+        Assert.Null(await store.TryReadAsync(Job, Cancel));
     }
 
     [Fact]
@@ -92,10 +94,21 @@ public class ResultStoreTests(AzuriteFixture azurite)
     {
         var (storage, store) = await NewStoreAsync();
         byte[] result = Encoding.UTF8.GetBytes(new string('x', 50_000));
-        await store.WriteOnceAsync("job-1", result, Cancel);
+        await store.WriteOnceAsync(Job, result, Cancel);
         storage.Faults.Play(FaultTransport.BreakBody, request => request.Method.Method == "GET", times: 1);
 
-        Assert.Equal(result, (await store.TryReadAsync("job-1", Cancel))!.Value.ToArray());
+        Assert.Equal(result, (await store.TryReadAsync(Job, Cancel))!.Value.ToArray());
+    }
+
+    [Fact]
+    public async Task WriteOnce_SameIdOfTwoOwners_AreTwoResults()
+    {
+        var (_, store) = await NewStoreAsync();
+        await store.WriteOnceAsync(Job, "1"u8.ToArray(), Cancel);
+
+        Assert.Equal(WriteOutcome.Written, await store.WriteOnceAsync(new OwnedId("team", "job-1"), "2"u8.ToArray(), Cancel));
+
+        Assert.Equal("1", Encoding.UTF8.GetString((await store.TryReadAsync(Job, Cancel))!.Value.Span));
     }
 
     [Theory]
@@ -114,7 +127,7 @@ public class ResultStoreTests(AzuriteFixture azurite)
     {
         var (_, store) = await NewStoreAsync();
 
-        var error = await Assert.ThrowsAsync<InvalidRequestException>(() => store.WriteOnceAsync(id, "1"u8.ToArray(), Cancel));
+        var error = await Assert.ThrowsAsync<InvalidRequestException>(() => store.WriteOnceAsync(new OwnedId(null, id), "1"u8.ToArray(), Cancel));
 
         Assert.Equal("The job id is not usable; allowed are 1 to 64 letters, digits, '-' and '_'.", error.Message);
     }
