@@ -1,0 +1,46 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Gemma2.Backend;
+
+namespace Gemma2.Storage.Batches;
+
+/// <summary>What a new batch may be made from.</summary>
+internal static partial class NewBatchRules
+{
+    private const int LongestWindowHours = 168;
+    private const int MostNotes = 16;
+    private const int LongestKey = 64;
+    private const int LongestValue = 512;
+
+    /// <summary>Looks at all but the file, and gives the window's length.</summary>
+    /// <exception cref="InvalidRequestException">Names what is wrong and says what is allowed.</exception>
+    public static TimeSpan Check(NewBatch batch)
+    {
+        if (!BatchStore.Endpoints.Contains(batch.Endpoint))
+            throw new InvalidRequestException("endpoint", $"The endpoint is not supported; allowed are {string.Join(" and ", BatchStore.Endpoints)}.");
+        CheckMetadata(batch.Metadata);
+        return Window(batch.CompletionWindow);
+    }
+
+    private static TimeSpan Window(string window)
+    {
+        int hours = WindowPattern().IsMatch(window) ? int.Parse(window.AsSpan(0, window.Length - 1), CultureInfo.InvariantCulture) : 0;
+        return hours is >= 1 and <= LongestWindowHours
+            ? TimeSpan.FromHours(hours)
+            : throw new InvalidRequestException("completion_window", $"The completion window is not usable; allowed are 24h, and 1h to {LongestWindowHours}h.");
+    }
+
+    private static void CheckMetadata(IReadOnlyDictionary<string, string>? metadata)
+    {
+        if (metadata is null) return;
+        if (metadata.Count > MostNotes) throw new InvalidRequestException("metadata", $"The metadata has {metadata.Count} entries; allowed are {MostNotes}.");
+        if (metadata.Any(note => note.Key.Length is 0 or > LongestKey || note.Value.Length > LongestValue))
+        {
+            throw new InvalidRequestException(
+                "metadata", $"The metadata has a key or value that is too long; allowed are keys of 1 to {LongestKey} characters and values of up to {LongestValue}.");
+        }
+    }
+
+    [GeneratedRegex(@"^[0-9]{1,3}h\z")]
+    private static partial Regex WindowPattern();
+}
