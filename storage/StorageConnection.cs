@@ -28,6 +28,9 @@ public sealed partial class StorageConnection
 
     internal BlobServiceClient Blobs { get; }
 
+    /// <summary>Who opens the account; null where a key or a signature does.</summary>
+    internal TokenCredential? Identity { get; private init; }
+
     internal QueueServiceClient Queues { get; }
 
     internal StoragePipeline Pipeline { get; }
@@ -83,7 +86,10 @@ public sealed partial class StorageConnection
         Uri queues = ServiceUri(value, name, account, "queue");
         TokenCredential credential = Credential(value, name);
         return new StorageConnection(
-            options => new BlobServiceClient(blobs, credential, options), options => new QueueServiceClient(queues, credential, options), tuning);
+            options => new BlobServiceClient(blobs, credential, options), options => new QueueServiceClient(queues, credential, options), tuning)
+        {
+            Identity = credential,
+        };
     }
 
     private static Uri ServiceUri(Func<string, string?> value, string name, string? account, string service)

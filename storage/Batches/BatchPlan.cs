@@ -1,0 +1,29 @@
+using System.Text.Json;
+
+namespace Gemma2.Storage.Batches;
+
+/// <summary>How a batch's input is split: the blob <c>KEY/plan.json</c>, written once.</summary>
+/// <param name="Lines">Lines of the input that are not blank.</param>
+/// <param name="Chunks">The pieces, in the input's order. None where no line can be run.</param>
+/// <param name="Errors">What is wrong with the first bad lines.</param>
+public sealed record BatchPlan(long Lines, IReadOnlyList<BatchChunk> Chunks, IReadOnlyList<BatchError> Errors)
+{
+    /// <summary>A plan is at most this long: far more than that of the longest input.</summary>
+    internal const int MaxBytes = 64 << 20;
+
+    private static readonly JsonSerializerOptions Options = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    internal byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Options);
+
+    internal static BatchPlan Parse(ReadOnlySpan<byte> json, string blob)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<BatchPlan>(json, Options) ?? throw new JsonException();
+        }
+        catch (JsonException e)
+        {
+            throw new StorageException($"The blob {blob} is not a batch's plan.", inner: e);
+        }
+    }
+}

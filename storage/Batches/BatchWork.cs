@@ -1,0 +1,105 @@
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using Gemma2.Storage.Jobs;
+
+namespace Gemma2.Storage.Batches;
+
+/// <summary>What workers do to a batch on its way from its input to its files. Every step may be done twice, and by two at once.</summary>
+/// <param name="connection">The storage account.</param>
+/// <param name="maxDequeueCount">How often a message is tried.</param>
+public sealed class BatchWork(StorageConnection connection, int maxDequeueCount = JobQueue.DefaultMaxDequeueCount)
+{
+    // How many messages are sent, or blobs deleted, at once.
+    private const int ParallelCalls = 16;
+
+    private readonly BatchRecords _records = new(connection);
+    private readonly BlobContainerClient _container = connection.Blobs.GetBlobContainerClient(StorageNames.Batches);
+
+    /// <summary>The messages.</summary>
+    public JobQueue Messages { get; } = new(connection, StorageNames.BatchRequests, maxDequeueCount);
+
+    /// <summary>The chunks.</summary>
+    public ChunkStore Chunks { get; } = new(connection);
+
+    /// <summary>The time, by storage's clock.</summary>
+    public DateTimeOffset UtcNow => connection.UtcNow;
+
+    /// <summary>A batch's record, without counts of chunks in hand; null when there is none.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public async Task<BatchRecord?> TryReadAsync(OwnedId key, CancellationToken cancellationToken) => (await _records.TryReadAsync(key, cancellationToken))?.Record;
+
+    /// <summary>How a batch was split; null when it was not yet.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public async Task<BatchPlan?> TryReadPlanAsync(OwnedId key, CancellationToken cancellationToken)
+    {
+        ReadOnlyMemory<byte>? json = await SmallBlobs.TryReadAsync(
+            connection, StorageNames.Batches, BatchBlobs.Plan(key), BatchPlan.MaxBytes, cancellationToken);
+        return json is null ? null : BatchPlan.Parse(json.Value.Span, BatchBlobs.Plan(key));
+    }
+
+    /// <summary>Stores how a batch is split and gives what is stored: another worker may have been faster, with other pieces.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public async Task<BatchPlan> WritePlanOnceAsync(OwnedId key, BatchPlan plan, CancellationToken cancellationToken)
+    {
+        WriteOutcome outcome = await SmallBlobs.WriteOnceAsync(connection, StorageNames.Batches, BatchBlobs.Plan(key), plan.ToJson(), cancellationToken);
+        return outcome == WriteOutcome.Written ? plan : await TryReadPlanAsync(key, cancellationToken) ?? plan;
+    }
+
+    /// <summary>Opens a split batch for work: it is in progress, unless it was cancelled before.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public Task<BatchRecord?> BeginAsync(OwnedId key, BatchPlan plan, CancellationToken cancellationToken) => _records.UpdateAsync(
+        key,
+        record => record.HasEnded || record.ChunkCount > 0 ? record : record with
+        {
+            Status = record.Status == BatchStatus.Validating ? BatchStatus.InProgress : record.Status,
+            InProgressAt = UtcNow,
+            ChunkCount = plan.Chunks.Count,
+            Counts = new BatchCounts(plan.Lines, 0, 0),
+            Errors = plan.Errors,
+        },
+        cancellationToken);
+
+    /// <summary>Ends a batch that has no line to run.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public async Task FailAsync(OwnedId key, long lines, IReadOnlyList<BatchError> errors, CancellationToken cancellationToken)
+    {
+        await _records.UpdateAsync(
+            key,
+            record => record.HasEnded ? record : record with
+            {
+                Status = BatchStatus.Failed,
+                FailedAt = UtcNow,
+                Counts = new BatchCounts(lines, 0, lines),
+                Errors = errors,
+            },
+            cancellationToken);
+        await CleanUpAsync(key, cancellationToken);
+    }
+
+    /// <summary>Queues chunks.</summary>
+    /// <exception cref="StorageException">Storage failed; some may be queued.</exception>
+    public Task SendAsync(OwnedId key, IEnumerable<BatchChunk> chunks, CancellationToken cancellationToken) => Parallel.ForEachAsync(
+        chunks,
+        new ParallelOptions { MaxDegreeOfParallelism = ParallelCalls, CancellationToken = cancellationToken },
+        async (chunk, token) => await Messages.SendAsync(new BatchMessage(key, chunk).ToJson(), token));
+
+    /// <summary>Puts a batch's files together if all its chunks have their results, and ends it. True when it has ended.</summary>
+    /// <exception cref="StorageException">Storage failed: do it again.</exception>
+    public Task<bool> TryFinishAsync(OwnedId key, CancellationToken cancellationToken) => new BatchAssembly(connection, this).TryFinishAsync(key, cancellationToken);
+
+    /// <summary>Deletes all of a batch that has ended but its record, and its marker last.</summary>
+    /// <exception cref="StorageException">Storage failed: do it again.</exception>
+    public async Task CleanUpAsync(OwnedId key, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<BlobItem> blobs = await BatchListing.ListAsync(connection, BatchBlobs.Folder(key), cancellationToken);
+        string record = BatchBlobs.Record(key);
+        await DeleteAsync(blobs.Select(blob => blob.Name).Where(name => name != record), cancellationToken);
+        await DeleteAsync([BatchBlobs.Active(key)], cancellationToken);
+    }
+
+    internal Task DeleteAsync(IEnumerable<string> blobs, CancellationToken cancellationToken) => Parallel.ForEachAsync(
+        blobs,
+        new ParallelOptions { MaxDegreeOfParallelism = ParallelCalls, CancellationToken = cancellationToken },
+        async (blob, ending) => await connection.Pipeline.RunAsync(
+            $"Deleting blob {StorageNames.Batches}/{blob}", token => _container.DeleteBlobIfExistsAsync(blob, cancellationToken: token), ending));
+}
