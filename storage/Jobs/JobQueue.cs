@@ -28,6 +28,12 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
     /// <summary>True for a queue of messages that failed too often in another one.</summary>
     public bool IsPoison { get; } = name.EndsWith(StorageNames.PoisonSuffix, StringComparison.Ordinal);
 
+    /// <summary>The queue's name; of a poison queue the name of the queue that its messages were sent to.</summary>
+    public string SourceName => IsPoison ? name[..^StorageNames.PoisonSuffix.Length] : name;
+
+    /// <summary>The queue of the messages that failed too often in this one.</summary>
+    public JobQueue Poison => new(connection, SourceName + StorageNames.PoisonSuffix, maxDequeueCount);
+
     /// <summary>How often a message is tried before it goes to the poison queue.</summary>
     public int MaxDequeueCount => maxDequeueCount;
 

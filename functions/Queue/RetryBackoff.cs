@@ -1,0 +1,16 @@
+namespace Gemma2.Functions.Queue;
+
+/// <summary>How long work waits that could not go on for a reason that was not its fault.</summary>
+internal static class RetryBackoff
+{
+    /// <summary>After so many new messages the reason is taken for a lasting one.</summary>
+    public const int MaxRetries = 100;
+
+    private const double FirstSeconds = 5;
+    private const double LongestSeconds = 300;
+
+    /// <summary>5 to 10 seconds, each time about twice as long, at most 5 minutes; never the same, so that what failed together does not come back together.</summary>
+    /// <param name="retries">How often it has waited before.</param>
+    public static TimeSpan After(int retries) =>
+        TimeSpan.FromSeconds(Math.Min(FirstSeconds * Math.Pow(2, retries), LongestSeconds / 2) * (1 + Random.Shared.NextDouble()));
+}
