@@ -101,7 +101,7 @@ public sealed class BatchStore(StorageConnection connection)
     {
         try
         {
-            await _queue.SendAsync(new BatchMessage(key).ToJson(), cancellationToken);
+            await _queue.SendAsync(new BatchMessage(key).ToJson(), TimeSpan.Zero, cancellationToken);
         }
         catch (StorageException)
         {

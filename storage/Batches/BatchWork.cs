@@ -81,7 +81,7 @@ public sealed class BatchWork(StorageConnection connection, int maxDequeueCount 
     public Task SendAsync(OwnedId key, IEnumerable<BatchChunk> chunks, CancellationToken cancellationToken) => Parallel.ForEachAsync(
         chunks,
         new ParallelOptions { MaxDegreeOfParallelism = ParallelCalls, CancellationToken = cancellationToken },
-        async (chunk, token) => await Messages.SendAsync(new BatchMessage(key, chunk).ToJson(), token));
+        async (chunk, token) => await Messages.SendAsync(new BatchMessage(key, chunk).ToJson(), TimeSpan.Zero, token));
 
     /// <summary>Puts a batch's files together if all its chunks have their results, and ends it. True when it has ended.</summary>
     /// <exception cref="StorageException">Storage failed: do it again.</exception>
