@@ -14,17 +14,19 @@ namespace Gemma2.Storage;
 /// </summary>
 public sealed partial class StorageConnection
 {
-    private readonly TimeProvider _clock = TimeProvider.System;
+    private readonly StorageClock _clock;
 
     private StorageConnection(Func<BlobClientOptions, BlobServiceClient> blobs, Func<QueueClientOptions, QueueServiceClient> queues, StorageTuning tuning)
     {
-        Blobs = blobs(WithoutOwnRetries(new BlobClientOptions(), tuning.Transport));
-        Queues = queues(WithoutOwnRetries(new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None }, tuning.Transport));
-        Pipeline = new StoragePipeline(tuning.Retry);
+        _clock = new StorageClock(tuning.Time);
+        Blobs = blobs(Configured(new BlobClientOptions(), tuning.Transport));
+        Queues = queues(Configured(new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None }, tuning.Transport));
+        Pipeline = new StoragePipeline(tuning);
+        QueuePipeline = new StoragePipeline(tuning);
     }
 
     /// <summary>The time as storage tells it: the same for all workers, however wrong their own clocks are. This machine's time before the first answer.</summary>
-    public DateTimeOffset UtcNow => _clock.GetUtcNow();
+    public DateTimeOffset UtcNow => _clock.UtcNow;
 
     internal BlobServiceClient Blobs { get; }
 
@@ -33,7 +35,11 @@ public sealed partial class StorageConnection
 
     internal QueueServiceClient Queues { get; }
 
+    /// <summary>The way of every call to blobs.</summary>
     internal StoragePipeline Pipeline { get; }
+
+    /// <summary>The way of every call to queues: the two services fail apart from each other.</summary>
+    internal StoragePipeline QueuePipeline { get; }
 
     /// <summary>Reads the settings from the process's environment variables.</summary>
     /// <exception cref="StorageException">A setting is missing or wrong; the message names it, never its secret.</exception>
@@ -117,11 +123,12 @@ public sealed partial class StorageConnection
         return kind is null ? new DefaultAzureCredential() : new ManagedIdentityCredential(ManagedIdentityId.SystemAssigned);
     }
 
-    private static T WithoutOwnRetries<T>(T options, HttpPipelineTransport? transport) where T : ClientOptions
+    private T Configured<T>(T options, HttpPipelineTransport? transport) where T : ClientOptions
     {
         options.Retry.MaxRetries = 0;
         options.Retry.NetworkTimeout = Timeout.InfiniteTimeSpan;
         options.Diagnostics.IsTelemetryEnabled = false;
+        options.AddPolicy(_clock, HttpPipelinePosition.PerRetry);
         if (transport is not null) options.Transport = transport;
         return options;
     }

@@ -2,12 +2,17 @@ using Azure.Core.Pipeline;
 
 namespace Gemma2.Storage;
 
-/// <summary>What tests set to other values: waits, and the transport that can show faults.</summary>
+/// <summary>What tests set to other values: waits, clocks, and the transport that can show faults.</summary>
 internal sealed record StorageTuning
 {
     public StorageRetryOptions Retry { get; init; } = new();
 
+    public StorageBreakerOptions Breaker { get; init; } = new();
+
     public HttpPipelineTransport? Transport { get; init; }
+
+    /// <summary>This machine's clock.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
 }
 
 /// <summary>How calls to storage are tried again.</summary>
@@ -24,4 +29,20 @@ internal sealed record StorageRetryOptions
 
     /// <summary>No wait is longer, whatever the backoff or the service's <c>Retry-After</c> say.</summary>
     public TimeSpan MaxDelay { get; init; } = TimeSpan.FromSeconds(60);
+}
+
+/// <summary>When a service that is failing is left alone for a while, so that a whole fleet's retries do not keep it down.</summary>
+internal sealed record StorageBreakerOptions
+{
+    /// <summary>Tries are counted over this time.</summary>
+    public TimeSpan Window { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The service is left alone when this share of the tries fails.</summary>
+    public double FailureRatio { get; init; } = 0.5;
+
+    /// <summary>Fewer tries in the window say nothing.</summary>
+    public int MinimumTries { get; init; } = 20;
+
+    /// <summary>How long it is left alone; then one try decides whether others follow.</summary>
+    public TimeSpan BreakDuration { get; init; } = TimeSpan.FromSeconds(5);
 }

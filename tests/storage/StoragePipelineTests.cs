@@ -63,7 +63,7 @@ public class StoragePipelineTests
     public async Task Run_TryHangs_TimesOutAndIsTriedAgain()
     {
         int tries = 0;
-        var pipeline = new StoragePipeline(TestStorage.Quick with { TryTimeout = TimeSpan.FromMilliseconds(20) });
+        var pipeline = Pipeline(TestStorage.Quick with { TryTimeout = TimeSpan.FromMilliseconds(20) });
 
         async Task<int> HangTwice(CancellationToken token)
         {
@@ -77,7 +77,7 @@ public class StoragePipelineTests
     [Fact]
     public async Task Run_EveryTryHangs_SaysSo()
     {
-        var pipeline = new StoragePipeline(TestStorage.Quick with { TryTimeout = TimeSpan.FromMilliseconds(20) });
+        var pipeline = Pipeline(TestStorage.Quick with { TryTimeout = TimeSpan.FromMilliseconds(20) });
 
         var error = await Assert.ThrowsAsync<StorageException>(() => pipeline.RunAsync("Trying", token => Hang(token), Cancel));
 
@@ -99,7 +99,7 @@ public class StoragePipelineTests
     public async Task Run_Cancelled_EndsTheWaitBetweenTries()
     {
         using var cancel = new CancellationTokenSource();
-        var pipeline = new StoragePipeline(new StorageRetryOptions { BaseDelay = TimeSpan.FromHours(1), MaxDelay = TimeSpan.FromHours(2) });
+        var pipeline = Pipeline(new StorageRetryOptions { BaseDelay = TimeSpan.FromHours(1), MaxDelay = TimeSpan.FromHours(2) });
         Task<int> running = pipeline.RunAsync<int>("Trying", _ => throw Failure(503), cancel.Token);
 
         await cancel.CancelAsync();
@@ -142,11 +142,12 @@ public class StoragePipelineTests
         var options = new StorageRetryOptions { BaseDelay = TimeSpan.FromSeconds(1), MaxDelay = TimeSpan.FromSeconds(30) };
         var time = new RecordingTime(options.TryTimeout);
         int tries = 0;
-        await new StoragePipeline(options, time).RunAsync("Trying", _ => ++tries == 1 ? throw new RequestFailedException(new FakeResponse(429, "TooManyRequests", retryAfter)) : Task.FromResult(1), Cancel);
+        await new StoragePipeline(new StorageTuning { Retry = options, Time = time }).RunAsync(
+            "Trying", _ => ++tries == 1 ? throw new RequestFailedException(new FakeResponse(429, "TooManyRequests", retryAfter)) : Task.FromResult(1), Cancel);
         return time.Waits;
     }
 
-    private static StoragePipeline Pipeline() => new(TestStorage.Quick);
+    private static StoragePipeline Pipeline(StorageRetryOptions? retry = null) => new(new StorageTuning { Retry = retry ?? TestStorage.Quick });
 
     private static RequestFailedException Failure(int status) => new(status, "Some message.\nSome detail.", "SomeCode", null);
 

@@ -11,12 +11,15 @@ internal sealed class TestStorage
     public TestStorage(AzuriteFixture azurite)
     {
         ConnectionString = azurite.NewConnectionString();
-        Connection = Connect(ConnectionString, new StorageTuning { Retry = Quick, Transport = Faults });
+        Connection = Connect(ConnectionString, new StorageTuning { Retry = Quick, Breaker = Never, Transport = Faults });
         Blobs = new BlobServiceClient(ConnectionString);
     }
 
     /// <summary>Retries without waits that a test would feel.</summary>
     public static StorageRetryOptions Quick { get; } = new() { BaseDelay = TimeSpan.FromMilliseconds(1), MaxDelay = TimeSpan.FromMilliseconds(5), MaxRetries = 4 };
+
+    /// <summary>A breaker that stays closed, whatever a test plays.</summary>
+    public static StorageBreakerOptions Never { get; } = new() { MinimumTries = int.MaxValue };
 
     public string ConnectionString { get; }
 

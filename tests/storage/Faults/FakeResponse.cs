@@ -5,11 +5,10 @@ using Azure.Core;
 namespace Gemma2.Storage.Tests.Faults;
 
 /// <summary>An error answer of the storage service.</summary>
-internal sealed class FakeResponse(int status, string code, string? retryAfter) : Response
+internal sealed class FakeResponse(int status, string code, string? retryAfter, string? date = null) : Response
 {
-    private readonly Dictionary<string, string> _headers = retryAfter is null
-        ? new(StringComparer.OrdinalIgnoreCase) { ["x-ms-error-code"] = code }
-        : new(StringComparer.OrdinalIgnoreCase) { ["x-ms-error-code"] = code, ["Retry-After"] = retryAfter };
+    private readonly Dictionary<string, string> _headers = new (string Name, string? Value)[] { ("x-ms-error-code", code), ("Retry-After", retryAfter), ("Date", date) }
+        .Where(header => header.Value is not null).ToDictionary(header => header.Name, header => header.Value!, StringComparer.OrdinalIgnoreCase);
 
     public override int Status => status;
 
