@@ -15,8 +15,9 @@ public static class StorageProvisioning
     {
         var container = connection.Blobs.GetBlobContainerClient(name);
         return EnsureAsync(
-            connection,
+            connection.Pipeline,
             $"container '{name}'",
+            $"{connection}",
             async token => await container.CreateIfNotExistsAsync(cancellationToken: token) is not null,
             async token => await container.ExistsAsync(token),
             cancellationToken);
@@ -26,24 +27,25 @@ public static class StorageProvisioning
     {
         var queue = connection.Queues.GetQueueClient(name);
         return EnsureAsync(
-            connection,
+            connection.QueuePipeline,
             $"queue '{name}'",
+            $"{connection}",
             async token => await queue.CreateIfNotExistsAsync(cancellationToken: token) is not null,
             async token => await queue.ExistsAsync(token),
             cancellationToken);
     }
 
     private static async Task EnsureAsync(
-        StorageConnection connection, string what, Func<CancellationToken, Task<bool>> create, Func<CancellationToken, Task<bool>> exists, CancellationToken cancellationToken)
+        StoragePipeline pipeline, string what, string where, Func<CancellationToken, Task<bool>> create, Func<CancellationToken, Task<bool>> exists, CancellationToken cancellationToken)
     {
         try
         {
-            await connection.Pipeline.RunAsync($"Creating {what}", create, cancellationToken);
+            await pipeline.RunAsync($"Creating {what}", create, cancellationToken);
         }
         catch (StorageException e) when (e.Status == 403)
         {
-            if (await connection.Pipeline.RunAsync($"Looking for {what}", exists, cancellationToken)) return;
-            throw new StorageException($"The {what} does not exist at {connection}, and this identity may not create it.", e.Status, e.Code, e);
+            if (await pipeline.RunAsync($"Looking for {what}", exists, cancellationToken)) return;
+            throw new StorageException($"The {what} does not exist at {where}, and this identity may not create it.", e.Status, e.Code, e);
         }
     }
 }

@@ -55,7 +55,7 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
     /// <exception cref="StorageException">Storage failed.</exception>
     public async Task<IReadOnlyList<QueueLease>> ReceiveAsync(int maxMessages, TimeSpan lease, CancellationToken cancellationToken)
     {
-        QueueMessage[] messages = await connection.Pipeline.RunAsync(
+        QueueMessage[] messages = await connection.QueuePipeline.RunAsync(
             $"Receiving from queue {name}", async token => (await _queue.ReceiveMessagesAsync(maxMessages, lease, token)).Value, cancellationToken);
         var leases = new List<QueueLease>(messages.Length);
         foreach (QueueMessage message in messages)
@@ -75,7 +75,7 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
     {
         try
         {
-            UpdateReceipt updated = await connection.Pipeline.RunAsync(
+            UpdateReceipt updated = await connection.QueuePipeline.RunAsync(
                 $"Renewing a message of queue {name}",
                 async token => (await _queue.UpdateMessageAsync(messageId, receipt, (string?)null, invisible, token)).Value,
                 cancellationToken);
@@ -92,7 +92,7 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
     {
         try
         {
-            await connection.Pipeline.RunAsync(
+            await connection.QueuePipeline.RunAsync(
                 $"Deleting a message of queue {name}", token => _queue.DeleteMessageAsync(messageId, receipt, token), cancellationToken);
             return true;
         }
@@ -116,7 +116,7 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
     }
 
     private async Task SendRawAsync(QueueClient queue, string body, TimeSpan delay, CancellationToken cancellationToken) =>
-        await connection.Pipeline.RunAsync(
+        await connection.QueuePipeline.RunAsync(
             $"Sending to queue {queue.Name}", token => queue.SendMessageAsync(body, delay, Forever, token), cancellationToken);
 
     private static bool IsLost(StorageException e) => e.Code is "MessageNotFound" or "PopReceiptMismatch";
