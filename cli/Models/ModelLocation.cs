@@ -9,13 +9,11 @@ namespace Gemma2.Cli.Models;
 /// <summary>Turns the MODEL of a command line into the place that its files come from.</summary>
 internal static class ModelLocation
 {
-    private const string BlobPrefix = "blob:";
-
     /// <summary>A Hugging Face folder, or a model in blob storage.</summary>
     /// <exception cref="Gemma2Exception">MODEL is neither, or storage is not configured.</exception>
     public static IModelSource Open(string model)
     {
-        if (model.StartsWith(BlobPrefix, StringComparison.Ordinal)) return OpenBlob(model[BlobPrefix.Length..]);
+        if (ModelName.FromReference(model) is { } name) return OpenBlob(name);
         if (File.Exists(model)) throw new ModelException($"'{model}' is a file; supported are Hugging Face folders (config.json and safetensors) and blob:NAME.");
         if (!Directory.Exists(model)) throw new ModelException($"'{model}' does not exist; MODEL is a Hugging Face folder or blob:NAME.");
         return new FolderModelSource(model);

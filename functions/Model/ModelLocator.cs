@@ -8,8 +8,6 @@ namespace Gemma2.Functions.Model;
 /// <summary>Finds the model that <c>Gemma2__Model</c> names.</summary>
 internal static class ModelLocator
 {
-    private const string BlobPrefix = "blob:";
-
     /// <summary>A folder if there is a slash in the name, else a model in the container <c>models</c>.</summary>
     /// <param name="model"><c>NAME</c>, <c>blob:NAME</c> or a folder's path.</param>
     /// <param name="storage">The storage account; null where none is configured.</param>
@@ -17,9 +15,10 @@ internal static class ModelLocator
     /// <exception cref="StorageException">The model is in storage, but none is configured.</exception>
     public static IModelSource Locate(string model, StorageConnection? storage)
     {
-        if (!model.StartsWith(BlobPrefix, StringComparison.Ordinal) && model.AsSpan().ContainsAny('/', Path.DirectorySeparatorChar))
+        string? stored = ModelName.FromReference(model);
+        if (stored is null && model.AsSpan().ContainsAny('/', Path.DirectorySeparatorChar))
             return new FolderModelSource(model);
-        string name = model.StartsWith(BlobPrefix, StringComparison.Ordinal) ? model[BlobPrefix.Length..] : model;
+        string name = stored ?? model;
         return storage is not null
             ? new BlobModelSource(storage, name)
             : throw new StorageException(

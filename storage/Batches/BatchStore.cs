@@ -121,10 +121,17 @@ public sealed class BatchStore(StorageConnection connection)
     private async Task<IReadOnlyList<OwnedId>> ListKeysAsync(string? owner, CancellationToken cancellationToken)
     {
         string prefix = (owner is null ? "" : $"{owner}/") + BatchBlobs.IdPrefix;
-        List<BlobHierarchyItem> items = await connection.Pipeline.RunAsync(
-            "Listing batches",
-            async token => await _container.GetBlobsByHierarchyAsync(BlobTraits.None, BlobStates.None, "/", prefix, token).ToListAsync(token),
-            cancellationToken);
-        return [.. items.Where(item => item.IsPrefix).Select(item => BatchBlobs.TryParseKey(item.Prefix.TrimEnd('/'))).OfType<OwnedId>()];
+        try
+        {
+            List<BlobHierarchyItem> items = await connection.Pipeline.RunAsync(
+                "Listing batches",
+                async token => await _container.GetBlobsByHierarchyAsync(BlobTraits.None, BlobStates.None, "/", prefix, token).ToListAsync(token),
+                cancellationToken);
+            return [.. items.Where(item => item.IsPrefix).Select(item => BatchBlobs.TryParseKey(item.Prefix.TrimEnd('/'))).OfType<OwnedId>()];
+        }
+        catch (StorageException e) when (e.Status == 404)
+        {
+            return [];
+        }
     }
 }

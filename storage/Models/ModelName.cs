@@ -8,6 +8,11 @@ public static partial class ModelName
 {
     private const string Allowed = "allowed are at most 128 letters, digits, '.', '_' and '-', beginning and ending with a letter or digit";
 
+    private const string BlobPrefix = "blob:";
+
+    /// <summary>The name in <c>blob:NAME</c>, which stands for a model in storage where a folder could stand too; null for anything else.</summary>
+    public static string? FromReference(string text) => text.StartsWith(BlobPrefix, StringComparison.Ordinal) ? text[BlobPrefix.Length..] : null;
+
     /// <summary>True for at most 128 letters, digits, '.', '_' and '-', beginning and ending with a letter or digit.</summary>
     public static bool IsValid(string name) => name.Length <= 128 && Pattern().IsMatch(name);
 
