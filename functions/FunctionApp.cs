@@ -1,4 +1,5 @@
 using System.Net;
+using Gemma2.Functions.Batches;
 using Gemma2.Functions.Configuration;
 using Gemma2.Functions.Hosting;
 using Gemma2.Functions.Http;
@@ -86,7 +87,9 @@ internal static class FunctionApp
         services.AddSingleton<CompletionQueue>();
         services.AddSingleton<ResultStore>();
         services.AddSingleton<QueueDispatcher>();
+        services.AddSingleton<DeadLetterStore>();
         services.AddQueueHandler<CompletionJobHandler>(host);
+        services.AddBatches(host);
     }
 
     private static void Map(WebApplication app, FunctionsHost host)

@@ -40,6 +40,12 @@ internal sealed record Gemma2Options
     /// <summary><see cref="QueueLeaseSeconds"/> as a time.</summary>
     public TimeSpan QueueLease => TimeSpan.FromSeconds(QueueLeaseSeconds);
 
+    /// <summary>How long a chunk of a batch shall take one process, in seconds from 1 to 900.</summary>
+    public int BatchChunkSeconds { get; init; } = 60;
+
+    /// <summary>After how many days, 1 to 3650, requests, results, files and ended batches are deleted; left out keeps them.</summary>
+    public int? RetentionDays { get; init; }
+
     /// <summary>What the engine is made with.</summary>
     public EngineOptions ToEngineOptions() => new()
     {

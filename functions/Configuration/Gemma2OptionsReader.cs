@@ -15,6 +15,8 @@ internal static class Gemma2OptionsReader
     private const int MostSequences = 256;
     private const int ShortestLease = 5;
     private const int LongestLease = 600;
+    private const int LongestChunk = 900;
+    private const int LongestRetention = 3650;
 
     private static readonly string[] Keys =
     [
@@ -22,6 +24,7 @@ internal static class Gemma2OptionsReader
         nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.KvCacheType),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous),
         nameof(Gemma2Options.QueueLeaseSeconds),
+        nameof(Gemma2Options.BatchChunkSeconds), nameof(Gemma2Options.RetentionDays),
     ];
 
     /// <summary>Reads the section <c>Gemma2</c>.</summary>
@@ -44,6 +47,8 @@ internal static class Gemma2OptionsReader
             ApiKeys = ApiKeys(section),
             AllowAnonymous = Boolean(section, nameof(Gemma2Options.AllowAnonymous)) ?? defaults.AllowAnonymous,
             QueueLeaseSeconds = Integer(section, nameof(Gemma2Options.QueueLeaseSeconds), ShortestLease, LongestLease) ?? defaults.QueueLeaseSeconds,
+            BatchChunkSeconds = Integer(section, nameof(Gemma2Options.BatchChunkSeconds), 1, LongestChunk) ?? defaults.BatchChunkSeconds,
+            RetentionDays = Integer(section, nameof(Gemma2Options.RetentionDays), 1, LongestRetention),
         };
     }
 

@@ -6,8 +6,8 @@ namespace Gemma2.Storage.Batches;
 
 /// <summary>What workers do to a batch on its way from its input to its files. Every step may be done twice, and by two at once.</summary>
 /// <param name="connection">The storage account.</param>
-/// <param name="maxDequeueCount">How often a message is tried.</param>
-public sealed class BatchWork(StorageConnection connection, int maxDequeueCount = JobQueue.DefaultMaxDequeueCount)
+/// <param name="lease">How long a worker may be silent before another may take its chunk: as long as a message is one worker's.</param>
+public sealed class BatchWork(StorageConnection connection, TimeSpan lease)
 {
     // How many messages are sent, or blobs deleted, at once.
     private const int ParallelCalls = 16;
@@ -16,10 +16,10 @@ public sealed class BatchWork(StorageConnection connection, int maxDequeueCount 
     private readonly BlobContainerClient _container = connection.Blobs.GetBlobContainerClient(StorageNames.Batches);
 
     /// <summary>The messages.</summary>
-    public JobQueue Messages { get; } = new(connection, StorageNames.BatchRequests, maxDequeueCount);
+    public JobQueue Messages { get; } = new(connection, StorageNames.BatchRequests);
 
     /// <summary>The chunks.</summary>
-    public ChunkStore Chunks { get; } = new(connection);
+    public ChunkStore Chunks { get; } = new(connection, lease);
 
     /// <summary>The time, by storage's clock.</summary>
     public DateTimeOffset UtcNow => connection.UtcNow;
@@ -76,12 +76,19 @@ public sealed class BatchWork(StorageConnection connection, int maxDequeueCount 
         await CleanUpAsync(key, cancellationToken);
     }
 
-    /// <summary>Queues chunks.</summary>
+    /// <summary>Queues the chunks that have no results yet; where all have, puts the files together.</summary>
     /// <exception cref="StorageException">Storage failed; some may be queued.</exception>
-    public Task SendAsync(OwnedId key, IEnumerable<BatchChunk> chunks, CancellationToken cancellationToken) => Parallel.ForEachAsync(
-        chunks,
-        new ParallelOptions { MaxDegreeOfParallelism = ParallelCalls, CancellationToken = cancellationToken },
-        async (chunk, token) => await Messages.SendAsync(new BatchMessage(key, chunk).ToJson(), TimeSpan.Zero, token));
+    public async Task SendMissingAsync(OwnedId key, BatchPlan plan, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<BlobItem> results = await BatchListing.ListAsync(connection, BatchBlobs.Results(key), cancellationToken);
+        HashSet<int> done = [.. results.Select(blob => BatchBlobs.OutputOf(blob.Name)).OfType<int>()];
+        BatchChunk[] missing = [.. plan.Chunks.Where(chunk => !done.Contains(chunk.Index))];
+        await Parallel.ForEachAsync(
+            missing,
+            new ParallelOptions { MaxDegreeOfParallelism = ParallelCalls, CancellationToken = cancellationToken },
+            async (chunk, token) => await Messages.SendAsync(new BatchMessage(key, chunk).ToJson(), TimeSpan.Zero, token));
+        if (missing.Length == 0) await TryFinishAsync(key, cancellationToken);
+    }
 
     /// <summary>Puts a batch's files together if all its chunks have their results, and ends it. True when it has ended.</summary>
     /// <exception cref="StorageException">Storage failed: do it again.</exception>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Azure;
@@ -12,22 +13,19 @@ namespace Gemma2.Storage.Batches;
 /// </summary>
 public sealed class ChunkClaim
 {
-    /// <summary>A claim that was not changed for so long may be taken over: as long as a message's lease.</summary>
-    public static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
-
-    /// <summary>A claim is changed at least so often, that a failed try or two do not lose it.</summary>
-    public static readonly TimeSpan HeartbeatInterval = TimeSpan.FromSeconds(15);
-
     private readonly StorageConnection _connection;
     private readonly BlockBlobClient _blob;
     private readonly List<string> _blocks;
     private readonly List<ChunkLine> _lines;
+    private readonly TimeSpan _lease;
     private ClaimState _state;
     private ETag _version;
+    private long _changedAt = Stopwatch.GetTimestamp();
 
-    internal ChunkClaim(StorageConnection connection, BlockBlobClient blob, ClaimState state, ETag version, List<string> blocks, List<ChunkLine> lines)
+    internal ChunkClaim(
+        StorageConnection connection, BlockBlobClient blob, TimeSpan lease, ClaimState state, ETag version, List<string> blocks, List<ChunkLine> lines)
     {
-        (_connection, _blob, _state, _version, _blocks, _lines) = (connection, blob, state, version, blocks, lines);
+        (_connection, _blob, _lease, _state, _version, _blocks, _lines) = (connection, blob, lease, state, version, blocks, lines);
         Attempts = state.Attempts;
     }
 
@@ -36,6 +34,9 @@ public sealed class ChunkClaim
 
     /// <summary>The lines that have results which cannot be lost any more, in the order in which they got them.</summary>
     public IReadOnlyList<ChunkLine> Lines => _lines;
+
+    /// <summary>True when it is time for a <see cref="HeartbeatAsync"/>: early enough that a failed try or two do not lose the chunk.</summary>
+    public bool NeedsHeartbeat => Stopwatch.GetElapsedTime(_changedAt) > _lease / 4;
 
     /// <summary>Stores results: when this returns they cannot be lost any more.</summary>
     /// <exception cref="ClaimLostException">The chunk has become another worker's.</exception>
@@ -62,7 +63,7 @@ public sealed class ChunkClaim
 
     /// <summary>Gives the chunk to whoever wants it next. What ended this claim was no fault of a line: it is not counted.</summary>
     /// <exception cref="ClaimLostException">The chunk had become another worker's.</exception>
-    /// <exception cref="StorageException">Storage failed: others must wait until <see cref="Lease"/> is over.</exception>
+    /// <exception cref="StorageException">Storage failed: others must wait until the lease is over.</exception>
     public Task ReleaseAsync(CancellationToken cancellationToken) => ChangeMetadataAsync(
         _state with { Worker = null, Version = _state.Version + 1, Attempts = Math.Max(_state.Attempts - 1, 0) }, cancellationToken);
 
@@ -91,6 +92,7 @@ public sealed class ChunkClaim
             _version = await TryFindAsync(next, cancellationToken) ?? throw new ClaimLostException(_blob.Name);
         }
         _state = next;
+        _changedAt = Stopwatch.GetTimestamp();
     }
 
     private async Task<ETag?> TryFindAsync(ClaimState state, CancellationToken cancellationToken)

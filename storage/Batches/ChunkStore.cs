@@ -6,12 +6,13 @@ namespace Gemma2.Storage.Batches;
 
 /// <summary>The chunks of batches: claimed by one worker at a time, <c>KEY/chunks/00012</c>, and their results, <c>KEY/results/00012.*.jsonl</c>, written once.</summary>
 /// <param name="connection">The storage account.</param>
-public sealed class ChunkStore(StorageConnection connection)
+/// <param name="lease">How long a worker may be silent before another may take its chunk.</param>
+public sealed class ChunkStore(StorageConnection connection, TimeSpan lease)
 {
     /// <summary>The metadata of results that counts the lines that had no time.</summary>
     internal const string ExpiredKey = "expired";
 
-    /// <summary>Takes a chunk for this worker, also from one that has been silent for <see cref="ChunkClaim.Lease"/>.</summary>
+    /// <summary>Takes a chunk for this worker, also from one that has been silent for longer than the lease.</summary>
     /// <returns>The claim, or null and how long the worker that has it may still be silent.</returns>
     /// <exception cref="StorageException">Storage failed.</exception>
     public async Task<(ChunkClaim? Claim, TimeSpan BusyFor)> TryClaimAsync(OwnedId batch, int chunk, CancellationToken cancellationToken)
@@ -21,13 +22,13 @@ public sealed class ChunkStore(StorageConnection connection)
         while (true)
         {
             var first = new ClaimState(worker, 1, 1, default);
-            if (await TryCreateAsync(blob, first, cancellationToken) is { } created) return (new ChunkClaim(connection, blob, first, created, [], []), default);
+            if (await TryCreateAsync(blob, first, cancellationToken) is { } created) return (new ChunkClaim(connection, blob, lease, first, created, [], []), default);
             if (await TryReadAsync(blob, cancellationToken) is not { } there) continue;
             ClaimState state = ClaimState.Read(there.Metadata);
             ETag? version = there.ETag;
             if (state.Worker != worker)
             {
-                TimeSpan busyFor = state.Worker is null ? TimeSpan.Zero : there.LastModified + ChunkClaim.Lease - connection.UtcNow;
+                TimeSpan busyFor = state.Worker is null ? TimeSpan.Zero : there.LastModified + lease - connection.UtcNow;
                 if (busyFor > TimeSpan.Zero) return (null, busyFor);
                 state = state with { Worker = worker, Version = state.Version + 1, Attempts = state.Attempts + 1 };
                 version = await TryTakeOverAsync(blob, state, there.ETag, cancellationToken);
@@ -105,7 +106,7 @@ public sealed class ChunkStore(StorageConnection connection)
             BlockList blocks = await RunAsync(
                 blob, async token => (await blob.GetBlockListAsync(BlockListTypes.Committed, cancellationToken: token)).Value, cancellationToken);
             return new ChunkClaim(
-                connection, blob, state, version, [.. blocks.CommittedBlocks.Select(block => block.Name)], ChunkCheckpoint.Read(content.Content.ToMemory(), blob.Name));
+                connection, blob, lease, state, version, [.. blocks.CommittedBlocks.Select(block => block.Name)], ChunkCheckpoint.Read(content.Content.ToMemory(), blob.Name));
         }
         catch (StorageException e) when (e.Code is "ConditionNotMet" or "BlobNotFound")
         {

@@ -67,6 +67,11 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
         return leases;
     }
 
+    /// <summary>Whether a message could be taken now.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public async Task<bool> HasVisibleAsync(CancellationToken cancellationToken) => await connection.QueuePipeline.RunAsync(
+        $"Peeking into queue {name}", async token => (await _queue.PeekMessageAsync(token)).Value is not null, cancellationToken);
+
     /// <summary>True when a message that failed in its delivery number <paramref name="dequeueCount"/> belongs in the poison queue.</summary>
     internal bool MayGiveUp(long dequeueCount) => !IsPoison && dequeueCount >= maxDequeueCount;
 

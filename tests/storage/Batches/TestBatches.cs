@@ -9,11 +9,13 @@ namespace Gemma2.Storage.Tests.Batches;
 /// <summary>Batches in a new account, and what a test wants to see of them.</summary>
 internal sealed class TestBatches(TestStorage storage)
 {
+    public static readonly TimeSpan Lease = TimeSpan.FromMinutes(1);
+
     public TestStorage Storage { get; } = storage;
 
     public BatchStore Store { get; } = new(storage.Connection);
 
-    public BatchWork Work { get; } = new(storage.Connection);
+    public BatchWork Work { get; } = new(storage.Connection, Lease);
 
     public FileStore Files { get; } = new(storage.Connection);
 

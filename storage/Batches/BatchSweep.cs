@@ -1,0 +1,95 @@
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+
+namespace Gemma2.Storage.Batches;
+
+/// <summary>
+/// Looks after the batches that have not ended, whoever should be working on them: a message that was lost, or a worker that died with a long lease, costs
+/// a batch a minute or two. Every process may do so at once.
+/// </summary>
+/// <param name="connection">The storage account.</param>
+/// <param name="work">What is done to a batch.</param>
+/// <param name="lease">How long a worker may be silent: after two of them nobody works on a batch of which nothing changes.</param>
+public sealed class BatchSweep(StorageConnection connection, BatchWork work, TimeSpan lease)
+{
+    // A batch is stored right after its marker; the marker of a maker that died in between is of no use.
+    private static readonly TimeSpan OrphanAge = TimeSpan.FromMinutes(10);
+
+    private readonly BatchRecords _records = new(connection);
+    private readonly BlobContainerClient _container = connection.Blobs.GetBlobContainerClient(StorageNames.Batches);
+
+    /// <summary>Looks after every batch that has not ended.</summary>
+    /// <param name="failed">Told of batches that could not be looked after; the others are all the same.</param>
+    /// <param name="cancellationToken">Ends the sweep.</param>
+    /// <exception cref="StorageException">Storage is away.</exception>
+    public async Task RunAsync(Action<OwnedId, StorageException> failed, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<BlobItem> markers = await BatchListing.ListAsync(connection, BatchBlobs.ActivePrefix, cancellationToken);
+        bool isQueueIdle = markers.Count > 0 && !await work.Messages.HasVisibleAsync(cancellationToken);
+        foreach (BlobItem marker in markers)
+        {
+            if (BatchBlobs.TryParseKey(marker.Name[BatchBlobs.ActivePrefix.Length..]) is not { } key) continue;
+            try
+            {
+                await LookAfterAsync(key, marker, isQueueIdle, cancellationToken);
+            }
+            catch (StorageException e)
+            {
+                failed(key, e);
+            }
+        }
+    }
+
+    private async Task LookAfterAsync(OwnedId key, BlobItem marker, bool isQueueIdle, CancellationToken cancellationToken)
+    {
+        DateTimeOffset markedAt = marker.Properties.LastModified.GetValueOrDefault();
+        if (await _records.TryReadAsync(key, cancellationToken) is not { } batch)
+        {
+            if (connection.UtcNow - markedAt > OrphanAge) await work.CleanUpAsync(key, cancellationToken);
+        }
+        else if (batch.Record.HasEnded)
+        {
+            await work.CleanUpAsync(key, cancellationToken);
+        }
+        else if (isQueueIdle || batch.Record.ExpiresAt <= connection.UtcNow)
+        {
+            DateTimeOffset quietSince = Latest(markedAt, batch.ChangedAt, await LastChangeAsync(key, cancellationToken));
+            if (connection.UtcNow - quietSince > 2 * lease && await TryTouchAsync(marker, cancellationToken)) await QueueAgainAsync(key, cancellationToken);
+        }
+    }
+
+    /// <summary>When a worker last changed something: a live one does so more than once in a lease.</summary>
+    private async Task<DateTimeOffset> LastChangeAsync(OwnedId key, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<BlobItem> blobs = await BatchListing.ListAsync(connection, BatchBlobs.Folder(key), cancellationToken);
+        return blobs.Max(blob => blob.Properties.LastModified) ?? default;
+    }
+
+    /// <summary>Of all who see a batch stand still one goes on: whose change of the marker is the first. It also makes the others wait as long again.</summary>
+    private async Task<bool> TryTouchAsync(BlobItem marker, CancellationToken cancellationToken)
+    {
+        var unchanged = new BlobRequestConditions { IfMatch = marker.Properties.ETag };
+        try
+        {
+            await connection.Pipeline.RunAsync(
+                $"Marking blob {StorageNames.Batches}/{marker.Name}",
+                token => _container.GetBlobClient(marker.Name).SetMetadataAsync(new Dictionary<string, string>(), unchanged, token),
+                cancellationToken);
+            return true;
+        }
+        catch (StorageException e) when (e.Code is "ConditionNotMet" or "BlobNotFound")
+        {
+            // Another one's, or this one's own with its reply lost: then the next sweep does it.
+            return false;
+        }
+    }
+
+    private async Task QueueAgainAsync(OwnedId key, CancellationToken cancellationToken)
+    {
+        BatchRecord? record = await work.TryReadAsync(key, cancellationToken);
+        if (record is { ChunkCount: > 0 } && await work.TryReadPlanAsync(key, cancellationToken) is { } plan) await work.SendMissingAsync(key, plan, cancellationToken);
+        else await work.Messages.SendAsync(new BatchMessage(key).ToJson(), TimeSpan.Zero, cancellationToken);
+    }
+
+    private static DateTimeOffset Latest(params DateTimeOffset[] times) => times.Max();
+}

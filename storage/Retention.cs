@@ -1,0 +1,93 @@
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using Gemma2.Storage.Batches;
+
+namespace Gemma2.Storage;
+
+/// <summary>Deletes what is older than it shall be kept: requests, jobs, results, files, dead letters and batches that have ended.</summary>
+/// <param name="connection">The storage account.</param>
+public sealed class Retention(StorageConnection connection)
+{
+    private const string RecordEnding = "/batch.json";
+
+    private static readonly string[] PlainContainers = [StorageNames.Requests, StorageNames.Jobs, StorageNames.Completions, StorageNames.DeadLetters];
+
+    private readonly BatchRecords _records = new(connection);
+
+    /// <summary>Deletes all that was last changed longer ago, by storage's clock. Batches that have not ended stay, and their inputs.</summary>
+    /// <param name="age">How long things are kept.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>How many blobs were deleted.</returns>
+    /// <exception cref="StorageException">Storage failed: the rest goes the next time.</exception>
+    public async Task<int> RunAsync(TimeSpan age, CancellationToken cancellationToken)
+    {
+        int deleted = 0;
+        foreach (string container in PlainContainers)
+        {
+            foreach (BlobItem blob in await ListOldAsync(container, age, cancellationToken)) deleted += await DeleteAsync(container, blob, cancellationToken);
+        }
+        deleted += await DeleteFilesAsync(age, cancellationToken);
+        return deleted + await DeleteBatchesAsync(age, cancellationToken);
+    }
+
+    private async Task<int> DeleteFilesAsync(TimeSpan age, CancellationToken cancellationToken)
+    {
+        int deleted = 0;
+        List<BlobItem> old = await ListOldAsync(StorageNames.Files, age, cancellationToken);
+        // Looked up after the files: a batch that was made in between is seen.
+        HashSet<string> inputs = old.Count > 0 ? await ActiveInputsAsync(cancellationToken) : [];
+        foreach (BlobItem file in old.Where(file => !inputs.Contains(file.Name))) deleted += await DeleteAsync(StorageNames.Files, file, cancellationToken);
+        return deleted;
+    }
+
+    private async Task<HashSet<string>> ActiveInputsAsync(CancellationToken cancellationToken)
+    {
+        var inputs = new HashSet<string>();
+        foreach (BlobItem marker in await BatchListing.ListAsync(connection, BatchBlobs.ActivePrefix, cancellationToken))
+        {
+            if (BatchBlobs.TryParseKey(marker.Name[BatchBlobs.ActivePrefix.Length..]) is not { } key) continue;
+            if (await _records.TryReadAsync(key, cancellationToken) is { } batch) inputs.Add(new OwnedId(key.Owner, batch.Record.InputFileId).Path);
+        }
+        return inputs;
+    }
+
+    private async Task<int> DeleteBatchesAsync(TimeSpan age, CancellationToken cancellationToken)
+    {
+        int deleted = 0;
+        foreach (BlobItem blob in await ListOldAsync(StorageNames.Batches, age, cancellationToken))
+        {
+            bool isRecord = blob.Name.EndsWith(RecordEnding, StringComparison.Ordinal);
+            if (!isRecord || BatchBlobs.TryParseKey(blob.Name[..^RecordEnding.Length]) is not { } key) continue;
+            if (await _records.TryReadAsync(key, cancellationToken) is { Record.HasEnded: true }) deleted += await DeleteAsync(StorageNames.Batches, blob, cancellationToken);
+        }
+        return deleted;
+    }
+
+    private async Task<List<BlobItem>> ListOldAsync(string container, TimeSpan age, CancellationToken cancellationToken)
+    {
+        BlobContainerClient client = connection.Blobs.GetBlobContainerClient(container);
+        DateTimeOffset keptSince = connection.UtcNow - age;
+        return await connection.Pipeline.RunAsync(
+            $"Listing container {container}",
+            async token => await client.GetBlobsAsync(BlobTraits.None, BlobStates.None, null, token).Where(blob => blob.Properties.LastModified < keptSince).ToListAsync(token),
+            cancellationToken);
+    }
+
+    /// <summary>Deletes a blob as it was listed: one that was changed or replaced meanwhile stays. Gives the number of deleted blobs.</summary>
+    private async Task<int> DeleteAsync(string container, BlobItem blob, CancellationToken cancellationToken)
+    {
+        BlobClient client = connection.Blobs.GetBlobContainerClient(container).GetBlobClient(blob.Name);
+        var unchanged = new BlobRequestConditions { IfMatch = blob.Properties.ETag };
+        try
+        {
+            bool deleted = await connection.Pipeline.RunAsync(
+                $"Deleting blob {container}/{blob.Name}",
+                token => client.DeleteIfExistsAsync(DeleteSnapshotsOption.None, unchanged, token), cancellationToken);
+            return deleted ? 1 : 0;
+        }
+        catch (StorageException e) when (e.Code == "ConditionNotMet")
+        {
+            return 0;
+        }
+    }
+}
