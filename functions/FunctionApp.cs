@@ -3,6 +3,7 @@ using Gemma2.Functions.Batches;
 using Gemma2.Functions.Configuration;
 using Gemma2.Functions.Hosting;
 using Gemma2.Functions.Http;
+using Gemma2.Functions.Jobs;
 using Gemma2.Functions.Model;
 using Gemma2.Functions.Queue;
 using Gemma2.Storage;
@@ -84,11 +85,9 @@ internal static class FunctionApp
         if (!host.IsPresent && !configuration.GetSection(StorageSection).Exists())
             return;
         services.AddSingleton(StorageConnection.FromSettings(key => configuration[key]));
-        services.AddSingleton<CompletionQueue>();
-        services.AddSingleton<ResultStore>();
         services.AddSingleton<QueueDispatcher>();
         services.AddSingleton<DeadLetterStore>();
-        services.AddQueueHandler<CompletionJobHandler>(host);
+        services.AddJobs(host);
         services.AddBatches(host);
     }
 

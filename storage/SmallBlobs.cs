@@ -26,13 +26,15 @@ internal static class SmallBlobs
 
     /// <summary>Writes a blob unless there is one of that name.</summary>
     public static async Task<WriteOutcome> WriteOnceAsync(
-        StorageConnection connection, string container, string blob, ReadOnlyMemory<byte> json, CancellationToken cancellationToken)
+        StorageConnection connection, string container, string blob, ReadOnlyMemory<byte> json, CancellationToken cancellationToken,
+        IDictionary<string, string>? metadata = null)
     {
         BlobClient client = connection.Blobs.GetBlobContainerClient(container).GetBlobClient(blob);
         var options = new BlobUploadOptions
         {
             Conditions = new BlobRequestConditions { IfNoneMatch = ETag.All },
             HttpHeaders = new BlobHttpHeaders { ContentType = "application/json" },
+            Metadata = metadata,
         };
         try
         {

@@ -54,7 +54,7 @@ internal static class SubmitCommand
         var job = new CompletionJob(key, request.Model, JsonSerializer.SerializeToElement(request, CliJson.Lines.CompletionBody));
         StorageConnection connection = StorageConnection.FromEnvironment();
         await StorageProvisioning.EnsureCreatedAsync(connection, cancellationToken);
-        await new CompletionQueue(connection).SubmitAsync(job, cancellationToken);
+        await new JobStore(connection).SubmitAsync(job, cancellationToken);
         if (!json) Console.WriteLine(id);
 
         JobResult? result = patience is { } time ? await WaitAsync(new ResultStore(connection), key, time, cancellationToken) : null;

@@ -46,6 +46,12 @@ internal sealed record Gemma2Options
     /// <summary>After how many days, 1 to 3650, requests, results, files and ended batches are deleted; left out keeps them.</summary>
     public int? RetentionDays { get; init; }
 
+    /// <summary>The hosts that ended jobs may be posted to, see <see cref="CallbackHost"/>; none by default.</summary>
+    public IReadOnlyList<string> CallbackHosts { get; init; } = [];
+
+    /// <summary>What callbacks are signed with; without it they are not signed.</summary>
+    public CallbackSecret? CallbackSecret { get; init; }
+
     /// <summary>What the engine is made with.</summary>
     public EngineOptions ToEngineOptions() => new()
     {

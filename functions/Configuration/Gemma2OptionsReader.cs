@@ -25,6 +25,7 @@ internal static class Gemma2OptionsReader
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous),
         nameof(Gemma2Options.QueueLeaseSeconds),
         nameof(Gemma2Options.BatchChunkSeconds), nameof(Gemma2Options.RetentionDays),
+        nameof(Gemma2Options.CallbackHosts), nameof(Gemma2Options.CallbackSecret),
     ];
 
     /// <summary>Reads the section <c>Gemma2</c>.</summary>
@@ -49,6 +50,8 @@ internal static class Gemma2OptionsReader
             QueueLeaseSeconds = Integer(section, nameof(Gemma2Options.QueueLeaseSeconds), ShortestLease, LongestLease) ?? defaults.QueueLeaseSeconds,
             BatchChunkSeconds = Integer(section, nameof(Gemma2Options.BatchChunkSeconds), 1, LongestChunk) ?? defaults.BatchChunkSeconds,
             RetentionDays = Integer(section, nameof(Gemma2Options.RetentionDays), 1, LongestRetention),
+            CallbackHosts = CallbackHosts(section),
+            CallbackSecret = Secret(section),
         };
     }
 
@@ -82,6 +85,19 @@ internal static class Gemma2OptionsReader
     private static IReadOnlyList<ApiKey> ApiKeys(IConfigurationSection section) =>
         Value(section, nameof(Gemma2Options.ApiKeys)) is not { } list ? []
         : ApiKey.TryParseList(list) ?? throw Wrong(nameof(Gemma2Options.ApiKeys), "***", ApiKey.Allowed);
+
+    private static string[] CallbackHosts(IConfigurationSection section)
+    {
+        string[] hosts = Value(section, nameof(Gemma2Options.CallbackHosts))?.Split(',', StringSplitOptions.TrimEntries) ?? [];
+        return hosts.FirstOrDefault(host => !CallbackHost.IsValid(host)) is { } wrong
+            ? throw Wrong(nameof(Gemma2Options.CallbackHosts), wrong, CallbackHost.Allowed)
+            : hosts;
+    }
+
+    private static CallbackSecret? Secret(IConfigurationSection section) =>
+        // The message must not show the secret.
+        Value(section, nameof(Gemma2Options.CallbackSecret)) is not { } value ? null
+        : CallbackSecret.TryParse(value) ?? throw Wrong(nameof(Gemma2Options.CallbackSecret), "***", CallbackSecret.Allowed);
 
     private static string Name(string key) => $"{Gemma2Options.Section}__{key}";
 

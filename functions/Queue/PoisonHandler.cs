@@ -27,7 +27,7 @@ internal abstract class PoisonHandler(JobQueue queue, DeadLetterStore deadLetter
         {
             await SettleAsync(delivery.Text, cancellationToken);
         }
-        catch (JobMessageException error)
+        catch (Exception error) when (!RetryBackoff.IsInfrastructure(error))
         {
             string blob = await deadLetters.WriteAsync(queue.SourceName, delivery.MessageId, delivery.Text, error.Message, cancellationToken);
             log.LogError("Message {Message} of queue {Queue} is now the dead letter {Blob}: {Reason}", delivery.MessageId, queue.SourceName, blob, error.Message);
@@ -36,6 +36,6 @@ internal abstract class PoisonHandler(JobQueue queue, DeadLetterStore deadLetter
     }
 
     /// <summary>Queues the message's work anew, or ends it with a result that says why.</summary>
-    /// <exception cref="JobMessageException">The message is no work for anybody.</exception>
+    /// <exception cref="Backend.Gemma2Exception">The message is no work for anybody, and why.</exception>
     protected abstract Task SettleAsync(string text, CancellationToken cancellationToken);
 }

@@ -1,6 +1,9 @@
+using Gemma2.Backend;
+using Gemma2.Storage;
+
 namespace Gemma2.Functions.Queue;
 
-/// <summary>How long work waits that could not go on for a reason that was not its fault.</summary>
+/// <summary>What is tried again without using up a message's tries, and how long it waits.</summary>
 internal static class RetryBackoff
 {
     /// <summary>After so many new messages the reason is taken for a lasting one.</summary>
@@ -8,6 +11,9 @@ internal static class RetryBackoff
 
     private const double FirstSeconds = 5;
     private const double LongestSeconds = 300;
+
+    /// <summary>True for what is no fault of the work: storage is away, the device is lost, the app stops.</summary>
+    public static bool IsInfrastructure(Exception error) => error is StorageException or DeviceException or OperationCanceledException;
 
     /// <summary>5 to 10 seconds, each time about twice as long, at most 5 minutes; never the same, so that what failed together does not come back together.</summary>
     /// <param name="retries">How often it has waited before.</param>

@@ -11,7 +11,7 @@ namespace Gemma2.Storage.Jobs;
 public sealed record CompletionJob(OwnedId Key, string? Model, JsonElement Request, Uri? CallbackUrl = null);
 
 /// <summary>
-/// A message of the queue <c>completion-requests</c>: <c>{"id","owner"?,"model"?,"request":{...},"callbackUrl"?,"retries"?}</c>, or, for a job that is too
+/// A message of the queue <c>completion-requests</c>: <c>{"id","owner"?,"model"?,"request":{...},"callbackUrl"?,"retries"?,"supersedes"?}</c>, or, for a job that is too
 /// long for a message, <c>{"id","owner"?,"requestBlob":"requests/KEY.json","retries"?}</c> where that blob (container <c>requests</c>) holds the first form.
 /// </summary>
 /// <param name="Key">Whose job and its id.</param>
@@ -27,6 +27,11 @@ public sealed record JobMessage(OwnedId Key, CompletionJob? Job, int Retries = 0
 
     /// <summary>The longest callback address, in characters.</summary>
     public const int MaxCallbackUrlLength = 2048;
+
+    private const int MaxVersionLength = 100;
+
+    /// <summary>The version of a result that this message takes away, because the job was queued anew; null for every other message.</summary>
+    public string? Supersedes { get; init; }
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
@@ -76,6 +81,7 @@ public sealed record JobMessage(OwnedId Key, CompletionJob? Job, int Retries = 0
         if (Job is null) writer.WriteString("requestBlob", BlobReference(Key));
         else WriteJob(writer, Job);
         if (Retries > 0) writer.WriteNumber("retries", Retries);
+        if (Supersedes is not null) writer.WriteString("supersedes", Supersedes);
     });
 
     private static void WriteJob(Utf8JsonWriter writer, CompletionJob job)
@@ -89,7 +95,7 @@ public sealed record JobMessage(OwnedId Key, CompletionJob? Job, int Retries = 0
     private static JobMessage Read(JsonElement root)
     {
         if (root.ValueKind != JsonValueKind.Object) throw new JobMessageException("The job message is not a JSON object.");
-        string? id = null, owner = null, model = null, blob = null;
+        string? id = null, owner = null, model = null, blob = null, supersedes = null;
         JsonElement? request = null;
         Uri? callback = null;
         int retries = 0;
@@ -103,19 +109,20 @@ public sealed record JobMessage(OwnedId Key, CompletionJob? Job, int Retries = 0
                 case "requestBlob": blob = ReadString(field); break;
                 case "callbackUrl": callback = ReadCallbackUrl(field); break;
                 case "retries": retries = ReadRetries(field); break;
+                case "supersedes": supersedes = ReadVersion(field); break;
                 case "request" when field.Value.ValueKind == JsonValueKind.Object: request = field.Value.Clone(); break;
                 case "request": throw new JobMessageException("The job message's 'request' is not a JSON object.");
                 default:
                     throw new JobMessageException(
-                        "The job message has an unknown field; allowed are id, owner, model, request, requestBlob, callbackUrl and retries.");
+                        "The job message has an unknown field; allowed are id, owner, model, request, requestBlob, callbackUrl, retries and supersedes.");
             }
         }
         OwnedId key = ReadKey(id, owner);
         if (request is null == blob is null) throw new JobMessageException($"Job {key} must have either 'request' or 'requestBlob'.");
-        if (request is not null) return new JobMessage(key, new CompletionJob(key, model, request.Value, callback), retries);
+        if (request is not null) return new JobMessage(key, new CompletionJob(key, model, request.Value, callback), retries) { Supersedes = supersedes };
         // Only its own blob: a message cannot make the app read another.
         if (blob != BlobReference(key)) throw new JobMessageException($"Job {key} has a wrong 'requestBlob'; allowed is '{BlobReference(key)}'.");
-        return new JobMessage(key, null, retries);
+        return new JobMessage(key, null, retries) { Supersedes = supersedes };
     }
 
     private static OwnedId ReadKey(string? id, string? owner)
@@ -130,6 +137,11 @@ public sealed record JobMessage(OwnedId Key, CompletionJob? Job, int Retries = 0
     private static string ReadString(JsonProperty field) => field.Value.ValueKind == JsonValueKind.String
         ? field.Value.GetString()!
         : throw new JobMessageException($"The job message's '{field.Name}' is not a string.");
+
+    private static string ReadVersion(JsonProperty field) =>
+        ReadString(field) is { Length: > 0 and <= MaxVersionLength } version && version.All(character => character is >= ' ' and <= '~')
+        ? version
+        : throw new JobMessageException("The job message's 'supersedes' is not a version.");
 
     private static int ReadRetries(JsonProperty field) => field.Value.ValueKind == JsonValueKind.Number && field.Value.TryGetInt32(out int retries) && retries >= 0
         ? retries

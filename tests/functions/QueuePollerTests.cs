@@ -49,16 +49,19 @@ public sealed class QueuePollerTests(AzuriteFixture azurite)
     }
 
     [Fact]
-    public async Task Poll_MalformedMessageOnItsLastTry_EndsInPoison()
+    public async Task Poll_MalformedMessageOnItsLastTry_BecomesADeadLetter()
     {
         StorageAccount account = await StorageAccount.CreateAsync(azurite.NewConnectionString());
-        await account.Queue.Messages.SendAsync("no job"u8.ToArray(), TimeSpan.Zero, Cancellation);
-        for (int delivery = 1; delivery < account.Queue.Messages.MaxDequeueCount; delivery++)
-            await (await account.Queue.Messages.ReceiveAsync(1, TimeSpan.FromMinutes(1), Cancellation)).Single().FailAsync(TimeSpan.Zero, Cancellation);
+        await account.Messages.SendAsync("no job"u8.ToArray(), TimeSpan.Zero, Cancellation);
+        for (int delivery = 1; delivery < account.Messages.MaxDequeueCount; delivery++)
+            await (await account.Messages.ReceiveAsync(1, TimeSpan.FromMinutes(1), Cancellation)).Single().FailAsync(TimeSpan.Zero, Cancellation);
         await using TestApp app = await StartAsync(account, new ScriptedEngine(Vocabulary.Tokenizer));
 
+        JsonElement letter = (await account.WaitForBlobsAsync(StorageNames.DeadLetters)).Single();
+        Assert.Equal(("no job", StorageNames.CompletionRequests), (letter.GetProperty("body").GetString(), letter.GetProperty("queue").GetString()));
         await account.WaitForEmptyQueueAsync();
-        Assert.Equal((1, 0), (await account.CountAsync(Poison), await account.CountResultsAsync()));
+        await account.WaitForEmptyQueueAsync(Poison);
+        Assert.Equal(0, await account.CountResultsAsync());
     }
 
     [Fact]
@@ -71,7 +74,7 @@ public sealed class QueuePollerTests(AzuriteFixture azurite)
         await loader.Begun;
 
         // Nobody has it: another worker can take it, and gives it back.
-        var lease = (await account.Queue.Messages.ReceiveAsync(1, TimeSpan.FromMinutes(1), Cancellation)).Single();
+        var lease = (await account.Messages.ReceiveAsync(1, TimeSpan.FromMinutes(1), Cancellation)).Single();
         Assert.Equal(1, lease.DequeueCount);
         await lease.RenewAsync(TimeSpan.Zero, Cancellation);
         loader.Open();
@@ -98,7 +101,7 @@ public sealed class QueuePollerTests(AzuriteFixture azurite)
         await using TestApp app = await StartAsync(account, engine, "Gemma2:MaxSequences=2");
 
         await Task.Run(() => two.Wait(Cancellation), Cancellation);
-        var left = (await account.Queue.Messages.ReceiveAsync(32, TimeSpan.FromMinutes(1), Cancellation)).Single();
+        var left = (await account.Messages.ReceiveAsync(32, TimeSpan.FromMinutes(1), Cancellation)).Single();
         await left.RenewAsync(TimeSpan.Zero, Cancellation);
         two.Reset(1);
         gate.SetResult();
@@ -140,7 +143,7 @@ public sealed class QueuePollerTests(AzuriteFixture azurite)
 
         await app.App.StopAsync(new CancellationToken(canceled: true));
 
-        var lease = (await account.Queue.Messages.ReceiveAsync(1, TimeSpan.FromMinutes(1), Cancellation)).Single();
+        var lease = (await account.Messages.ReceiveAsync(1, TimeSpan.FromMinutes(1), Cancellation)).Single();
         Assert.Equal(1, lease.DequeueCount);
     }
 

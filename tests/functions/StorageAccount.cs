@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using Azure.Storage.Queues;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
@@ -16,16 +17,21 @@ internal sealed class StorageAccount
     {
         _connectionString = connectionString;
         _connection = StorageConnection.FromSettings(key => key == "AzureWebJobsStorage" ? connectionString : null);
-        Queue = new CompletionQueue(_connection);
-        Results = new ResultStore(_connection);
+        Jobs = new JobStore(_connection);
+        Work = new JobWork(_connection);
     }
 
     /// <summary>The setting that gives the account to the app.</summary>
     public string Setting => $"AzureWebJobsStorage={_connectionString}";
 
-    public CompletionQueue Queue { get; }
+    /// <summary>What clients do with jobs.</summary>
+    public JobStore Jobs { get; }
 
-    public ResultStore Results { get; }
+    /// <summary>What workers do with jobs.</summary>
+    public JobWork Work { get; }
+
+    /// <summary>The queue of jobs.</summary>
+    public JobQueue Messages => Work.Messages;
 
     public static async Task<StorageAccount> CreateAsync(string connectionString)
     {
@@ -35,11 +41,11 @@ internal sealed class StorageAccount
     }
 
     public Task SubmitAsync(string id, string request, string? model = ScriptedEngine.Name) =>
-        Queue.SubmitAsync(new CompletionJob(new OwnedId(null, id), model, JsonElement.Parse(request)), TestContext.Current.CancellationToken);
+        Jobs.SubmitAsync(new CompletionJob(new OwnedId(null, id), model, JsonElement.Parse(request)), TestContext.Current.CancellationToken);
 
     /// <summary>The result of a job, or null.</summary>
     public async Task<JsonElement?> TryReadResultAsync(string id) =>
-        await Results.TryReadAsync(new OwnedId(null, id), TestContext.Current.CancellationToken) is { } json ? JsonElement.Parse(json.Span) : null;
+        await Work.Results.TryReadAsync(new OwnedId(null, id), TestContext.Current.CancellationToken) is { } json ? JsonElement.Parse(json.Span) : null;
 
     /// <summary>Waits for the result of a job.</summary>
     public async Task<JsonElement> WaitForResultAsync(string id)
@@ -53,10 +59,25 @@ internal sealed class StorageAccount
     }
 
     /// <summary>Waits until the queue has no message, visible or not.</summary>
-    public async Task WaitForEmptyQueueAsync()
+    public async Task WaitForEmptyQueueAsync(string queue = StorageNames.CompletionRequests)
     {
-        while (await CountAsync(StorageNames.CompletionRequests) > 0)
+        while (await CountAsync(queue) > 0)
             await Task.Delay(20, TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>Waits until a container has blobs, and gives what they hold.</summary>
+    public async Task<IReadOnlyList<JsonElement>> WaitForBlobsAsync(string container)
+    {
+        var client = new BlobContainerClient(_connectionString, container);
+        while (true)
+        {
+            var blobs = new List<JsonElement>();
+            await foreach (BlobItem blob in client.GetBlobsAsync(cancellationToken: TestContext.Current.CancellationToken))
+                blobs.Add(JsonElement.Parse((await client.GetBlobClient(blob.Name).DownloadContentAsync(TestContext.Current.CancellationToken)).Value.Content.ToMemory().Span));
+            if (blobs.Count > 0)
+                return blobs;
+            await Task.Delay(20, TestContext.Current.CancellationToken);
+        }
     }
 
     /// <summary>How many messages a queue has, those in work included.</summary>

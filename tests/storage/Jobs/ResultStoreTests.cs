@@ -17,7 +17,7 @@ public class ResultStoreTests(AzuriteFixture azurite)
     {
         var (_, store) = await NewStoreAsync();
 
-        Assert.Equal(WriteOutcome.Written, await store.WriteOnceAsync(Job, "{\"a\":1}"u8.ToArray(), Cancel));
+        Assert.Equal(WriteOutcome.Written, await store.WriteOnceAsync(Job, JobStatus.Succeeded, "{\"a\":1}"u8.ToArray(), Cancel));
 
         Assert.Equal("{\"a\":1}", Encoding.UTF8.GetString((await store.TryReadAsync(Job, Cancel))!.Value.Span));
     }
@@ -26,9 +26,9 @@ public class ResultStoreTests(AzuriteFixture azurite)
     public async Task WriteOnce_SecondResult_LeavesTheFirst()
     {
         var (_, store) = await NewStoreAsync();
-        await store.WriteOnceAsync(Job, "1"u8.ToArray(), Cancel);
+        await store.WriteOnceAsync(Job, JobStatus.Succeeded, "1"u8.ToArray(), Cancel);
 
-        Assert.Equal(WriteOutcome.AlreadyThere, await store.WriteOnceAsync(Job, "2"u8.ToArray(), Cancel));
+        Assert.Equal(WriteOutcome.AlreadyThere, await store.WriteOnceAsync(Job, JobStatus.Succeeded, "2"u8.ToArray(), Cancel));
 
         Assert.Equal("1", Encoding.UTF8.GetString((await store.TryReadAsync(Job, Cancel))!.Value.Span));
     }
@@ -39,7 +39,7 @@ public class ResultStoreTests(AzuriteFixture azurite)
         var (_, store) = await NewStoreAsync();
         byte[][] results = [.. Enumerable.Range(0, 16).Select(i => Encoding.UTF8.GetBytes($"{{\"worker\":{i}}}"))];
 
-        WriteOutcome[] outcomes = await Task.WhenAll(results.Select(result => store.WriteOnceAsync(Job, result, Cancel)));
+        WriteOutcome[] outcomes = await Task.WhenAll(results.Select(result => store.WriteOnceAsync(Job, JobStatus.Succeeded, result, Cancel)));
 
         Assert.Single(outcomes, WriteOutcome.Written);
         byte[] winner = results[Array.IndexOf(outcomes, WriteOutcome.Written)];
@@ -52,7 +52,7 @@ public class ResultStoreTests(AzuriteFixture azurite)
         var (storage, store) = await NewStoreAsync();
         storage.Faults.Play(FaultTransport.LoseReply, request => request.Method.Method == "PUT", times: 1);
 
-        Assert.Equal(WriteOutcome.AlreadyThere, await store.WriteOnceAsync(Job, "1"u8.ToArray(), Cancel));
+        Assert.Equal(WriteOutcome.AlreadyThere, await store.WriteOnceAsync(Job, JobStatus.Succeeded, "1"u8.ToArray(), Cancel));
 
         Assert.Equal("1", Encoding.UTF8.GetString((await store.TryReadAsync(Job, Cancel))!.Value.Span));
     }
@@ -66,7 +66,7 @@ public class ResultStoreTests(AzuriteFixture azurite)
         var (storage, store) = await NewStoreAsync();
         storage.Faults.Play(FaultTransport.Answer(status, code), request => request.Method.Method == "PUT");
 
-        var error = await Assert.ThrowsAsync<StorageException>(() => store.WriteOnceAsync(Job, "1"u8.ToArray(), Cancel));
+        var error = await Assert.ThrowsAsync<StorageException>(() => store.WriteOnceAsync(Job, JobStatus.Succeeded, "1"u8.ToArray(), Cancel));
 
         Assert.Equal($"Writing blob completions/job-1.json failed: {status} {code}", error.Message);
     }
@@ -76,7 +76,7 @@ public class ResultStoreTests(AzuriteFixture azurite)
     {
         var storage = new TestStorage(azurite);
 
-        var error = await Assert.ThrowsAsync<StorageException>(() => new ResultStore(storage.Connection).WriteOnceAsync(Job, "1"u8.ToArray(), Cancel));
+        var error = await Assert.ThrowsAsync<StorageException>(() => new ResultStore(storage.Connection).WriteOnceAsync(Job, JobStatus.Succeeded, "1"u8.ToArray(), Cancel));
 
         Assert.Equal("Writing blob completions/job-1.json failed: 404 ContainerNotFound", error.Message);
     }
@@ -94,7 +94,7 @@ public class ResultStoreTests(AzuriteFixture azurite)
     {
         var (storage, store) = await NewStoreAsync();
         byte[] result = Encoding.UTF8.GetBytes(new string('x', 50_000));
-        await store.WriteOnceAsync(Job, result, Cancel);
+        await store.WriteOnceAsync(Job, JobStatus.Succeeded, result, Cancel);
         storage.Faults.Play(FaultTransport.BreakBody, request => request.Method.Method == "GET", times: 1);
 
         Assert.Equal(result, (await store.TryReadAsync(Job, Cancel))!.Value.ToArray());
@@ -104,9 +104,9 @@ public class ResultStoreTests(AzuriteFixture azurite)
     public async Task WriteOnce_SameIdOfTwoOwners_AreTwoResults()
     {
         var (_, store) = await NewStoreAsync();
-        await store.WriteOnceAsync(Job, "1"u8.ToArray(), Cancel);
+        await store.WriteOnceAsync(Job, JobStatus.Succeeded, "1"u8.ToArray(), Cancel);
 
-        Assert.Equal(WriteOutcome.Written, await store.WriteOnceAsync(new OwnedId("team", "job-1"), "2"u8.ToArray(), Cancel));
+        Assert.Equal(WriteOutcome.Written, await store.WriteOnceAsync(new OwnedId("team", "job-1"), JobStatus.Succeeded, "2"u8.ToArray(), Cancel));
 
         Assert.Equal("1", Encoding.UTF8.GetString((await store.TryReadAsync(Job, Cancel))!.Value.Span));
     }
@@ -127,7 +127,7 @@ public class ResultStoreTests(AzuriteFixture azurite)
     {
         var (_, store) = await NewStoreAsync();
 
-        var error = await Assert.ThrowsAsync<InvalidRequestException>(() => store.WriteOnceAsync(new OwnedId(null, id), "1"u8.ToArray(), Cancel));
+        var error = await Assert.ThrowsAsync<InvalidRequestException>(() => store.WriteOnceAsync(new OwnedId(null, id), JobStatus.Succeeded, "1"u8.ToArray(), Cancel));
 
         Assert.Equal("The job id is not usable; allowed are 1 to 64 letters, digits, '-' and '_'.", error.Message);
     }

@@ -1,0 +1,18 @@
+using Gemma2.Functions.Http;
+
+namespace Gemma2.Functions.Jobs;
+
+/// <summary>The errors of jobs that failed for no reason of their own.</summary>
+internal static class JobErrors
+{
+    private const string ServerError = "server_error";
+
+    public static ApiError WorkersDied(int times) =>
+        new(500, $"The job was given up: its worker ended {times} times while it worked on it.", ServerError, null, "worker_died");
+
+    public static ApiError TriedTooOften(int retries, Exception last) =>
+        new(500, $"The job was given up after {retries} retries: {ApiError.FromException(last).Message}", ServerError, null, "retries_exhausted");
+
+    public static ApiError NotDelivered(int retries) =>
+        new(500, $"The job was given up: its message reached no worker in {retries} retries.", ServerError, null, "not_delivered");
+}
