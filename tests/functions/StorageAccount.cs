@@ -21,6 +21,8 @@ internal sealed class StorageAccount
         Work = new JobWork(_connection);
     }
 
+    public string ConnectionString => _connectionString;
+
     /// <summary>The setting that gives the account to the app.</summary>
     public string Setting => $"AzureWebJobsStorage={_connectionString}";
 

@@ -31,15 +31,20 @@ internal sealed class TestApp : IAsyncDisposable
     public HttpClient Client { get; }
 
     /// <summary>Starts the app and waits until it has loaded.</summary>
-    public static async Task<TestApp> StartAsync(IInferenceEngine engine, params string[] settings)
+    public static Task<TestApp> StartAsync(IInferenceEngine engine, params string[] settings) => StartAsync(engine, _ => { }, settings);
+
+    /// <summary>Starts the app with parts that the test replaces, and waits until it has loaded.</summary>
+    public static async Task<TestApp> StartAsync(IInferenceEngine engine, Action<IServiceCollection> configure, params string[] settings)
     {
-        TestApp app = await StartLoadingAsync(new ReadyLoader(engine), settings);
+        TestApp app = await StartLoadingAsync(new ReadyLoader(engine), configure, settings);
         await app.App.Services.GetRequiredService<ModelHost>().WaitForEngineAsync(TestContext.Current.CancellationToken);
         return app;
     }
 
     /// <summary>Starts the app; it listens while <paramref name="loader"/> may still load.</summary>
-    public static async Task<TestApp> StartLoadingAsync(IEngineLoader loader, params string[] settings)
+    public static Task<TestApp> StartLoadingAsync(IEngineLoader loader, params string[] settings) => StartLoadingAsync(loader, _ => { }, settings);
+
+    private static async Task<TestApp> StartLoadingAsync(IEngineLoader loader, Action<IServiceCollection> configure, params string[] settings)
     {
         string[] args = ["--Gemma2:Model=scripted", "--urls=http://127.0.0.1:0", .. settings.Select(setting => "--" + setting)];
         WebApplication app = FunctionApp.Build(args, services =>
@@ -47,6 +52,7 @@ internal sealed class TestApp : IAsyncDisposable
             services.AddSingleton(loader);
             services.AddSingleton(new StreamOptions { HeartbeatInterval = TimeSpan.FromMilliseconds(20) });
             services.AddLogging(logging => logging.ClearProviders());
+            configure(services);
         });
         await app.StartAsync(TestContext.Current.CancellationToken);
         string address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
