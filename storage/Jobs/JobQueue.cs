@@ -58,13 +58,15 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
         QueueMessage[] messages = await connection.QueuePipeline.RunAsync(
             $"Receiving from queue {name}", async token => (await _queue.ReceiveMessagesAsync(maxMessages, lease, token)).Value, cancellationToken);
         var leases = new List<QueueLease>(messages.Length);
+        StorageException? failure = null;
         foreach (QueueMessage message in messages)
         {
             var taken = new QueueLease(this, message);
-            if (MayGiveUp(message.DequeueCount - 1)) await taken.FailAsync(TimeSpan.Zero, cancellationToken);
+            if (MayGiveUp(message.DequeueCount - 1)) failure = await TryGiveUpAsync(taken, cancellationToken) ?? failure;
             else leases.Add(taken);
         }
-        return leases;
+        // Messages that came along with one that cannot be moved just now are worked on: they would lose a try each time.
+        return leases.Count > 0 || failure is null ? leases : throw failure;
     }
 
     /// <summary>Whether a message could be taken now.</summary>
@@ -74,6 +76,20 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
 
     /// <summary>True when a message that failed in its delivery number <paramref name="dequeueCount"/> belongs in the poison queue.</summary>
     internal bool MayGiveUp(long dequeueCount) => !IsPoison && dequeueCount >= maxDequeueCount;
+
+    private static async Task<StorageException?> TryGiveUpAsync(QueueLease taken, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await taken.FailAsync(TimeSpan.Zero, cancellationToken);
+            return null;
+        }
+        catch (StorageException failure)
+        {
+            // It stays where it is, and comes again.
+            return failure;
+        }
+    }
 
     /// <summary>Makes a message invisible for a time from now. Gives its new receipt; null when the message is no longer this worker's.</summary>
     internal async Task<string?> UpdateAsync(string messageId, string receipt, TimeSpan invisible, CancellationToken cancellationToken)

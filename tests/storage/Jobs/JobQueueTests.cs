@@ -66,6 +66,22 @@ public class JobQueueTests(AzuriteFixture azurite)
     }
 
     [Fact]
+    public async Task Receive_PoisonQueueIsAway_OtherMessagesAreReceivedAllTheSame()
+    {
+        var (storage, queue) = await NewQueueAsync();
+        await queue.SendAsync("poison"u8.ToArray(), TimeSpan.Zero, Cancel);
+        for (int tries = 0; tries < queue.MaxDequeueCount; tries++)
+            await Assert.Single(await queue.ReceiveAsync(1, Lease, Cancel)).RenewAsync(TimeSpan.Zero, Cancel);
+        await queue.SendAsync("good"u8.ToArray(), TimeSpan.Zero, Cancel);
+        storage.Faults.Play(FaultTransport.Answer(500, "InternalError"), request => request.Uri.Path.Contains(Name + StorageNames.PoisonSuffix, StringComparison.Ordinal));
+
+        QueueLease received = Assert.Single(await queue.ReceiveAsync(32, Lease, Cancel));
+
+        Assert.Equal("good", received.ReadText());
+        Assert.Equal(2, await CountAsync(storage, Name));
+    }
+
+    [Fact]
     public async Task Renew_ManyTimesWhileOthersCall_KeepsTheLease()
     {
         var (storage, queue) = await NewQueueAsync();
