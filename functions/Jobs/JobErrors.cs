@@ -1,11 +1,14 @@
 using Gemma2.Functions.Http;
+using Gemma2.Storage.Jobs;
 
 namespace Gemma2.Functions.Jobs;
 
-/// <summary>The errors of jobs that failed for no reason of their own.</summary>
+/// <summary>The errors of jobs that are not their request's.</summary>
 internal static class JobErrors
 {
     private const string ServerError = "server_error";
+
+    public static ApiError Conflict(JobConflictException conflict) => new(409, conflict.Message, "invalid_request_error", "id", "job_conflict");
 
     public static ApiError WorkersDied(int times) =>
         new(500, $"The job was given up: its worker ended {times} times while it worked on it.", ServerError, null, "worker_died");
