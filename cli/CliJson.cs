@@ -6,7 +6,11 @@ using Gemma2.Backend.Serving;
 using Gemma2.Backend.Text;
 using Gemma2.Backend.Weights;
 using Gemma2.Cli.Commands;
+using Gemma2.Cli.Commands.Batches;
+using Gemma2.Cli.Commands.Jobs;
 using Gemma2.Cli.Terminal;
+using Gemma2.Storage.Batches;
+using Gemma2.Storage.Jobs;
 
 namespace Gemma2.Cli;
 
@@ -15,18 +19,31 @@ namespace Gemma2.Cli;
 /// </summary>
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
-    Converters = [typeof(SnakeCaseEnum<DeviceKind>), typeof(SnakeCaseEnum<FinishReason>), typeof(SnakeCaseEnum<KvCacheType>), typeof(JsonStringEnumConverter<TensorType>)],
+    Converters =
+    [
+        typeof(SnakeCaseEnum<BatchStatus>),
+        typeof(SnakeCaseEnum<DeviceKind>),
+        typeof(SnakeCaseEnum<FinishReason>),
+        typeof(SnakeCaseEnum<JobStatus>),
+        typeof(SnakeCaseEnum<KvCacheType>),
+        typeof(JsonStringEnumConverter<TensorType>),
+    ],
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(BatchListReport))]
+[JsonSerializable(typeof(BatchReport))]
 [JsonSerializable(typeof(ChatMessage[]))]
 [JsonSerializable(typeof(CompletionBody))]
 [JsonSerializable(typeof(DeviceReport))]
 [JsonSerializable(typeof(ErrorAnswer))]
+[JsonSerializable(typeof(FetchReport))]
 [JsonSerializable(typeof(GenerationReport))]
+[JsonSerializable(typeof(JobListReport))]
 [JsonSerializable(typeof(JobReport))]
 [JsonSerializable(typeof(ModelReport))]
 [JsonSerializable(typeof(PullReport))]
 [JsonSerializable(typeof(PushReport))]
+[JsonSerializable(typeof(RequeueReport))]
 [JsonSerializable(typeof(int[]))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class CliJson : JsonSerializerContext

@@ -1,5 +1,8 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Gemma2.Cli.Commands;
+using Gemma2.Cli.Commands.Batches;
+using Gemma2.Cli.Commands.Jobs;
 using Gemma2.Cli.Terminal;
 
 namespace Gemma2.Cli;
@@ -21,14 +24,15 @@ internal static class CommandLine
         ParseResult parse = Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parse.Errors.Count > 0)
             return Fail(BadUsage, $"{WhatIsWrong(parse)} See: {CommandPath(parse)} --help");
+        if (!Descriptor.IsInherited(1)) return Fail(Failed, "Standard output is closed.");
 
         try
         {
             return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = LongestEnd });
         }
-        catch (OperationCanceledException)
+        catch (OperationCanceledException error)
         {
-            return Fail(Interrupted, "interrupted");
+            return Fail(Interrupted, error is InterruptedException ? error.Message : "interrupted");
         }
         catch (Exception error)
         {
@@ -47,6 +51,8 @@ internal static class CommandLine
         PushCommand.Create(),
         PullCommand.Create(),
         SubmitCommand.Create(),
+        JobsCommand.Create(),
+        BatchCommand.Create(),
     };
 
     private static int Fail(int exitCode, string message)
@@ -58,6 +64,11 @@ internal static class CommandLine
     private static string WhatIsWrong(ParseResult parse) =>
         parse.UnmatchedTokens is [var unknown, ..] ? $"Unknown command or option '{unknown}'." : parse.Errors[0].Message;
 
-    private static string CommandPath(ParseResult parse) =>
-        parse.CommandResult.Command is RootCommand ? "gemma2" : $"gemma2 {parse.CommandResult.Command.Name}";
+    private static string CommandPath(ParseResult parse)
+    {
+        string path = "";
+        for (SymbolResult? word = parse.CommandResult; word is CommandResult { Command: not RootCommand } command; word = word.Parent)
+            path = $" {command.Command.Name}{path}";
+        return $"gemma2{path}";
+    }
 }

@@ -26,13 +26,12 @@ internal sealed class SamplingArguments(string maxTokensDefault, string temperat
     /// <summary>0 or more.</summary>
     public Option<long?> Seed { get; } = Values.Number<long>("--seed", "Make the draw repeatable.", "0 or more", s => s >= 0);
 
+    /// <summary>All of them.</summary>
+    public IReadOnlyList<Option> All => [MaxTokens, Temperature, TopK, TopP, Seed];
+
     /// <summary>Adds all of them to a command.</summary>
     public void AddTo(Command command)
     {
-        command.Add(MaxTokens);
-        command.Add(Temperature);
-        command.Add(TopK);
-        command.Add(TopP);
-        command.Add(Seed);
+        foreach (Option option in All) command.Add(option);
     }
 }

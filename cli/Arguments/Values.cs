@@ -59,6 +59,43 @@ internal static class Values
         CustomParser = result => result.Tokens[^1].Value is { Length: > 0 } text ? text : Reject<string?>(result, $"{name} is empty."),
     };
 
+    /// <summary>Text of a certain form.</summary>
+    public static Option<string?> Word(string name, string description, string helpName, string allowed, Func<string, bool> isAllowed) => new(name)
+    {
+        Description = description,
+        HelpName = helpName,
+        CustomParser = result => result.Tokens[^1].Value is var text && isAllowed(text) ? text : Reject<string?>(result, $"{name} is '{text}'; allowed are {allowed}."),
+    };
+
+    /// <summary>An address on the web.</summary>
+    public static Option<Uri?> Address(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "URL",
+        CustomParser = result => Uri.TryCreate(result.Tokens[^1].Value, UriKind.Absolute, out Uri? address) && address.Scheme == Uri.UriSchemeHttps
+            ? address
+            : Reject<Uri?>(result, $"{name} is '{result.Tokens[^1].Value}'; allowed is an https address."),
+    };
+
+    /// <summary>Notes, one for each time that the option is given.</summary>
+    public static Option<IReadOnlyDictionary<string, string>?> Notes(string name, string description) => new(name)
+    {
+        Description = description,
+        HelpName = "KEY=VALUE",
+        Arity = ArgumentArity.OneOrMore,
+        CustomParser = result =>
+        {
+            var notes = new Dictionary<string, string>(StringComparer.Ordinal);
+            foreach (Token token in result.Tokens)
+            {
+                string[] note = token.Value.Split('=', 2);
+                if (note is not [{ Length: > 0 } key, var value]) return Reject<IReadOnlyDictionary<string, string>?>(result, $"{name} is '{token.Value}'; allowed is KEY=VALUE.");
+                if (!notes.TryAdd(key, value)) return Reject<IReadOnlyDictionary<string, string>?>(result, $"{name} gives '{key}' twice.");
+            }
+            return notes;
+        },
+    };
+
     private static T? Reject<T>(ArgumentResult result, string message)
     {
         result.AddError(message);

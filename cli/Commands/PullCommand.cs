@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Gemma2.Backend.Serving;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Terminal;
 using Gemma2.Storage;
@@ -10,8 +9,6 @@ namespace Gemma2.Cli.Commands;
 /// <summary><c>gemma2 pull</c>: a model from blob storage into a folder.</summary>
 internal static class PullCommand
 {
-    private const int BufferBytes = 1 << 20;
-
     /// <summary>The command.</summary>
     public static Command Create()
     {
@@ -38,22 +35,13 @@ internal static class PullCommand
         IReadOnlyDictionary<string, long> files = await source.ListAsync(cancellationToken);
         long total = files.Values.Sum(), done = 0;
         Directory.CreateDirectory(folder);
-        foreach (string file in files.Keys)
+        foreach ((string file, long length) in files)
         {
             await using Stream stored = await source.OpenAsync(file, cancellationToken);
-            await AtomicFile.WriteAsync(Path.Combine(folder, file), local => CopyAsync(stored, local));
+            await AtomicFile.WriteAsync(Path.Combine(folder, file), local => Transfer.CopyAsync(stored, local, progress?.From(done, total), cancellationToken));
+            done += length;
         }
         return new PullReport(source.Name, folder, files.Count, total);
-
-        async Task CopyAsync(Stream stored, Stream local)
-        {
-            byte[] buffer = new byte[BufferBytes];
-            for (int count; (count = await stored.ReadAsync(buffer, cancellationToken)) > 0;)
-            {
-                await local.WriteAsync(buffer.AsMemory(0, count), cancellationToken);
-                progress?.Report(new LoadProgress(done += count, total));
-            }
-        }
     }
 }
 

@@ -14,7 +14,7 @@ internal static class JsonLines
     public static async Task AnswerAsync(Func<string, string> answer, CancellationToken cancellationToken)
     {
         // UTF8 skips a byte order mark and turns what is not UTF-8 into U+FFFD; a mark of another encoding is not looked for.
-        using var input = new StreamReader(Console.OpenStandardInput(), Encoding.UTF8, detectEncodingFromByteOrderMarks: false);
+        using var input = new StreamReader(StandardInput.Open(), Encoding.UTF8, detectEncodingFromByteOrderMarks: false);
         await using StreamWriter output = StandardOutput.OpenWriter();
         while (await NextLineAsync(input, cancellationToken) is { } line)
             await output.WriteLineAsync(AnswerOrError(line, answer));

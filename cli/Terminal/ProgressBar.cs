@@ -11,6 +11,15 @@ internal sealed class ProgressBar(ProgressTask task) : IProgress<LoadProgress>, 
     public static Task<T> RunAsync<T>(string title, Func<ProgressBar?, Task<T>> work) =>
         Console.IsErrorRedirected ? work(null) : DrawAsync(title, work);
 
+    /// <summary>Runs <paramref name="work"/> under a bar for a number of bytes that is known from the start.</summary>
+    public static Task<T> RunAsync<T>(string title, long bytes, Func<IProgress<long>?, Task<T>> work) =>
+        RunAsync(title, bar => work(bar?.From(0, bytes)));
+
+    /// <summary>The progress of one of several files.</summary>
+    /// <param name="done">Bytes of those before it.</param>
+    /// <param name="total">Bytes of all.</param>
+    public IProgress<long> From(long done, long total) => new Bytes(this, done, total);
+
     /// <inheritdoc/>
     public void Report(LoadProgress value) => Show(value.BytesLoaded, value.BytesTotal);
 
@@ -34,5 +43,10 @@ internal sealed class ProgressBar(ProgressTask task) : IProgress<LoadProgress>, 
     {
         task.MaxValue = Math.Max(1, total);
         task.Value = done;
+    }
+
+    private sealed class Bytes(ProgressBar bar, long before, long total) : IProgress<long>
+    {
+        public void Report(long value) => bar.Show(before + value, total);
     }
 }

@@ -80,10 +80,18 @@ public sealed class ResultStore(StorageConnection connection)
     /// <summary>A page of the jobs whose results have that status, and where the next page begins; null when this was the last.</summary>
     internal async Task<(IReadOnlyList<OwnedId> Keys, string? Next)> ListAsync(JobStatus status, string? page, CancellationToken cancellationToken)
     {
-        Azure.Page<BlobItem>? listed = await connection.Pipeline.RunAsync(
-            $"Listing container {StorageNames.Completions}",
-            async token => await _container.GetBlobsAsync(BlobTraits.Metadata, BlobStates.None, null, token).AsPages(page).FirstOrDefaultAsync(token),
-            cancellationToken);
+        Azure.Page<BlobItem>? listed;
+        try
+        {
+            listed = await connection.Pipeline.RunAsync(
+                $"Listing container {StorageNames.Completions}",
+                async token => await _container.GetBlobsAsync(BlobTraits.Metadata, BlobStates.None, null, token).AsPages(page).FirstOrDefaultAsync(token),
+                cancellationToken);
+        }
+        catch (StorageException e) when (e.Status == 404)
+        {
+            return ([], null);
+        }
         string name = JobStatusNames.Of(status);
         return (
             [.. (listed?.Values ?? []).Where(blob => blob.Metadata.TryGetValue(StatusMetadata, out string? value) && value == name)

@@ -9,6 +9,9 @@ internal static class Gemma2Program
 {
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
 
+    /// <summary>The program's file.</summary>
+    public static string Program { get; } = Path.Combine(AppContext.BaseDirectory, "gemma2");
+
     /// <summary>The checkout's folder.</summary>
     public static string Repository { get; } = Path.GetFullPath(Path.Combine(GoldenModels.Root, "..", ".."));
 
@@ -20,20 +23,19 @@ internal static class Gemma2Program
         RunAsync(arguments, Utf8.GetBytes(input), environment);
 
     /// <summary>Runs <c>gemma2 ARGUMENTS</c> with bytes on its standard input and a few changed environment variables.</summary>
-    public static async Task<Outcome> RunAsync(string[] arguments, byte[] input, params (string Name, string? Value)[] environment)
-    {
-        using Process process = Start(arguments, environment);
-        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
-        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
-        await WriteInputAsync(process, input);
-        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
-        return new Outcome(process.ExitCode, await output, await error);
-    }
+    public static Task<Outcome> RunAsync(string[] arguments, byte[] input, params (string Name, string? Value)[] environment) =>
+        RunAsync(Start(arguments, environment), input);
+
+    /// <summary>Runs a line of shell, where the program is <c>$GEMMA2</c> and the checkout <c>$REPOSITORY</c>.</summary>
+    public static Task<Outcome> RunInShellAsync(string line, params (string Name, string? Value)[] environment) =>
+        RunAsync(Start("sh", ["-c", line], [("GEMMA2", Program), ("REPOSITORY", Repository), .. environment]), []);
 
     /// <summary>Starts <c>gemma2 ARGUMENTS</c> and leaves it running.</summary>
-    public static Process Start(string[] arguments, params (string Name, string? Value)[] environment)
+    public static Process Start(string[] arguments, params (string Name, string? Value)[] environment) => Start(Program, arguments, environment);
+
+    private static Process Start(string program, string[] arguments, (string Name, string? Value)[] environment)
     {
-        var start = new ProcessStartInfo(Path.Combine(AppContext.BaseDirectory, "gemma2"), arguments)
+        var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -43,6 +45,16 @@ internal static class Gemma2Program
         };
         foreach ((string name, string? value) in environment) start.Environment[name] = value;
         return Process.Start(start)!;
+    }
+
+    private static async Task<Outcome> RunAsync(Process started, byte[] input)
+    {
+        using Process process = started;
+        Task<string> output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+        Task<string> error = process.StandardError.ReadToEndAsync(TestContext.Current.CancellationToken);
+        await WriteInputAsync(process, input);
+        await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return new Outcome(process.ExitCode, await output, await error);
     }
 
     // A program that refuses its arguments ends without reading its input.

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Azure.Storage.Blobs;
-using Azure.Storage.Queues;
 using Gemma2.Golden;
 using Gemma2.Testing;
 
@@ -84,81 +83,6 @@ public sealed class StorageTests(AzuriteFixture azurite)
         Assert.DoesNotContain("c2VjcmV0", outcome.Error);
     }
 
-    [Fact]
-    public async Task Submit_Chat_QueuesOpenAiRequest()
-    {
-        string id = (await RunAsync("submit", "--model", "nano", "--chat", "How are you?", "--max-tokens", "7", "--temperature", "0", "--seed", "5")).Succeeded().Trim();
-        using JsonDocument message = await ReceiveAsync();
-        Assert.Equal(id, message.RootElement.GetProperty("id").GetString());
-        Assert.Equal("nano", message.RootElement.GetProperty("model").GetString());
-        JsonElement request = message.RootElement.GetProperty("request");
-        Assert.Equal(
-            """{"model":"nano","messages":[{"role":"user","content":"How are you?"}],"max_tokens":7,"temperature":0,"seed":5}""", request.GetRawText());
-    }
-
-    [Fact]
-    public async Task Submit_PromptWithId_UsesThatId()
-    {
-        Assert.Equal("mine", (await RunAsync("submit", "--model", "nano", "--prompt", "Once", "--id", "mine")).Succeeded().Trim());
-        using JsonDocument message = await ReceiveAsync();
-        Assert.Equal("mine", message.RootElement.GetProperty("id").GetString());
-        Assert.Equal("""{"model":"nano","prompt":"Once"}""", message.RootElement.GetProperty("request").GetRawText());
-    }
-
-    [Fact]
-    public async Task Submit_BadId_FailsAndSaysWhatIsAllowed() =>
-        (await RunAsync("submit", "--model", "nano", "--prompt", "Once", "--id", "../x")).Failed(1, "letters");
-
-    [Theory]
-    [InlineData("""{"choices":[{"index":0,"message":{"role":"assistant","content":"Fine."}}]}""")]
-    [InlineData("""{"choices":[{"index":0,"text":"Fine."}]}""")]
-    public async Task Submit_Wait_PrintsIdAndAnswer(string response)
-    {
-        await WriteResultAsync("done", $$"""{"id":"done","status":"succeeded","response":{{response}}}""");
-        Assert.Equal("done\nFine.\n", (await RunAsync("submit", "--model", "nano", "--prompt", "How?", "--id", "done", "--wait")).Succeeded());
-    }
-
-    [Fact]
-    public async Task Submit_WaitJson_IsOneDocumentWithTheResult()
-    {
-        await WriteResultAsync("done", """{"id":"done","status":"succeeded","response":{"choices":[{"text":"Fine."}]}}""");
-        string output = (await RunAsync("submit", "--model", "nano", "--prompt", "How?", "--id", "done", "--wait", "--json")).Succeeded();
-        using JsonDocument document = JsonDocument.Parse(output);
-        Assert.Equal("done", document.RootElement.GetProperty("id").GetString());
-        Assert.Equal("succeeded", document.RootElement.GetProperty("result").GetProperty("status").GetString());
-    }
-
-    [Theory]
-    [InlineData("""{"id":"bad","status":"failed","error":{"message":"No such\nmodel."}}""", "No such model.")]
-    [InlineData("""{"id":"bad"}""", "neither")]
-    [InlineData("""[1]""", "neither")]
-    [InlineData("""{"response":{"choices":[]}}""", "neither")]
-    [InlineData("""{"response":{"choices":3},"error":null}""", "neither")]
-    [InlineData("""nonsense""", "not JSON")]
-    public async Task Submit_WaitForFailedJob_FailsAndSaysWhy(string result, string mention)
-    {
-        await WriteResultAsync("bad", result);
-        Outcome outcome = await RunAsync("submit", "--model", "nano", "--prompt", "How?", "--id", "bad", "--wait");
-        Assert.Equal("bad\n", outcome.Output);
-        (outcome with { Output = "" }).Failed(1, "bad", mention);
-    }
-
-    [Fact]
-    public async Task Submit_WaitJsonForFailedJob_PrintsTheResultAndFails()
-    {
-        await WriteResultAsync("bad", """{"id":"bad","status":"failed","error":{"message":"No such model."}}""");
-        Outcome outcome = await RunAsync("submit", "--model", "nano", "--prompt", "How?", "--id", "bad", "--wait", "--json");
-        Assert.Equal("failed", JsonElement.Parse(outcome.Output).GetProperty("result").Text("status"));
-        (outcome with { Output = "" }).Failed(1, "No such model.");
-    }
-
-    [Fact]
-    public async Task Submit_WaitTooLong_FailsAndNamesTheResult()
-    {
-        Outcome outcome = await RunAsync("submit", "--model", "nano", "--prompt", "How?", "--id", "late", "--wait", "--timeout", "1");
-        (outcome with { Output = "" }).Failed(1, "completions/late.json");
-    }
-
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     private Task<Outcome> RunAsync(params string[] arguments) => RunWithAsync(_connection, arguments);
@@ -167,17 +91,4 @@ public sealed class StorageTests(AzuriteFixture azurite)
         Gemma2Program.RunAsync(arguments, "", ("AzureWebJobsStorage", connection));
 
     private BlobContainerClient Container(string name) => new BlobServiceClient(_connection).GetBlobContainerClient(name);
-
-    private async Task WriteResultAsync(string id, string json)
-    {
-        BlobContainerClient results = Container("completions");
-        await results.CreateIfNotExistsAsync(cancellationToken: Cancellation);
-        await results.UploadBlobAsync($"{id}.json", new BinaryData(json), Cancellation);
-    }
-
-    private async Task<JsonDocument> ReceiveAsync()
-    {
-        var queue = new QueueClient(_connection, "completion-requests", new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 });
-        return JsonDocument.Parse((await queue.ReceiveMessageAsync(cancellationToken: Cancellation)).Value.Body.ToMemory());
-    }
 }

@@ -24,12 +24,23 @@ public sealed class UsageTests
     [InlineData("push")]
     [InlineData("pull")]
     [InlineData("submit")]
-    public async Task Run_CommandAlone_IsBadUsage(string command) => (await Gemma2Program.RunAsync(command)).Failed(2, $"gemma2 {command} --help");
+    [InlineData("jobs")]
+    [InlineData("jobs show")]
+    [InlineData("jobs cancel")]
+    [InlineData("jobs requeue")]
+    [InlineData("batch")]
+    [InlineData("batch submit")]
+    [InlineData("batch watch")]
+    [InlineData("batch cancel")]
+    [InlineData("batch fetch")]
+    public async Task Run_CommandAlone_IsBadUsage(string command) => (await Gemma2Program.RunAsync(command.Split(' '))).Failed(2, $"gemma2 {command} --help");
 
     [Theory]
     [InlineData("--help")]
     [InlineData("inspect", "--help")]
     [InlineData("submit", "-h")]
+    [InlineData("jobs", "--help")]
+    [InlineData("batch", "fetch", "--help")]
     public async Task Run_Help_PrintsItAndSucceeds(params string[] arguments) =>
         Assert.Contains("Usage:", (await Gemma2Program.RunAsync(arguments)).Succeeded());
 
@@ -47,12 +58,19 @@ public sealed class UsageTests
     [InlineData("--top-p", "Infinity", "above 0")]
     [InlineData("--seed", "-1", "0 or more")]
     [InlineData("--timeout", "0", "1 or more")]
-    [InlineData("--id", "", "empty")]
+    [InlineData("--id", "", "letters")]
+    [InlineData("--id", "../x", "letters")]
+    [InlineData("--id", "a/b", "letters")]
+    [InlineData("--id", "a\nb", "letters")]
+    [InlineData("--owner", "Team", "lower-case")]
+    [InlineData("--owner", "..", "lower-case")]
+    [InlineData("--callback", "http://example.com/x", "https")]
+    [InlineData("--callback", "example.com", "https")]
     [InlineData("--model", "", "empty")]
     public async Task Submit_ValueNotAllowed_IsBadUsageThatNamesIt(string option, string value, string allowed)
     {
         string[] model = option == "--model" ? [] : ["--model", "nano"];
-        (await Gemma2Program.RunAsync(["submit", .. model, "--prompt", "Hello", option, value])).Failed(2, option, value, allowed);
+        (await Gemma2Program.RunAsync(["submit", .. model, "--prompt", "Hello", option, value])).Failed(2, option, value.Replace('\n', ' '), allowed);
     }
 
     [Theory]
@@ -91,4 +109,97 @@ public sealed class UsageTests
     [InlineData("--prompt", "a", "--chat", "b")]
     public async Task Submit_NotExactlyOnePrompt_IsBadUsage(params string[] prompts) =>
         (await Gemma2Program.RunAsync(["submit", "--model", "nano", .. prompts])).Failed(2, "--prompt", "--chat");
+
+    [Fact]
+    public async Task Submit_PromptWithoutModel_IsBadUsage() => (await Gemma2Program.RunAsync("submit", "--prompt", "a")).Failed(2, "--model", "required");
+
+    [Theory]
+    [InlineData("--temperature", "1")]
+    [InlineData("--seed", "5")]
+    public async Task Submit_FileWithSampling_IsBadUsage(string option, string value) =>
+        (await Gemma2Program.RunAsync("submit", "--file", "body.json", option, value)).Failed(2, option, "--file");
+
+    [Theory]
+    [InlineData("jobs show")]
+    [InlineData("jobs cancel")]
+    [InlineData("jobs requeue good")]
+    [InlineData("batch watch")]
+    [InlineData("batch cancel")]
+    [InlineData("batch fetch")]
+    [InlineData("batch list --after")]
+    public async Task Run_HostileId_IsBadUsageThatSaysWhatIsAllowed(string command)
+    {
+        foreach (string id in (string[])["../secrets", "a/b", "a\\b", "..", "", "a b", "a%2Fb", "a?x=1", "\u00e4", "a\u001b[2J", new string('a', 65)])
+            (await Gemma2Program.RunAsync([.. command.Split(' '), id])).Failed(2, "1 to 64 letters");
+    }
+
+    [Theory]
+    [InlineData("jobs show")]
+    [InlineData("jobs failed")]
+    [InlineData("batch watch")]
+    [InlineData("batch list")]
+    public async Task Run_HostileOwner_IsBadUsageThatSaysWhatIsAllowed(string command)
+    {
+        string[] id = command is "jobs failed" or "batch list" ? [] : ["good"];
+        foreach (string owner in (string[])["../x", "A", "", "a/b", new string('a', 33)])
+            (await Gemma2Program.RunAsync([.. command.Split(' '), .. id, "--owner", owner])).Failed(2, "1 to 32 lower-case letters");
+    }
+
+    [Theory]
+    [InlineData]
+    [InlineData("one", "--all-failed")]
+    public async Task Requeue_NotIdsOrAll_IsBadUsage(params string[] what) => (await Gemma2Program.RunAsync(["jobs", "requeue", .. what])).Failed(2, "--all-failed");
+
+    [Theory]
+    [InlineData("--endpoint", "/v1/embeddings", "/v1/chat/completions and /v1/completions")]
+    [InlineData("--metadata", "note", "KEY=VALUE")]
+    [InlineData("--metadata", "=note", "KEY=VALUE")]
+    [InlineData("--window", "", "empty")]
+    public async Task BatchSubmit_ValueNotAllowed_IsBadUsageThatNamesIt(string option, string value, string allowed) =>
+        (await Gemma2Program.RunAsync("batch", "submit", "no-such-file", option, value)).Failed(2, option, value, allowed);
+
+    [Fact]
+    public async Task BatchSubmit_NoteTwice_IsBadUsage() =>
+        (await Gemma2Program.RunAsync("batch", "submit", "no-such-file", "--metadata", "a=1", "--metadata", "a=2")).Failed(2, "--metadata", "'a' twice");
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("101")]
+    [InlineData("many")]
+    public async Task BatchList_LimitNotAllowed_IsBadUsage(string limit) => (await Gemma2Program.RunAsync("batch", "list", "--limit", limit)).Failed(2, "1 to 100");
+
+    [Theory]
+    [InlineData("same file", "--output", "a", "--errors", "./a")]
+    [InlineData("same file", "--output", "-", "--errors", "-")]
+    [InlineData("--json", "--json")]
+    [InlineData("--json", "--json", "--output", "-")]
+    [InlineData("--json", "--json", "--output", "a", "--errors", "-")]
+    public async Task BatchFetch_FilesThatDoNotGoTogether_IsBadUsage(string mention, params string[] options) =>
+        (await Gemma2Program.RunAsync(["batch", "fetch", "some", .. options])).Failed(2, mention);
+
+    [Theory]
+    [InlineData("jobs", "show", "x")]
+    [InlineData("jobs", "cancel", "x")]
+    [InlineData("jobs", "failed")]
+    [InlineData("jobs", "requeue", "x")]
+    [InlineData("batch", "watch", "x")]
+    [InlineData("batch", "cancel", "x")]
+    [InlineData("batch", "fetch", "x")]
+    [InlineData("batch", "list")]
+    [InlineData("submit", "--model", "nano", "--prompt", "x")]
+    public async Task Run_NoStorageConfigured_FailsAndNamesTheSetting(params string[] arguments) =>
+        (await Gemma2Program.RunAsync(arguments, "", ("AzureWebJobsStorage", null))).Failed(1, "AzureWebJobsStorage");
+
+    [Theory]
+    [InlineData("tokenize samples/nano")]
+    [InlineData("detokenize samples/nano")]
+    [InlineData("submit --file -")]
+    public async Task Run_StandardInputClosed_FailsAtOnce(string arguments) =>
+        (await Gemma2Program.RunInShellAsync($"cd \"$REPOSITORY\" && \"$GEMMA2\" {arguments} <&-")).Failed(1, "input is closed");
+
+    [Theory]
+    [InlineData("devices --json")]
+    [InlineData("tokenize samples/nano")]
+    public async Task Run_StandardOutputClosed_FailsAtOnce(string arguments) =>
+        (await Gemma2Program.RunInShellAsync($"cd \"$REPOSITORY\" && \"$GEMMA2\" {arguments} >&-")).Failed(1, "output is closed");
 }

@@ -1,0 +1,53 @@
+using System.Globalization;
+using System.Text.Json;
+using Gemma2.Cli.Arguments;
+using Gemma2.Cli.Terminal;
+using Gemma2.Storage.Batches;
+
+namespace Gemma2.Cli.Commands.Batches;
+
+/// <summary>Batches in words.</summary>
+internal static class BatchText
+{
+    private const int ErrorsShown = 5;
+
+    /// <summary>A state, as OpenAI writes it.</summary>
+    public static string Status(BatchStatus status) => JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString());
+
+    /// <summary>How far a batch is: "in_progress, 12 of 500 done, 3 failed".</summary>
+    public static string Progress(BatchRecord batch) => Status(batch.Status) + (batch.Counts is { Total: > 0 } counts ? $", {Requests(counts)}" : "");
+
+    /// <summary>How fast it goes: "812 new tokens/s, about 3 min 10 s left".</summary>
+    public static string Pace(BatchPace pace) =>
+        $"{(pace.TokensPerSecond is { } rate ? $"{Rate(rate)} new tokens/s" : "speed unknown")}, {(pace.TimeLeft is { } left ? $"about {Times.Describe(left)} left" : "time left unknown")}";
+
+    /// <summary>Shows all about a batch on stdout.</summary>
+    public static void Print(BatchRecord batch) => Tables.Print([batch.Key.Id, Status(batch.Status)], Facts(batch));
+
+    /// <summary>A batch's requests: "12 of 500 done, 3 failed".</summary>
+    public static string Requests(BatchCounts counts) =>
+        $"{Number(counts.Completed + counts.Failed)} of {Number(counts.Total)} done" + (counts.Failed > 0 ? $", {Number(counts.Failed)} failed" : "");
+
+    private static IEnumerable<IReadOnlyList<string>> Facts(BatchRecord batch)
+    {
+        yield return ["endpoint", batch.Endpoint];
+        if (batch.Counts.Total > 0) yield return ["requests", Requests(batch.Counts)];
+        if (batch.Usage != default) yield return ["tokens", $"{Number(batch.Usage.InputTokens)} in, {Number(batch.Usage.OutputTokens)} new"];
+        yield return ["created", Times.Describe(batch.CreatedAt)];
+        yield return batch.HasEnded ? ["ended", $"{Times.Describe(EndOf(batch))}{Duration(batch)}"] : ["expires", Times.Describe(batch.ExpiresAt)];
+        foreach ((string key, string value) in batch.Metadata ?? new Dictionary<string, string>()) yield return [$"metadata {key}", ErrorText.OneLine(value)];
+        yield return ["input", batch.InputFileId];
+        if (batch.OutputFileId is { } output) yield return ["output", $"{output}: gemma2 batch fetch {batch.Key.ForCommandLine()} --output FILE"];
+        if (batch.ErrorFileId is { } errors) yield return ["errors", $"{errors}: gemma2 batch fetch {batch.Key.ForCommandLine()} --errors FILE"];
+        foreach (BatchError error in batch.Errors.Take(ErrorsShown)) yield return [error.Line is { } line ? $"line {Number(line)}" : "reason", ErrorText.OneLine(error.Message)];
+        if (batch.Errors.Count > ErrorsShown) yield return ["", $"and {Number(batch.Errors.Count - ErrorsShown)} more: --json shows them"];
+    }
+
+    private static DateTimeOffset? EndOf(BatchRecord batch) => batch.CompletedAt ?? batch.FailedAt ?? batch.ExpiredAt ?? batch.CancelledAt;
+
+    private static string Duration(BatchRecord batch) => EndOf(batch) is { } end ? $", after {Times.Describe(end - batch.CreatedAt)}" : "";
+
+    private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Rate(double value) => value.ToString(value < 10 ? "0.0" : "N0", CultureInfo.InvariantCulture);
+}
