@@ -19,8 +19,11 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
     /// <summary>What comes between the answer and its end. Nothing by default.</summary>
     public Func<CancellationToken, Task> BeforeEnd { get; set; } = _ => Task.CompletedTask;
 
-    /// <summary>The answer to every request.</summary>
+    /// <summary>The answer to every request, unless <see cref="AnswerTo"/> gives another.</summary>
     public string Answer { get; set; } = "Hello, world!";
+
+    /// <summary>The answer to a request: <see cref="Answer"/> by default.</summary>
+    public Func<GenerationRequest, string>? AnswerTo { get; set; }
 
     public GenerationRequest? LastRequest { get; private set; }
 
@@ -61,7 +64,7 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
         using CancellationTokenRegistration registration = cancellationToken.Register(() => _cancelled.TrySetResult());
         await BeforeAnswer(cancellationToken);
         int room = Math.Min(request.MaxTokens ?? int.MaxValue, ContextLength - request.PromptTokens.Count);
-        foreach (int id in tokenizer.Encode(Answer))
+        foreach (int id in tokenizer.Encode(AnswerTo?.Invoke(request) ?? Answer))
         {
             cancellationToken.ThrowIfCancellationRequested();
             yield return new GeneratedToken(id, --room == 0 ? FinishReason.Length : null);

@@ -13,18 +13,18 @@ internal sealed class BatchAccount
 {
     public const string Endpoint = "/v1/chat/completions";
 
-    private readonly string _connectionString;
-
     private BatchAccount(string connectionString)
     {
-        _connectionString = connectionString;
+        ConnectionString = connectionString;
         Connection = StorageConnection.FromSettings(key => key == "AzureWebJobsStorage" ? connectionString : null);
         Store = new BatchStore(Connection);
         Files = new FileStore(Connection);
     }
 
     /// <summary>The setting that gives the account to the app.</summary>
-    public string Setting => $"AzureWebJobsStorage={_connectionString}";
+    public string Setting => $"AzureWebJobsStorage={ConnectionString}";
+
+    public string ConnectionString { get; }
 
     public StorageConnection Connection { get; }
 
@@ -75,18 +75,45 @@ internal sealed class BatchAccount
     public async Task<IReadOnlyList<string>> NamesAsync(string container)
     {
         var names = new List<string>();
-        await foreach (BlobItem blob in new BlobContainerClient(_connectionString, container).GetBlobsAsync(cancellationToken: Cancel))
+        await foreach (BlobItem blob in new BlobContainerClient(ConnectionString, container).GetBlobsAsync(cancellationToken: Cancel))
             names.Add(blob.Name);
         return names;
     }
 
-    /// <summary>The lines of a file that a batch made; none where it made none.</summary>
-    public async Task<IReadOnlyList<JsonElement>> ReadAsync(BatchRecord batch, string? file)
+    /// <summary>A file that a batch made; empty where it made none.</summary>
+    public async Task<string> ReadTextAsync(BatchRecord batch, string? file)
     {
         if (file is null)
-            return [];
+            return "";
         await using Stream stream = (await Files.TryOpenReadAsync(batch.Key with { Id = file }, 0, null, Cancel))!;
         using var reader = new StreamReader(stream);
-        return [.. (await reader.ReadToEndAsync(Cancel)).TrimEnd('\n').Split('\n').Select(line => JsonElement.Parse(line))];
+        return await reader.ReadToEndAsync(Cancel);
+    }
+
+    /// <summary>The lines of a file that a batch made; none where it made none.</summary>
+    public async Task<IReadOnlyList<JsonElement>> ReadAsync(BatchRecord batch, string? file) =>
+        [.. (await ReadTextAsync(batch, file)).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonElement.Parse(line))];
+
+    /// <summary>All that is in the containers of batches and files.</summary>
+    public async Task<IReadOnlyList<(string Container, string Name, BinaryData Content, IDictionary<string, string> Metadata)>> SnapshotAsync()
+    {
+        var blobs = new List<(string, string, BinaryData, IDictionary<string, string>)>();
+        foreach (string container in new[] { StorageNames.Batches, StorageNames.Files })
+        {
+            foreach (string name in await NamesAsync(container))
+            {
+                BlobDownloadResult blob = await new BlobClient(ConnectionString, container, name).DownloadContentAsync(Cancel);
+                blobs.Add((container, name, blob.Content, blob.Details.Metadata));
+            }
+        }
+        return blobs;
+    }
+
+    /// <summary>Puts what another account held into this one, and queues its batch's split.</summary>
+    public async Task RestoreAsync(IEnumerable<(string Container, string Name, BinaryData Content, IDictionary<string, string> Metadata)> blobs, OwnedId batch)
+    {
+        foreach (var (container, name, content, metadata) in blobs)
+            await new BlobClient(ConnectionString, container, name).UploadAsync(content, new BlobUploadOptions { Metadata = metadata }, Cancel);
+        await new BatchWork(Connection, TimeSpan.Zero).Messages.SendAsync(new BatchMessage(batch).ToJson(), TimeSpan.Zero, Cancel);
     }
 }
