@@ -6,7 +6,9 @@ using Gemma2.Testing;
 
 namespace Gemma2.Functions.Tests.Batches;
 
-/// <summary>Workers die after each call to storage in turn, and the next goes on: the files are always those of a quiet run, to the byte.</summary>
+/// <summary>
+/// A worker dies, or storage goes away, after each call to storage in turn, and the work goes on: the files are always those of a quiet run, to the byte.
+/// </summary>
 public sealed class BatchCrashTests(AzuriteFixture azurite)
 {
     private static readonly string[] Input =
@@ -24,37 +26,7 @@ public sealed class BatchCrashTests(AzuriteFixture azurite)
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Worker_DiesAfterEachCallInTurn_MakesTheFilesOfAQuietRun()
-    {
-        BatchAccount quiet = await BatchAccount.CreateAsync(azurite.NewConnectionString());
-        BatchRecord made = await quiet.StartAsync("team-a", Input);
-        IReadOnlyList<(string, string, BinaryData, IDictionary<string, string>)> start = await quiet.SnapshotAsync();
-        (BatchRecord expected, string output, string errors, int calls) = await RunAsync(quiet, made, dieAfter: int.MaxValue);
-        Assert.Equal((BatchStatus.Completed, new BatchCounts(7, 4, 3)), (expected.Status, expected.Counts));
-        Assert.True(expected.ChunkCount > 1, $"The batch has {expected.ChunkCount} chunks.");
-
-        // Two at a time: the emulator is the slower part.
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = Cancel };
-        await Parallel.ForAsync(1, calls + 1, parallel, async (dieAfter, _) =>
-        {
-            BatchAccount account = await BatchAccount.CreateAsync(azurite.NewConnectionString());
-            await account.RestoreAsync(start, made.Key);
-
-            (BatchRecord batch, string itsOutput, string itsErrors, int itsCalls) = await RunAsync(account, made, dieAfter);
-
-            string when = string.Create(CultureInfo.InvariantCulture, $"dead after call {dieAfter} of {calls}");
-            Assert.True(itsCalls >= dieAfter, when);
-            Assert.True((batch.Status, batch.Counts, batch.Usage) == (expected.Status, expected.Counts, expected.Usage), $"{when}: {batch}");
-            Assert.True((batch.OutputFileId, batch.ErrorFileId) == (expected.OutputFileId, expected.ErrorFileId), when);
-            Assert.True(itsOutput == output, $"{when}: {itsOutput}");
-            Assert.True(itsErrors == errors, $"{when}: {itsErrors}");
-            Assert.Equal([$"{made.Key}/batch.json"], await account.NamesAsync(StorageNames.Batches));
-            Assert.Equal(3, (await account.NamesAsync(StorageNames.Files)).Count);
-        });
-    }
-
-    /// <summary>Works on the batch to its end, by a worker that dies once.</summary>
-    private static async Task<(BatchRecord Batch, string Output, string Errors, int Calls)> RunAsync(BatchAccount account, BatchRecord made, int dieAfter)
+    public Task Worker_DiesAfterEachCallInTurn_MakesTheFilesOfAQuietRun() => RunAllAsync(1, async (account, engine, at) =>
     {
         var transport = new FaultTransport();
         int calls = 0;
@@ -62,25 +34,81 @@ public sealed class BatchCrashTests(AzuriteFixture azurite)
         transport.Play(async (_, send) =>
         {
             int call = Interlocked.Increment(ref calls);
-            if (call <= dieAfter)
+            if (call <= at)
                 await send();
-            if (call < dieAfter)
+            if (call < at)
                 return;
             Volatile.Write(ref dead, true);
             throw new WorkerDiedException();
         }, _ => true);
-        var engine = new ScriptedEngine(Vocabulary.Tokenizer) { AnswerTo = request => $"{request.Sampling.Seed}" };
         BatchRig first = await BatchRig.CreateAsync(account, engine, transport);
         while (!dead && await first.DeliverAsync(() => dead) > 0)
         {
         }
-
         // Another process takes over; what the first one had in hand is delivered again.
         BatchRig second = await BatchRig.CreateAsync(account, engine);
         await second.DrainAsync();
-        BatchRecord batch = (await account.Store.TryReadAsync(made.Key, Cancel))!;
-        return (batch, await account.ReadTextAsync(batch, batch.OutputFileId), await account.ReadTextAsync(batch, batch.ErrorFileId), calls);
+        return calls;
+    });
+
+    [Fact]
+    public Task Storage_GoesAwayAfterEachCallInTurn_MakesTheFilesOfAQuietRun() => RunAllAsync(2, async (account, engine, at) =>
+    {
+        var transport = new FaultTransport();
+        int calls = 0;
+        bool back = false;
+        transport.Play(async (message, send) =>
+        {
+            int call = Interlocked.Increment(ref calls);
+            if (call < at || Volatile.Read(ref back))
+                await send();
+            else
+                await FaultTransport.LoseReply(message, call == at ? send : () => ValueTask.CompletedTask);
+        }, _ => true);
+        BatchRig worker = await BatchRig.CreateAsync(account, engine, transport);
+        // What the worker makes of it is a new message; storage is back when that is delivered.
+        worker.Delivered = () => back = calls >= at;
+        await worker.DrainAsync();
+        return calls;
+    });
+
+    /// <summary>Works on the same batch again and again, in accounts of their own, with the fault at each <paramref name="step"/>-th call.</summary>
+    /// <param name="step">1 for every call.</param>
+    /// <param name="work">Works on the account's batch to its end, with a fault at a call, and gives the number of calls.</param>
+    private async Task RunAllAsync(int step, Func<BatchAccount, ScriptedEngine, int, Task<int>> work)
+    {
+        BatchAccount quiet = await BatchAccount.CreateAsync(azurite.NewConnectionString());
+        BatchRecord made = await quiet.StartAsync("team-a", Input);
+        IReadOnlyList<(string, string, BinaryData, IDictionary<string, string>)> start = await quiet.SnapshotAsync();
+        int calls = await work(quiet, NewEngine(), int.MaxValue);
+        BatchRecord expected = (await quiet.Store.TryReadAsync(made.Key, Cancel))!;
+        string output = await quiet.ReadTextAsync(expected, expected.OutputFileId);
+        string errors = await quiet.ReadTextAsync(expected, expected.ErrorFileId);
+        Assert.Equal((BatchStatus.Completed, new BatchCounts(7, 4, 3)), (expected.Status, expected.Counts));
+        Assert.True(expected.ChunkCount > 1, $"The batch has {expected.ChunkCount} chunks.");
+        Assert.True(calls > 50, $"A quiet run has {calls} calls.");
+
+        // Two at a time: the emulator is the slower part.
+        var parallel = new ParallelOptions { MaxDegreeOfParallelism = 2, CancellationToken = Cancel };
+        await Parallel.ForAsync(1, calls / step + 1, parallel, async (fault, _) =>
+        {
+            BatchAccount account = await BatchAccount.CreateAsync(azurite.NewConnectionString());
+            await account.RestoreAsync(start, made.Key);
+
+            await work(account, NewEngine(), fault * step);
+
+            string when = string.Create(CultureInfo.InvariantCulture, $"fault at call {fault * step} of {calls}");
+            BatchRecord batch = (await account.Store.TryReadAsync(made.Key, Cancel))!;
+            Assert.True((batch.Status, batch.Counts, batch.Usage) == (expected.Status, expected.Counts, expected.Usage), $"{when}: {batch}");
+            Assert.True((batch.OutputFileId, batch.ErrorFileId) == (expected.OutputFileId, expected.ErrorFileId), when);
+            Assert.True(await account.ReadTextAsync(batch, batch.OutputFileId) == output, when);
+            Assert.True(await account.ReadTextAsync(batch, batch.ErrorFileId) == errors, when);
+            Assert.True((await account.NamesAsync(StorageNames.Batches)).SequenceEqual([$"{made.Key}/batch.json"]), when);
+            Assert.True((await account.NamesAsync(StorageNames.Files)).Count == 3, when);
+        });
     }
+
+    private static ScriptedEngine NewEngine() => new(Vocabulary.Tokenizer) { AnswerTo = request => $"{request.Sampling.Seed}" };
 
     private sealed class WorkerDiedException() : Exception("The worker has died.");
 }

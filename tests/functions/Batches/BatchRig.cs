@@ -45,6 +45,9 @@ internal sealed class BatchRig
     /// <summary>Tells the worker that the app stops.</summary>
     public ApplicationLifetime Lifetime { get; }
 
+    /// <summary>Called after each delivery.</summary>
+    public Action Delivered { get; set; } = () => { };
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
     /// <summary>A worker that sees storage through a transport; who delivers to it does not.</summary>
@@ -101,6 +104,7 @@ internal sealed class BatchRig
         {
             error = e;
         }
+        Delivered();
         if (crashed())
         {
             await lease.RenewAsync(TimeSpan.Zero, Cancel);
