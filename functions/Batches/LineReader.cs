@@ -44,7 +44,7 @@ internal static class LineReader
             while (TryTakeLine(ref buffer, read.IsCompleted, out ReadOnlySequence<byte> line))
             {
                 long length = skipped + line.Length;
-                yield return new FileLine(number++, offset, length, length > MaxLineBytes ? null : Trim(line, offset));
+                yield return new FileLine(number++, offset, length, length <= MaxLineBytes ? Trim(line, offset) : default(ReadOnlyMemory<byte>?));
                 offset += length;
                 skipped = 0;
             }
