@@ -68,13 +68,15 @@ internal static class Values
     };
 
     /// <summary>An address on the web.</summary>
-    public static Option<Uri?> Address(string name, string description) => new(name)
+    public static Option<Uri?> Address(string name, string description, int maxLength) => new(name)
     {
         Description = description,
         HelpName = "URL",
-        CustomParser = result => Uri.TryCreate(result.Tokens[^1].Value, UriKind.Absolute, out Uri? address) && address.Scheme == Uri.UriSchemeHttps
-            ? address
-            : Reject<Uri?>(result, $"{name} is '{result.Tokens[^1].Value}'; allowed is an https address."),
+        CustomParser = result =>
+            Uri.TryCreate(result.Tokens[^1].Value, UriKind.Absolute, out Uri? address)
+            && address.Scheme == Uri.UriSchemeHttps && address.UserInfo.Length == 0 && address.AbsoluteUri.Length <= maxLength
+                ? address
+                : Reject<Uri?>(result, $"{name} is '{result.Tokens[^1].Value}'; allowed is an https address of up to {maxLength} characters, without a password."),
     };
 
     /// <summary>Notes, one for each time that the option is given.</summary>

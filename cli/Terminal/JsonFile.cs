@@ -6,7 +6,8 @@ namespace Gemma2.Cli.Terminal;
 /// <summary>Reads a JSON document from a file or from stdin.</summary>
 internal static class JsonFile
 {
-    private static readonly JsonDocumentOptions Options = new() { MaxDepth = 64, AllowDuplicateProperties = false };
+    // As the service reads bodies.
+    private static readonly JsonDocumentOptions Options = new() { MaxDepth = 32, AllowDuplicateProperties = false };
 
     /// <summary>Reads one JSON object.</summary>
     /// <param name="path">A file; <c>-</c> is stdin.</param>
@@ -24,14 +25,25 @@ internal static class JsonFile
         try
         {
             using JsonDocument document = JsonDocument.Parse(WithoutByteOrderMark(json), Options);
-            return document.RootElement.ValueKind == JsonValueKind.Object
-                ? document.RootElement.Clone()
-                : throw new InvalidRequestException(null, $"{name} is not a JSON object.");
+            if (document.RootElement.ValueKind != JsonValueKind.Object) throw new InvalidRequestException(null, $"{name} is not a JSON object.");
+            CheckStrings(document);
+            return document.RootElement.Clone();
         }
         catch (JsonException error)
         {
             throw new InvalidRequestException(null, $"{name} is not valid JSON: {error.Message}");
         }
+        // Half a surrogate pair, which JSON's escapes can spell.
+        catch (InvalidOperationException)
+        {
+            throw new InvalidRequestException(null, $"{name} has a string that is not valid Unicode text.");
+        }
+    }
+
+    private static void CheckStrings(JsonDocument document)
+    {
+        using var writer = new Utf8JsonWriter(Stream.Null);
+        document.WriteTo(writer);
     }
 
     private static ReadOnlyMemory<byte> ReadToEnd(Stream stream, int maxBytes)

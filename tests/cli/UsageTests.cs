@@ -66,6 +66,7 @@ public sealed class UsageTests
     [InlineData("--owner", "..", "lower-case")]
     [InlineData("--callback", "http://example.com/x", "https")]
     [InlineData("--callback", "example.com", "https")]
+    [InlineData("--callback", "https://me:secret@example.com", "without a password")]
     [InlineData("--model", "", "empty")]
     public async Task Submit_ValueNotAllowed_IsBadUsageThatNamesIt(string option, string value, string allowed)
     {
@@ -109,6 +110,11 @@ public sealed class UsageTests
     [InlineData("--prompt", "a", "--chat", "b")]
     public async Task Submit_NotExactlyOnePrompt_IsBadUsage(params string[] prompts) =>
         (await Gemma2Program.RunAsync(["submit", "--model", "nano", .. prompts])).Failed(2, "--prompt", "--chat");
+
+    [Fact]
+    public async Task Submit_CallbackThatGetsTooLongWhenItIsEscaped_IsBadUsage() =>
+        (await Gemma2Program.RunAsync("submit", "--model", "nano", "--prompt", "Hello", "--callback", "https://example.com/" + new string('\u00fc', 400)))
+            .Failed(2, "--callback");
 
     [Fact]
     public async Task Submit_PromptWithoutModel_IsBadUsage() => (await Gemma2Program.RunAsync("submit", "--prompt", "a")).Failed(2, "--model", "required");

@@ -18,7 +18,8 @@ internal static class SubmitCommand
         var request = new RequestArguments();
         Option<string?> id = Values.Word(
             "--id", "The job's id (without it: a new one). The same id twice is one job with one result.", "ID", JobId.Allowed, JobId.IsValid);
-        Option<Uri?> callback = Values.Address("--callback", "Where the service sends the job when it has ended; it must allow the host.");
+        Option<Uri?> callback = Values.Address(
+            "--callback", "Where the service posts the job when it has ended; it must allow the host.", JobMessage.MaxCallbackUrlLength);
         Option<bool> wait = new("--wait") { Description = "Wait for the result and print the answer. Ctrl+C stops the wait, not the job." };
         Option<int?> timeout = Values.Number<int>("--timeout", $"Wait at most N seconds (without it: {DefaultTimeoutSeconds}).", "1 or more", n => n >= 1);
         Option<string?> owner = TargetArguments.Owner();

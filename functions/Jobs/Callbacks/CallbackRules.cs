@@ -11,10 +11,10 @@ internal sealed class CallbackRules(Gemma2Options options)
     /// <summary>Reads what a request gives as <c>callback_url</c>.</summary>
     /// <exception cref="InvalidRequestException">It is not allowed; says what is.</exception>
     public Uri Parse(string text) =>
-        text.Length > Storage.Jobs.JobMessage.MaxCallbackUrlLength
-            ? throw Refused($"callback_url is {text.Length} characters long; allowed are {Storage.Jobs.JobMessage.MaxCallbackUrlLength}.")
-        : !Uri.TryCreate(text, UriKind.Absolute, out Uri? url)
-            ? throw Refused("callback_url is not an absolute address.")
+        !Uri.TryCreate(text, UriKind.Absolute, out Uri? url) ? throw Refused("callback_url is not an absolute address.")
+        // As the job's message holds it: escaped, which can make it longer.
+        : url.AbsoluteUri.Length > Storage.Jobs.JobMessage.MaxCallbackUrlLength
+            ? throw Refused($"callback_url is {url.AbsoluteUri.Length} characters long when escaped; allowed are {Storage.Jobs.JobMessage.MaxCallbackUrlLength}.")
         : WhyRefused(url) is { } reason ? throw Refused(reason) : url;
 
     /// <summary>Why a job may not be posted to an address; null where it may.</summary>

@@ -197,9 +197,11 @@ public sealed class CallbackTests(AzuriteFixture azurite)
     public void Parse_NoHostsAllowed_SaysWhatToSet() =>
         Assert.Contains("Gemma2__CallbackHosts", Assert.Throws<InvalidRequestException>(() => Rules().Parse("https://example.com/")).Message, StringComparison.Ordinal);
 
-    [Fact]
-    public void Parse_EndlessAddress_IsRefused() =>
-        Assert.Throws<InvalidRequestException>(() => Rules("example.com").Parse("https://example.com/" + new string('x', 5000)));
+    [Theory]
+    [InlineData('x', 5000)]
+    [InlineData('\u00fc', 400)]
+    public void Parse_AddressTooLongForAMessage_IsRefused(char character, int count) =>
+        Assert.Throws<InvalidRequestException>(() => Rules("example.com").Parse("https://example.com/" + new string(character, count)));
 
     private static CallbackRules Rules(params string[] hosts) => new(new Gemma2Options { Model = "x", CallbackHosts = hosts });
 
