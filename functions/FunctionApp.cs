@@ -7,6 +7,8 @@ using Gemma2.Functions.Jobs;
 using Gemma2.Functions.Model;
 using Gemma2.Functions.Queue;
 using Gemma2.Storage;
+using Gemma2.Storage.Batches;
+using Gemma2.Storage.Files;
 using Gemma2.Storage.Jobs;
 
 namespace Gemma2.Functions;
@@ -77,6 +79,7 @@ internal static class FunctionApp
         services.AddSingleton(new StreamOptions());
         services.AddSingleton<ErrorReporter>();
         services.AddSingleton<CompletionResponder>();
+        services.AddSingleton<StateStream>();
     }
 
     /// <summary>The Functions host needs storage and delivers messages itself; without it, a model's folder can be served over HTTP alone.</summary>
@@ -98,6 +101,8 @@ internal static class FunctionApp
         ModelsEndpoint.Map(app);
         CompletionsEndpoint.Map(app);
         ChatCompletionsEndpoint.Map(app);
+        FilesEndpoint.Map(app);
+        BatchesEndpoint.Map(app);
         if (host.IsPresent)
             QueueFunction.Map(app);
     }

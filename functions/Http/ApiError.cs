@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Gemma2.Backend;
+using Gemma2.Storage.Files;
 
 namespace Gemma2.Functions.Http;
 
@@ -25,11 +26,16 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
     public static ApiError ModelNotFound(string name, string served) =>
         new(404, $"The model '{name}' does not exist here; this server serves '{served}'.", InvalidRequest, "model", "model_not_found");
 
+    public static ApiError NotFound(string kind, string id) => new(404, $"There is no {kind} with the id '{id}'.", InvalidRequest, "id", "not_found");
+
+    public static ApiError NoStorage { get; } =
+        new(501, "This server has no storage (AzureWebJobsStorage), which files, batches and jobs need.", ServerError, null, "no_storage");
+
     public static ApiError BodyTooLarge(int limit) =>
         new(413, $"The request body is longer than {limit} bytes, which is the most this server reads.", InvalidRequest, null, "request_too_large");
 
-    public static ApiError ContentType(string? given) =>
-        new(415, $"The content type is '{given}'; allowed is application/json in UTF-8, not compressed.", InvalidRequest, null, "unsupported_media_type");
+    public static ApiError ContentType(string? given, string allowed) =>
+        new(415, $"The content type is '{given}'; allowed is {allowed}.", InvalidRequest, null, "unsupported_media_type");
 
     public static ApiError ModelLoading(string progress) =>
         new(503, $"The model is still being loaded ({progress}); try again soon.", ServerError, null, "model_loading");
@@ -51,6 +57,7 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
     {
         ApiException api => api.Error,
         InvalidRequestException invalid => BadRequest(invalid.Message, invalid.Parameter),
+        FileTooLongException tooLong => new(413, tooLong.Message, InvalidRequest, "file", "file_too_large"),
         GenerationException failed => new(500, failed.Message, ServerError, null, "generation_failed"),
         DeviceException device => new(500, device.Message, ServerError, null, "device_failed"),
         Gemma2Exception known => new(500, known.Message, ServerError),

@@ -1,3 +1,6 @@
+using Gemma2.Storage;
+using Gemma2.Storage.Jobs;
+
 namespace Gemma2.Functions.Http;
 
 /// <summary>Who sent a request: the name of its API key. What a request makes is its sender's, and it sees nothing else.</summary>
@@ -10,4 +13,7 @@ internal static class CallerOwner
 
     /// <summary>Says who sent the request, once its key has been found right.</summary>
     public static void SetOwner(this HttpContext http, string name) => http.Items[Item] = name;
+
+    /// <summary>The sender's thing of that id; null where an id cannot look like this, so that there is no such thing.</summary>
+    public static OwnedId? OwnedKey(this HttpContext http, string id) => JobId.IsValid(id) ? new OwnedId(http.Owner(), id) : null;
 }

@@ -25,7 +25,7 @@ internal static class RequestBody
     public static async Task<JsonDocument> ReadJsonAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         if (!IsPlainJson(request))
-            throw new ApiException(ApiError.ContentType(request.ContentType));
+            throw new ApiException(ApiError.ContentType(request.ContentType, "application/json in UTF-8, not compressed"));
         return Parse(await ReadAsync(request.BodyReader, cancellationToken));
     }
 
@@ -43,6 +43,19 @@ internal static class RequestBody
         catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
             throw new ApiException(ApiError.BadRequest($"The request is not valid JSON: {FirstLine(error.Message)}"));
+        }
+    }
+
+    /// <summary>Throws the rest of a refused request away, up to its limit: a client that is still sending when the connection closes never sees the answer.</summary>
+    public static async Task DrainAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await request.Body.CopyToAsync(Stream.Null, cancellationToken);
+        }
+        catch (IOException)
+        {
+            // It is longer than the limit, or the client has gone: it is refused all the same.
         }
     }
 

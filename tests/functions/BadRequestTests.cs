@@ -45,7 +45,7 @@ public sealed class BadRequestTests
 
         using HttpResponseMessage response = await app.PostAsync(path, body);
 
-        await AssertErrorAsync(response, status, parameter, code);
+        await ErrorShape.AssertAsync(response, status, parameter, code);
         Assert.Equal(0, engine.Generations);
     }
 
@@ -57,7 +57,7 @@ public sealed class BadRequestTests
 
         using HttpResponseMessage response = await app.PostAsync(Completions, body);
 
-        await AssertErrorAsync(response, 400, "prompt", "context_length_exceeded");
+        await ErrorShape.AssertAsync(response, 400, "prompt", "context_length_exceeded");
     }
 
     [Theory]
@@ -75,7 +75,7 @@ public sealed class BadRequestTests
 
         using HttpResponseMessage response = await app.Client.SendAsync(request, Cancellation);
 
-        await AssertErrorAsync(response, 413, null, "request_too_large");
+        await ErrorShape.AssertAsync(response, 413, null, "request_too_large");
         await AssertAliveAsync(app);
     }
 
@@ -88,7 +88,7 @@ public sealed class BadRequestTests
 
         using HttpResponseMessage response = await app.Client.PostAsync(Completions, content, Cancellation);
 
-        await AssertErrorAsync(response, 400, null, null);
+        await ErrorShape.AssertAsync(response, 400, null, null);
     }
 
     [Fact]
@@ -98,7 +98,7 @@ public sealed class BadRequestTests
 
         using HttpResponseMessage response = await app.PostAsync(Completions, string.Concat(Enumerable.Repeat("{\"a\":", 100_000)));
 
-        await AssertErrorAsync(response, 400, null, null);
+        await ErrorShape.AssertAsync(response, 400, null, null);
     }
 
     [Theory]
@@ -112,7 +112,7 @@ public sealed class BadRequestTests
 
         using HttpResponseMessage response = await app.Client.PostAsync(Completions, content, Cancellation);
 
-        await AssertErrorAsync(response, 415, null, "unsupported_media_type");
+        await ErrorShape.AssertAsync(response, 415, null, "unsupported_media_type");
     }
 
     [Theory]
@@ -129,7 +129,7 @@ public sealed class BadRequestTests
 
         using HttpResponseMessage response = await app.Client.SendAsync(request, Cancellation);
 
-        await AssertErrorAsync(response, status, null, status == 404 ? "unknown_url" : "method_not_allowed");
+        await ErrorShape.AssertAsync(response, status, null, status == 404 ? "unknown_url" : "method_not_allowed");
     }
 
     [Fact]
@@ -157,8 +157,8 @@ public sealed class BadRequestTests
         using HttpResponseMessage health = await app.Client.GetAsync("/healthz", Cancellation);
         using HttpResponseMessage root = await app.Client.GetAsync("/", Cancellation);
 
-        await AssertErrorAsync(completion, 503, null, "model_loading");
-        await AssertErrorAsync(models, 503, null, "model_loading");
+        await ErrorShape.AssertAsync(completion, 503, null, "model_loading");
+        await ErrorShape.AssertAsync(models, 503, null, "model_loading");
         Assert.NotNull(completion.Headers.RetryAfter);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, health.StatusCode);
         Assert.Equal("""{"status":"loading","bytes_loaded":10,"bytes_total":40}""", await health.Content.ReadAsStringAsync(Cancellation));
@@ -179,7 +179,7 @@ public sealed class BadRequestTests
 
         using HttpResponseMessage response = await app.PostAsync(Completions, """{"model":"scripted","prompt":"Hi"}""");
 
-        await AssertErrorAsync(response, 500, null, null);
+        await ErrorShape.AssertAsync(response, 500, null, null);
         Assert.DoesNotContain("secret", await response.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
     }
 
@@ -191,7 +191,7 @@ public sealed class BadRequestTests
 
         using HttpResponseMessage response = await app.PostAsync(Completions, """{"model":"scripted","prompt":"Hi"}""");
 
-        await AssertErrorAsync(response, 500, null, "device_failed");
+        await ErrorShape.AssertAsync(response, 500, null, "device_failed");
         await app.App.WaitForShutdownAsync(Cancellation);
         Assert.NotEqual(0, app.App.Services.GetRequiredService<FatalStop>().ExitCode);
     }
@@ -202,18 +202,6 @@ public sealed class BadRequestTests
         await using TestApp app = await TestApp.StartLoadingAsync(new FailingLoader());
         await app.App.WaitForShutdownAsync(Cancellation);
         Assert.NotEqual(0, app.App.Services.GetRequiredService<FatalStop>().ExitCode);
-    }
-
-    private static async Task AssertErrorAsync(HttpResponseMessage response, int status, string? parameter, string? code)
-    {
-        string body = await response.Content.ReadAsStringAsync(Cancellation);
-        Assert.True(status == (int)response.StatusCode, $"{(int)response.StatusCode}: {body}");
-        Assert.Equal("application/json", response.Content.Headers.ContentType!.MediaType);
-        JsonElement error = JsonElement.Parse(body).GetProperty("error");
-        Assert.Equal(["message", "type", "param", "code"], error.EnumerateObject().Select(field => field.Name));
-        Assert.Equal((parameter, code), (error.GetProperty("param").GetString(), error.GetProperty("code").GetString()));
-        Assert.NotEqual("", error.GetProperty("message").GetString());
-        Assert.NotEqual("", error.GetProperty("type").GetString());
     }
 
     private static async Task AssertAliveAsync(TestApp app)

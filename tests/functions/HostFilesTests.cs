@@ -45,7 +45,7 @@ public sealed class HostFilesTests(PublishedApp published)
     {
         await using TestApp app = await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer));
         IEnumerable<string> routes = app.App.Services.GetRequiredService<EndpointDataSource>().Endpoints
-            .OfType<RouteEndpoint>().Select(endpoint => endpoint.RoutePattern.RawText!.TrimStart('/')).Where(route => route.Length > 0);
+            .OfType<RouteEndpoint>().Select(endpoint => endpoint.RoutePattern.RawText!.TrimStart('/')).Where(route => route.Length > 0).Distinct();
         JsonElement[][] functions = [.. Functions().Select(Bindings).Where(bindings => Types(bindings).Contains("httpTrigger"))];
 
         // Proxying needs just these two; a route prefix or a route with a wildcard would change what the app sees.

@@ -86,6 +86,11 @@ internal sealed class StorageAccount
     public async Task<int> CountAsync(string queue) =>
         (await new QueueClient(_connectionString, queue).GetPropertiesAsync(TestContext.Current.CancellationToken)).Value.ApproximateMessagesCount;
 
+    /// <summary>The names of a container's blobs, those whose content is not there yet included.</summary>
+    public async Task<List<string>> BlobsAsync(string container) => await new BlobContainerClient(_connectionString, container)
+        .GetBlobsAsync(BlobTraits.None, BlobStates.Uncommitted, null, TestContext.Current.CancellationToken)
+        .Select(blob => blob.Name).ToListAsync(TestContext.Current.CancellationToken);
+
     public async Task<int> CountResultsAsync()
     {
         int count = 0;

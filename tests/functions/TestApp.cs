@@ -50,7 +50,7 @@ internal sealed class TestApp : IAsyncDisposable
         WebApplication app = FunctionApp.Build(args, services =>
         {
             services.AddSingleton(loader);
-            services.AddSingleton(new StreamOptions { HeartbeatInterval = TimeSpan.FromMilliseconds(20) });
+            services.AddSingleton(new StreamOptions { HeartbeatInterval = TimeSpan.FromMilliseconds(20), PollInterval = TimeSpan.FromMilliseconds(20) });
             services.AddLogging(logging => logging.ClearProviders());
             configure(services);
         });

@@ -1,0 +1,97 @@
+using System.Text.Json;
+using Gemma2.Functions.Completions;
+using Gemma2.Storage;
+using Gemma2.Storage.Files;
+using Microsoft.AspNetCore.Mvc;
+
+namespace Gemma2.Functions.Http;
+
+/// <summary><c>/v1/files</c>: what batches read and what they have made. Source: OpenAI API reference, "Files".</summary>
+internal static class FilesEndpoint
+{
+    public const string Route = "/v1/files";
+
+    private const int LongestList = 10_000;
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapPost(Route, UploadAsync).WithMetadata(new RequestSizeLimitAttribute(FileForm.MaxDrainedBytes));
+        routes.MapGet(Route, ListAsync);
+        routes.MapGet(Route + "/{id}", GetAsync);
+        routes.MapGet(Route + "/{id}/content", DownloadAsync);
+        routes.MapDelete(Route + "/{id}", DeleteAsync);
+    }
+
+    private static async Task UploadAsync(HttpContext http)
+    {
+        var store = http.Storage<FileStore>();
+        StoredFile file = await FileForm.ReadAsync(
+            http.Request,
+            (name, content) => store.UploadAsync(new OwnedId(http.Owner(), FileStore.NewId()), name, FileStore.BatchPurpose, content, null, http.RequestAborted),
+            http.RequestAborted);
+        await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => Write(json, file));
+    }
+
+    private static async Task ListAsync(HttpContext http)
+    {
+        PageQuery page = PageQuery.Read(http.Request, LongestList, LongestList);
+        string? purpose = http.Request.Query["purpose"];
+        // Later ids sort later, and the store lists the oldest first.
+        List<StoredFile> files = await http.Storage<FileStore>().ListAsync(http.Owner(), http.RequestAborted)
+            .Where(file => string.IsNullOrEmpty(purpose) || file.Purpose == purpose)
+            .ToListAsync(http.RequestAborted);
+        if (!page.OldestFirst)
+            files.Reverse();
+        int behind = page.OldestFirst ? 1 : -1;
+        List<StoredFile> rest = page.After is null ? files : [.. files.Where(file => Math.Sign(string.CompareOrdinal(file.Key.Id, page.After)) == behind)];
+        await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json =>
+            PageQuery.WriteList(json, rest[..Math.Min(page.Limit, rest.Count)], rest.Count > page.Limit, file => file.Key.Id, Write));
+    }
+
+    private static async Task GetAsync(HttpContext http, string id)
+    {
+        StoredFile file = await FindAsync(http, id);
+        await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => Write(json, file));
+    }
+
+    private static async Task DownloadAsync(HttpContext http, string id)
+    {
+        StoredFile file = await FindAsync(http, id);
+        await using Stream content = await http.Storage<FileStore>().TryOpenReadAsync(file.Key, 0, null, http.RequestAborted) ?? throw NotFound(id);
+        http.Response.ContentType = "application/octet-stream";
+        http.Response.ContentLength = file.Bytes;
+        await content.CopyToAsync(http.Response.Body, http.RequestAborted);
+    }
+
+    private static async Task DeleteAsync(HttpContext http, string id)
+    {
+        if (http.OwnedKey(id) is not { } key || !await http.Storage<FileStore>().DeleteAsync(key, http.RequestAborted))
+            throw NotFound(id);
+        await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json =>
+        {
+            json.WriteStartObject();
+            json.WriteString("id", id);
+            json.WriteString("object", "file");
+            json.WriteBoolean("deleted", true);
+            json.WriteEndObject();
+        });
+    }
+
+    private static async Task<StoredFile> FindAsync(HttpContext http, string id) =>
+        (http.OwnedKey(id) is { } key ? await http.Storage<FileStore>().TryGetAsync(key, http.RequestAborted) : null) ?? throw NotFound(id);
+
+    private static ApiException NotFound(string id) => new(ApiError.NotFound("file", RequestFields.Quote(id)));
+
+    private static void Write(Utf8JsonWriter json, StoredFile file)
+    {
+        json.WriteStartObject();
+        json.WriteString("id", file.Key.Id);
+        json.WriteString("object", "file");
+        json.WriteNumber("bytes", file.Bytes);
+        json.WriteNumber("created_at", file.CreatedAt.ToUnixTimeSeconds());
+        json.WriteString("filename", file.Name);
+        json.WriteString("purpose", file.Purpose);
+        json.WriteString("status", "processed");
+        json.WriteEndObject();
+    }
+}
