@@ -7,8 +7,6 @@ using Gemma2.Functions.Jobs;
 using Gemma2.Functions.Model;
 using Gemma2.Functions.Queue;
 using Gemma2.Storage;
-using Gemma2.Storage.Batches;
-using Gemma2.Storage.Files;
 using Gemma2.Storage.Jobs;
 
 namespace Gemma2.Functions;
