@@ -101,6 +101,7 @@ internal static class FunctionApp
         ChatCompletionsEndpoint.Map(app);
         FilesEndpoint.Map(app);
         BatchesEndpoint.Map(app);
+        JobsEndpoint.Map(app);
         if (host.IsPresent)
             QueueFunction.Map(app);
     }

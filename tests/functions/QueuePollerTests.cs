@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Azure.Storage.Queues;
 using Gemma2.Backend;
 using Gemma2.Backend.Serving;
 using Gemma2.Functions.Hosting;
@@ -145,6 +146,32 @@ public sealed class QueuePollerTests(AzuriteFixture azurite)
 
         var lease = (await account.Messages.ReceiveAsync(1, TimeSpan.FromMinutes(1), Cancellation)).Single();
         Assert.Equal(1, lease.DequeueCount);
+    }
+
+    [Fact]
+    public async Task Poll_LeaseLost_GivesTheWorkUp()
+    {
+        StorageAccount account = await StorageAccount.CreateAsync(azurite.NewConnectionString());
+        await account.SubmitAsync("lost", Chat);
+        var begun = new TaskCompletionSource();
+        var engine = new ScriptedEngine(Vocabulary.Tokenizer)
+        {
+            BeforeAnswer = token =>
+            {
+                begun.TrySetResult();
+                return Task.Delay(Timeout.Infinite, token);
+            },
+        };
+        await using TestApp app = await StartAsync(account, engine, "Gemma2:QueueLeaseSeconds=5");
+        await begun.Task.WaitAsync(Cancellation);
+
+        // To the worker it looks as if another had taken the message and finished it.
+        await new QueueClient(account.ConnectionString, StorageNames.CompletionRequests).ClearMessagesAsync(Cancellation);
+
+        await engine.Cancelled.WaitAsync(Cancellation);
+        while ((await account.Work.TryReadStateAsync(new OwnedId(null, "lost"), Cancellation))!.OpenAttempts > 0)
+            await Task.Delay(20, Cancellation);
+        Assert.Equal((0, 0), (await account.CountAsync(StorageNames.CompletionRequests), await account.CountResultsAsync()));
     }
 
     private static Task<TestApp> StartAsync(StorageAccount account, ScriptedEngine engine, params string[] settings) =>
