@@ -30,6 +30,7 @@ internal sealed class CompletionJobHandler(JobWork work, JobRunner runner, JobCa
         {
             if (!await work.HasResultAsync(message, cancellationToken))
                 await runner.RunAsync(message, delivery, cancellationToken);
+            return await callbacks.NotifyAsync(message, cancellationToken);
         }
         // A cancelled delivery is not this worker's any more, or the poller gives it back.
         catch (Exception error) when (RetryBackoff.IsInfrastructure(error) && !cancellationToken.IsCancellationRequested)
@@ -37,8 +38,8 @@ internal sealed class CompletionJobHandler(JobWork work, JobRunner runner, JobCa
             errors.Report(error);
             if (message.Retries < RetryBackoff.MaxRetries)
                 return new QueueOutcome.Replaced(await work.RetryAsync(message, cancellationToken), RetryBackoff.After(message.Retries));
-            await runner.FailAsync(message.Key, JobErrors.TriedTooOften(message.Retries, error), cancellationToken);
+            await runner.FailAsync(message, JobErrors.TriedTooOften(message.Retries, error), cancellationToken);
+            return await callbacks.NotifyAsync(message, cancellationToken);
         }
-        return await callbacks.NotifyAsync(message, cancellationToken);
     }
 }

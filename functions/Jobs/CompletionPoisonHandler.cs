@@ -16,11 +16,7 @@ internal sealed class CompletionPoisonHandler(JobWork work, JobRunner runner, De
     {
         JobMessage message = JobMessage.Parse(text);
         if (!await work.HasResultAsync(message, cancellationToken) && await ReasonToGiveUpAsync(message, cancellationToken) is { } reason)
-        {
-            if (message.Job is not null)
-                await work.KeepRequestAsync(message.Job, cancellationToken);
-            await runner.FailAsync(message.Key, reason, cancellationToken);
-        }
+            await runner.FailAsync(message, reason, cancellationToken);
         // With a result it only has its callback before it; without one it has tries left, which deliveries that reached no worker have used up.
         await work.Messages.SendAsync(await work.RetryAsync(message, cancellationToken), RetryBackoff.After(message.Retries), cancellationToken);
     }

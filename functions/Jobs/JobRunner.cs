@@ -29,7 +29,7 @@ internal sealed class JobRunner(ModelHost model, JobWork work, RunningJobs runni
         }
         catch (JobMessageException error)
         {
-            await FailAsync(message.Key, ApiError.FromException(error), cancellationToken);
+            await FailAsync(message, ApiError.FromException(error), cancellationToken);
             return;
         }
         IInferenceEngine engine = await model.WaitForEngineAsync(cancellationToken);
@@ -49,12 +49,14 @@ internal sealed class JobRunner(ModelHost model, JobWork work, RunningJobs runni
         }
     }
 
-    /// <summary>Gives a job a failed result, unless it has one.</summary>
-    public async Task FailAsync(OwnedId key, ApiError error, CancellationToken cancellationToken)
+    /// <summary>Gives a message's job a failed result, unless it has one.</summary>
+    public async Task FailAsync(JobMessage message, ApiError error, CancellationToken cancellationToken)
     {
-        JobState? state = await work.TryReadStateAsync(key, cancellationToken);
-        var result = new JobResult { Key = key, Created = state?.CreatedAt, Started = state?.StartedAt, Finished = work.UtcNow, Model = state?.Model };
-        await StoreAsync(key, JobStatus.Failed, result.Failed(error), cancellationToken);
+        if (message.Job is not null)
+            await work.KeepRequestAsync(message.Job, cancellationToken);
+        JobState? state = await work.TryReadStateAsync(message.Key, cancellationToken);
+        var result = new JobResult { Key = message.Key, Created = state?.CreatedAt, Started = state?.StartedAt, Finished = work.UtcNow, Model = state?.Model };
+        await StoreAsync(message.Key, JobStatus.Failed, result.Failed(error), cancellationToken);
     }
 
     private async Task RunAsync(CompletionJob job, JobAttempt attempt, IInferenceEngine engine, CancellationToken cancellationToken)

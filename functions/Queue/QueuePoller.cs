@@ -54,7 +54,8 @@ internal sealed class QueuePoller(
             log.LogInformation("Polling queue {Queue}, up to {Messages} messages at once", handler.Queue.Name, handler.Concurrency);
             await PollAsync(running, stoppingToken);
         }
-        catch (OperationCanceledException)
+        // Without a model the app stops by itself: loading it has failed.
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested || model.Engine is null)
         {
             await Task.WhenAll(running);
         }

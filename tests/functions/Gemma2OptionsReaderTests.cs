@@ -39,11 +39,29 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__MaxSequences is '-1'", "Model=nano", "MaxSequences=-1")]
     [InlineData("Gemma2__KvCacheType is 'q8_0'; allowed: f16 or f32", "Model=nano", "KvCacheType=q8_0")]
     [InlineData("Gemma2__AllowAnonymous is 'no'; allowed: true or false", "Model=nano", "AllowAnonymous=no")]
+    [InlineData("Gemma2__QueueLeaseSeconds is '4'; allowed: integers from 5 to 600", "Model=nano", "QueueLeaseSeconds=4")]
+    [InlineData("Gemma2__CallbackHosts is 'https://example.com'", "Model=nano", "CallbackHosts=example.com,https://example.com")]
+    [InlineData("Gemma2__CallbackHosts is '*'", "Model=nano", "CallbackHosts=*")]
+    [InlineData("Gemma2__CallbackHosts is '*.*.com'", "Model=nano", "CallbackHosts=*.*.com")]
+    [InlineData("Gemma2__CallbackHosts is not set", "Model=nano", "CallbackHosts=example.com,,example.org")]
+    [InlineData("Gemma2__CallbackSecret is '***'; allowed: whsec_", "Model=nano", "CallbackSecret=whsec_dG9vIHNob3J0")]
+    [InlineData("Gemma2__CallbackSecret is '***'; allowed: whsec_", "Model=nano", "CallbackSecret=MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz")]
     public void Read_WrongSetting_NamesKeyValueAndWhatIsAllowed(string expected, params string[] settings)
     {
         ConfigurationException error = Assert.Throws<ConfigurationException>(() => Read(settings));
         Assert.Contains(expected, error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
+    public void Read_Callbacks_AreTakenAndTheSecretIsNotShown()
+    {
+        Gemma2Options options = Read("Model=nano", "CallbackHosts=example.com, *.example.org", "CallbackSecret=whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz");
+
+        Assert.Equal(["example.com", "*.example.org"], options.CallbackHosts);
+        Assert.Equal("012345678901234567890123"u8.ToArray(), options.CallbackSecret!.Bytes);
+        Assert.DoesNotContain("MDEy", $"{options}", StringComparison.Ordinal);
+        Assert.Contains("CallbackSecret = ***", $"{options}", StringComparison.Ordinal);
     }
 
     [Fact]
