@@ -22,7 +22,12 @@ internal static class BatchText
         $"{(pace.TokensPerSecond is { } rate ? $"{Rate(rate)} new tokens/s" : "speed unknown")}, {(pace.TimeLeft is { } left ? $"about {Times.Describe(left)} left" : "time left unknown")}";
 
     /// <summary>Shows all about a batch on stdout.</summary>
-    public static void Print(BatchRecord batch) => Tables.Print([batch.Key.Id, Status(batch.Status)], Facts(batch));
+    public static void Print(BatchRecord batch)
+    {
+        Tables.Print([batch.Key.Id, Status(batch.Status)], Facts(batch));
+        string files = (batch.OutputFileId is null ? "" : " --output FILE") + (batch.ErrorFileId is null ? "" : " --errors FILE");
+        if (files.Length > 0) Console.WriteLine($"Fetch with: gemma2 batch fetch {batch.Key.ForCommandLine()}{files}");
+    }
 
     /// <summary>A batch's requests: "12 of 500 done, 3 failed".</summary>
     public static string Requests(BatchCounts counts) =>
@@ -37,8 +42,8 @@ internal static class BatchText
         yield return batch.HasEnded ? ["ended", $"{Times.Describe(EndOf(batch))}{Duration(batch)}"] : ["expires", Times.Describe(batch.ExpiresAt)];
         foreach ((string key, string value) in batch.Metadata ?? new Dictionary<string, string>()) yield return [$"metadata {key}", ErrorText.OneLine(value)];
         yield return ["input", batch.InputFileId];
-        if (batch.OutputFileId is { } output) yield return ["output", $"{output}: gemma2 batch fetch {batch.Key.ForCommandLine()} --output FILE"];
-        if (batch.ErrorFileId is { } errors) yield return ["errors", $"{errors}: gemma2 batch fetch {batch.Key.ForCommandLine()} --errors FILE"];
+        if (batch.OutputFileId is { } output) yield return ["output", output];
+        if (batch.ErrorFileId is { } errors) yield return ["errors", errors];
         foreach (BatchError error in batch.Errors.Take(ErrorsShown)) yield return [error.Line is { } line ? $"line {Number(line)}" : "reason", ErrorText.OneLine(error.Message)];
         if (batch.Errors.Count > ErrorsShown) yield return ["", $"and {Number(batch.Errors.Count - ErrorsShown)} more: --json shows them"];
     }
