@@ -55,13 +55,14 @@ build() {
 }
 
 # Sets url and started, the time at which the app's process began.
+# It listens on loopback alone: in a container, too, it may do without keys.
 start_app() {
   local kind name software=false
   read -r kind name < <("$gemma2" devices --json | json 'var used = d.devices.find(x => x.index === d.selected); used ? used.kind + " " + used.name : "none " + d.reason')
   [[ $kind != software ]] || software=true
   say "Starting the function app; its device: $name"
   started=$EPOCHREALTIME
-  start "$state/app.log" env ASPNETCORE_URLS=http://127.0.0.1:0 Gemma2__Model="$model" Gemma2__AllowSoftwareDevice="$software" "$app"
+  start "$state/app.log" env ASPNETCORE_URLS=http://127.0.0.1:0 DOTNET_RUNNING_IN_CONTAINER= CONTAINER_APP_NAME= Gemma2__Model="$model" Gemma2__AllowSoftwareDevice="$software" "$app"
   url=$(await_line "$state/app.log" $! 's/.*Now listening on: //p') || die "the function app did not start."
 }
 

@@ -27,6 +27,7 @@ internal static class FunctionApp
     {
         WebApplicationBuilder builder = WebApplication.CreateBuilder(args);
         Gemma2Options options = Gemma2OptionsReader.Read(builder.Configuration);
+        Container.CheckKeys(options, builder.Configuration);
         FunctionsHost host = FunctionsHost.Read(builder.Configuration);
         AddLogging(builder.Logging);
         Listen(builder.WebHost, host);
@@ -36,6 +37,7 @@ internal static class FunctionApp
         WebApplication app = builder.Build();
         app.UseMiddleware<ErrorResponses>();
         app.UseMiddleware<ApiKeyCheck>();
+        app.UseMiddleware<RateLimitCheck>();
         Map(app, host);
         return app;
     }
@@ -78,6 +80,7 @@ internal static class FunctionApp
         services.AddSingleton<ErrorReporter>();
         services.AddSingleton<CompletionResponder>();
         services.AddSingleton<StateStream>();
+        services.AddSingleton<RateLimits>();
     }
 
     /// <summary>The Functions host needs storage and delivers messages itself; without it, a model's folder can be served over HTTP alone.</summary>

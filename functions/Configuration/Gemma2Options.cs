@@ -34,6 +34,15 @@ internal sealed record Gemma2Options
     /// <summary>Without keys, answer every client: something in front of the app decides who may call. Needed to start without keys in a container.</summary>
     public bool AllowAnonymous { get; init; }
 
+    /// <summary>How many calls of <c>/v1</c> a key may make within a minute, of this process; 0 is no limit. Without keys all clients share it.</summary>
+    public int RequestsPerMinute { get; init; }
+
+    /// <summary>How many tokens, of prompts and answers, a key may ask for within a minute, of this process; 0 is no limit.</summary>
+    public int TokensPerMinute { get; init; }
+
+    /// <summary>Limits of single keys, by name, in place of these two.</summary>
+    public IReadOnlyDictionary<string, RateLimit> KeyLimits { get; init; } = new Dictionary<string, RateLimit>();
+
     /// <summary>How long a message is a worker's unless it is renewed, in seconds from 5 to 600: so soon another worker takes over from one that died.</summary>
     public int QueueLeaseSeconds { get; init; } = 60;
 

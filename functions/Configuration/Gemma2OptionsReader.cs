@@ -23,6 +23,7 @@ internal static class Gemma2OptionsReader
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
         nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.KvCacheType),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous),
+        nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
         nameof(Gemma2Options.QueueLeaseSeconds),
         nameof(Gemma2Options.BatchChunkSeconds), nameof(Gemma2Options.RetentionDays),
         nameof(Gemma2Options.CallbackHosts), nameof(Gemma2Options.CallbackSecret),
@@ -47,6 +48,9 @@ internal static class Gemma2OptionsReader
             KvCacheType = KvCache(section) ?? defaults.KvCacheType,
             ApiKeys = ApiKeys(section),
             AllowAnonymous = Boolean(section, nameof(Gemma2Options.AllowAnonymous)) ?? defaults.AllowAnonymous,
+            RequestsPerMinute = Integer(section, nameof(Gemma2Options.RequestsPerMinute), 0, RateLimit.Most) ?? defaults.RequestsPerMinute,
+            TokensPerMinute = Integer(section, nameof(Gemma2Options.TokensPerMinute), 0, RateLimit.Most) ?? defaults.TokensPerMinute,
+            KeyLimits = KeyLimits(section) ?? defaults.KeyLimits,
             QueueLeaseSeconds = Integer(section, nameof(Gemma2Options.QueueLeaseSeconds), ShortestLease, LongestLease) ?? defaults.QueueLeaseSeconds,
             BatchChunkSeconds = Integer(section, nameof(Gemma2Options.BatchChunkSeconds), 1, LongestChunk) ?? defaults.BatchChunkSeconds,
             RetentionDays = Integer(section, nameof(Gemma2Options.RetentionDays), 1, LongestRetention),
@@ -98,6 +102,11 @@ internal static class Gemma2OptionsReader
         // The message must not show the secret.
         Value(section, nameof(Gemma2Options.CallbackSecret)) is not { } value ? null
         : CallbackSecret.TryParse(value) ?? throw Wrong(nameof(Gemma2Options.CallbackSecret), "***", CallbackSecret.Allowed);
+
+    // Nor may this one: whoever takes names for keys has written keys.
+    private static IReadOnlyDictionary<string, RateLimit>? KeyLimits(IConfigurationSection section) =>
+        Value(section, nameof(Gemma2Options.KeyLimits)) is not { } list ? null
+        : RateLimit.TryParseList(list, ApiKeys(section).Select(key => key.Name).ToHashSet()) ?? throw Wrong(nameof(Gemma2Options.KeyLimits), "***", RateLimit.Allowed);
 
     private static string Name(string key) => $"{Gemma2Options.Section}__{key}";
 

@@ -10,7 +10,8 @@ namespace Gemma2.Functions.Http;
 /// <param name="Type">OpenAI's class of error: <c>invalid_request_error</c>, <c>server_error</c>, ...</param>
 /// <param name="Parameter">The request's field that is wrong, or null.</param>
 /// <param name="Code">A word for programs, or null.</param>
-internal sealed record ApiError(int Status, string Message, string Type, string? Parameter = null, string? Code = null)
+/// <param name="RetryAfter">When to try again, where that helps.</param>
+internal sealed record ApiError(int Status, string Message, string Type, string? Parameter = null, string? Code = null, TimeSpan? RetryAfter = null)
 {
     private const string InvalidRequest = "invalid_request_error";
     private const string ServerError = "server_error";
@@ -36,6 +37,9 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
 
     public static ApiError ContentType(string? given, string allowed) =>
         new(415, $"The content type is '{given}'; allowed is {allowed}.", InvalidRequest, null, "unsupported_media_type");
+
+    public static ApiError RateLimited(string kind, int limit, TimeSpan wait) => new(
+        429, $"The limit of {limit} {kind} a minute is reached; try again in {Math.Ceiling(wait.TotalSeconds)} s.", kind, null, "rate_limit_exceeded", wait);
 
     public static ApiError ModelLoading(string progress) =>
         new(503, $"The model is still being loaded ({progress}); try again soon.", ServerError, null, "model_loading");

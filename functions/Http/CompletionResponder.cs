@@ -7,7 +7,7 @@ using Gemma2.Functions.Model;
 namespace Gemma2.Functions.Http;
 
 /// <summary>What both completion endpoints do with a parsed request: generate, and answer with one JSON body or a stream of events.</summary>
-internal sealed class CompletionResponder(ModelHost model, ErrorReporter errors, StreamOptions options, ILogger<CompletionResponder> log)
+internal sealed class CompletionResponder(ModelHost model, RateLimits limits, ErrorReporter errors, StreamOptions options, ILogger<CompletionResponder> log)
 {
     /// <summary>Carries the seed, given or drawn: with it the answer can be had again.</summary>
     public const string SeedHeader = "Gemma2-Seed";
@@ -22,6 +22,7 @@ internal sealed class CompletionResponder(ModelHost model, ErrorReporter errors,
             request = parse(body.RootElement);
         var completion = new Completion(
             model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed());
+        limits.ChargeTokens(http, completion.Generation.PromptTokens.Count, request.MaxTokens);
         http.Response.Headers[SeedHeader] = completion.Seed.ToString(CultureInfo.InvariantCulture);
         CompletionResult result = request.Stream ? await StreamAsync(http, completion) : await SendWholeAsync(http, completion);
         Log(completion, result);

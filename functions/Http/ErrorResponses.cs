@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Gemma2.Functions.Http;
 
 /// <summary>Answers every failure of a request with OpenAI's error object.</summary>
@@ -27,7 +29,9 @@ internal sealed class ErrorResponses(RequestDelegate next, ErrorReporter errors)
 
     private static Task SendAsync(HttpResponse response, ApiError error)
     {
-        if (error.Status == StatusCodes.Status503ServiceUnavailable)
+        if (error.RetryAfter is { } wait)
+            response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        else if (error.Status == StatusCodes.Status503ServiceUnavailable)
             response.Headers.RetryAfter = RetryAfterSeconds;
         return JsonBody.SendAsync(response, error.Status, error.Write);
     }

@@ -75,6 +75,8 @@ public sealed class PublishedApp : IAsyncLifetime
     private static Process Start(string file, string folder, Dictionary<string, string> environment, params string[] arguments)
     {
         var info = new ProcessStartInfo(file, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
+        // The tests may run in a container; the app is not to care.
+        info.Environment["DOTNET_RUNNING_IN_CONTAINER"] = info.Environment["CONTAINER_APP_NAME"] = "";
         foreach ((string name, string value) in environment)
             info.Environment[name] = value;
         return Process.Start(info)!;

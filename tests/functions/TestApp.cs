@@ -46,7 +46,8 @@ internal sealed class TestApp : IAsyncDisposable
 
     private static async Task<TestApp> StartLoadingAsync(IEngineLoader loader, Action<IServiceCollection> configure, params string[] settings)
     {
-        string[] args = ["--Gemma2:Model=scripted", "--urls=http://127.0.0.1:0", .. settings.Select(setting => "--" + setting)];
+        // The tests may run in a container; the app is not to care.
+        string[] args = ["--Gemma2:Model=scripted", "--urls=http://127.0.0.1:0", "--DOTNET_RUNNING_IN_CONTAINER=", "--CONTAINER_APP_NAME=", .. settings.Select(setting => "--" + setting)];
         WebApplication app = FunctionApp.Build(args, services =>
         {
             services.AddSingleton(loader);
