@@ -20,12 +20,15 @@ internal static class JobsEndpoint
         routes.MapDelete(Route + "/{id}", CancelAsync);
     }
 
-    private static async Task SubmitAsync(HttpContext http, ModelHost model)
+    private static async Task SubmitAsync(HttpContext http, ModelHost model, RateLimits limits)
     {
         var jobs = http.Storage<JobStore>();
         CompletionJob job;
+        int promptTokens;
+        int? maxTokens;
         using (JsonDocument body = await RequestBody.ReadJsonAsync(http.Request, http.RequestAborted))
-            job = JobsRequest.Read(body.RootElement, http.Owner(), http.Storage<CallbackRules>(), model.Engine);
+            (job, promptTokens, maxTokens) = JobsRequest.Read(body.RootElement, http.Owner(), http.Storage<CallbackRules>(), model.Engine);
+        limits.ChargeTokens(http, promptTokens, maxTokens);
         try
         {
             await jobs.SubmitAsync(job, http.RequestAborted);

@@ -28,6 +28,8 @@ public sealed class Service(AzuriteFixture azurite) : IAsyncDisposable
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
         start.Environment["Gemma2__Model"] = Path.Combine(Gemma2Program.Repository, "samples", "nano");
         start.Environment["Gemma2__AllowSoftwareDevice"] = "true";
+        // The tests may run in a container; the service is not to care.
+        start.Environment["DOTNET_RUNNING_IN_CONTAINER"] = start.Environment["CONTAINER_APP_NAME"] = "";
         _process = Process.Start(start)!;
         _process.OutputDataReceived += Keep;
         _process.ErrorDataReceived += Keep;
