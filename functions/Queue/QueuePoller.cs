@@ -111,6 +111,11 @@ internal sealed class QueuePoller(
             if (_abandon.IsCancellationRequested)
                 await EndAsync(HandBackTime, token => HandBackAsync(lease, token));
         }
+        catch (JobMessageException error) when (!handler.Queue.IsPoison)
+        {
+            errors.Report(error);
+            await EndAsync(_lease, token => lease.GiveUpAsync(token));
+        }
         catch (Exception error)
         {
             errors.Report(error);

@@ -80,10 +80,19 @@ public sealed class QueueLease
         {
             if (!_queue.MayGiveUp(DequeueCount))
                 return await UpdateAsync(retryAfter, cancellationToken) ? FailOutcome.Released : FailOutcome.LeaseLost;
-            await _queue.SendToPoisonAsync(_body, cancellationToken);
-            return await _queue.DeleteAsync(MessageId, Receipt, cancellationToken) ? FailOutcome.Poisoned : FailOutcome.LeaseLost;
+            return await PoisonAsync(cancellationToken);
         },
         cancellationToken);
+
+    /// <summary>Trying the message again cannot help: it is copied to the poison queue at once and deleted.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public Task<FailOutcome> GiveUpAsync(CancellationToken cancellationToken) => OneCallAsync(() => PoisonAsync(cancellationToken), cancellationToken);
+
+    private async Task<FailOutcome> PoisonAsync(CancellationToken cancellationToken)
+    {
+        await _queue.SendToPoisonAsync(_body, cancellationToken);
+        return await _queue.DeleteAsync(MessageId, Receipt, cancellationToken) ? FailOutcome.Poisoned : FailOutcome.LeaseLost;
+    }
 
     private async Task<bool> UpdateAsync(TimeSpan invisible, CancellationToken cancellationToken)
     {
