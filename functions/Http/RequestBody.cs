@@ -71,7 +71,7 @@ internal static class RequestBody
         bool tooLong = false;
         while (true)
         {
-            ReadResult read = await reader.ReadAsync(cancellationToken);
+            ReadResult read = await ReadSomeAsync(reader, cancellationToken);
             tooLong |= body.WrittenCount + read.Buffer.Length > MaxBytes;
             if (!tooLong)
                 foreach (ReadOnlyMemory<byte> segment in read.Buffer)
@@ -79,6 +79,19 @@ internal static class RequestBody
             reader.AdvanceTo(read.Buffer.End);
             if (read.IsCompleted)
                 return tooLong ? throw new ApiException(ApiError.BodyTooLarge(MaxBytes)) : body.WrittenSpan.ToArray();
+        }
+    }
+
+    private static async Task<ReadResult> ReadSomeAsync(PipeReader reader, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reader.ReadAsync(cancellationToken);
+        }
+        // Kestrel's word for a chunk whose length is no number that it can hold; for all else that is wrong it has BadHttpRequestException.
+        catch (IOException error) when (error.InnerException is OverflowException)
+        {
+            throw new ApiException(ApiError.BadRequest("The request's body is not in valid chunks."));
         }
     }
 
