@@ -94,7 +94,7 @@ public sealed class HostileHttpTests(AzuriteFixture azurite)
             using HttpResponseMessage response = await UploadAsync(app, type, body);
             Assert.True(await IsRefusedAsync(response, what), $"{what} was taken.");
         }
-        Assert.Equal(0, (await account.BlobsAsync(StorageNames.Files)).Count);
+        Assert.Empty(await account.BlobsAsync(StorageNames.Files));
         await AssertAsBeforeAsync(app, memory);
     }
 

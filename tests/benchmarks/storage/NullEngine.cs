@@ -1,0 +1,48 @@
+using System.Runtime.CompilerServices;
+using Gemma2.Backend.Model;
+using Gemma2.Backend.Serving;
+using Gemma2.Backend.Text;
+using Gemma2.Functions.Model;
+
+namespace Gemma2.Benchmarks.Storage;
+
+/// <summary>An engine that answers every request with one token at once: what is left is the time of everything around it.</summary>
+internal sealed class NullEngine(GemmaTokenizer tokenizer) : IInferenceEngine, IEngineLoader
+{
+    /// <summary>What requests must name.</summary>
+    public const string Name = "null";
+
+    public string ModelName => Name;
+
+    public Gemma2Config Config { get; } = new()
+    {
+        VocabularySize = tokenizer.VocabularySize,
+        HiddenSize = 64,
+        IntermediateSize = 128,
+        LayerCount = 2,
+        HeadCount = 2,
+        KeyValueHeadCount = 1,
+        HeadDimension = 32,
+        QueryPreAttentionScalar = 32,
+        SlidingWindow = 64,
+        MaxPositions = 512,
+        AttentionSoftcap = 50,
+        FinalSoftcap = 30,
+        RmsNormEpsilon = 1e-6,
+        RopeTheta = 10000,
+    };
+
+    public GemmaTokenizer Tokenizer => tokenizer;
+
+    public int ContextLength => 512;
+
+    public Task<IInferenceEngine> LoadAsync(IProgress<LoadProgress> progress, CancellationToken cancellationToken) => Task.FromResult<IInferenceEngine>(this);
+
+    public async IAsyncEnumerable<GeneratedToken> GenerateAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    {
+        await Task.CompletedTask;
+        yield return new GeneratedToken(tokenizer.Eos, FinishReason.Stop);
+    }
+
+    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+}

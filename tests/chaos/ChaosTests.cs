@@ -1,0 +1,29 @@
+using Gemma2.Chaos.Tests.Processes;
+using Gemma2.Testing;
+
+namespace Gemma2.Chaos.Tests;
+
+/// <summary>
+/// Delivery is at least once, results are once: several processes of the app work on batches and jobs while they are killed, storage goes away, and calls
+/// and messages are lost and doubled. In the end each request has exactly one result, the same as in a quiet run, and nothing else is left.
+/// </summary>
+public sealed class ChaosTests(ITestOutputHelper output)
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Run_EverythingBreaks_EachRequestHasOneRightResult()
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("gemma2-chaos-");
+        await using AzuriteProcess? azurite = await AzuriteProcess.TryStartAsync(Path.Combine(folder.FullName, "azurite"), ChaosRun.QuietAccount, ChaosRun.ChaosAccount);
+        if (azurite is null) Assert.Skip("Azurite is not installed: run 'npm ci --prefix tools/azurite'.");
+        var run = new ChaosRun(new ChaosOptions(), azurite, folder.FullName, output.WriteLine);
+        IReadOnlyList<string> findings;
+        await using (run) findings = await run.RunAsync(Cancellation);
+
+        output.WriteLine(run.Report.ToString());
+        Assert.True(findings.Count == 0, $"{string.Join('\n', findings)}\nThe processes' logs are in {folder.FullName}.");
+        await azurite.StopAsync();
+        folder.Delete(recursive: true);
+    }
+}

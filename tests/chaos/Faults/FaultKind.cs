@@ -1,0 +1,29 @@
+namespace Gemma2.Chaos.Tests.Faults;
+
+/// <summary>What can happen to one call between app and storage.</summary>
+internal enum FaultKind
+{
+    /// <summary>Nothing.</summary>
+    None,
+
+    /// <summary>The call takes a while longer.</summary>
+    Delay,
+
+    /// <summary>The connection breaks before storage has seen the call.</summary>
+    RequestDropped,
+
+    /// <summary>The call takes effect, then the connection breaks: the caller cannot know.</summary>
+    ReplyDropped,
+
+    /// <summary>The call takes effect twice; the caller gets either reply.</summary>
+    Twice,
+
+    /// <summary>Storage says that it is busy: 503, or 429, with <c>Retry-After</c>.</summary>
+    Busy,
+
+    /// <summary>The reply's body comes in small pieces.</summary>
+    SlowBody,
+
+    /// <summary>The reply's body ends in the middle.</summary>
+    TruncatedBody,
+}

@@ -1,0 +1,89 @@
+using System.Collections.Concurrent;
+using Gemma2.Chaos.Tests.Audit;
+using Gemma2.Chaos.Tests.Work;
+using Gemma2.Storage;
+using Gemma2.Storage.Batches;
+
+namespace Gemma2.Chaos.Tests;
+
+/// <summary>Hands in work while things break: as soon as one batch has ended the next comes.</summary>
+internal sealed class Workload(Account account, Ledger ledger, IReadOnlyList<IClient> clients, IReadOnlyList<BatchInput> inputs, IReadOnlyList<JobInput> jobs, int seed)
+{
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
+
+    private readonly BatchStore _batches = new(account.Connection);
+    private readonly Random _random = new(seed);
+    private readonly ConcurrentBag<Task> _cancellations = [];
+
+    /// <summary>The client whose job it is.</summary>
+    public static IClient ClientOf(IReadOnlyList<IClient> clients, int job) => clients[job % clients.Count];
+
+    /// <summary>Runs each input once, and then again and again until it is told to stop.</summary>
+    public async Task RunAsync(CancellationToken stop, CancellationToken cancellationToken)
+    {
+        IEnumerable<Task> batches = inputs.Select((input, index) => RepeatAsync(input, index, stop, cancellationToken));
+        await Task.WhenAll([.. batches, RunJobsAsync(cancellationToken)]);
+        await Task.WhenAll(_cancellations);
+    }
+
+    /// <summary>Hands in a batch to cancel it when some of it is done; does not wait for that.</summary>
+    public Task CancelABatchAsync(CancellationToken cancellationToken)
+    {
+        _cancellations.Add(SubmitAndCancelAsync(cancellationToken));
+        return Task.CompletedTask;
+    }
+
+    private async Task RepeatAsync(BatchInput input, int index, CancellationToken stop, CancellationToken cancellationToken)
+    {
+        do
+        {
+            OwnedId batch = await ledger.SubmitAsync(clients[index++ % clients.Count], input, cancellationToken);
+            await WaitAsync(batch, record => record.HasEnded, cancellationToken);
+        }
+        while (!stop.IsCancellationRequested);
+    }
+
+    /// <summary>Jobs come one after the other; some come twice, some are cancelled.</summary>
+    private async Task RunJobsAsync(CancellationToken cancellationToken)
+    {
+        for (int index = 0; index < jobs.Count; index++)
+        {
+            IClient client = ClientOf(clients, index);
+            await ledger.SubmitAsync(client, jobs[index], cancellationToken);
+            if (index % 4 == 0) await client.SubmitJobAsync(jobs[index], cancellationToken);
+            if (index % 8 == 5) await client.CancelJobAsync(jobs[index].Id, cancellationToken);
+            await Task.Delay(Draw(1000), cancellationToken);
+        }
+    }
+
+    private async Task SubmitAndCancelAsync(CancellationToken cancellationToken)
+    {
+        IClient client = clients[Draw(clients.Count)];
+        OwnedId batch = await ledger.SubmitAsync(client, inputs[Draw(inputs.Count)], cancellationToken);
+        int enough = Draw(10);
+        await WaitAsync(batch, record => record.HasEnded || record.Counts.Completed >= enough, cancellationToken);
+        await client.CancelBatchAsync(batch, cancellationToken);
+    }
+
+    /// <summary>Looks past the faults; while storage is away there is nothing to be seen.</summary>
+    private async Task WaitAsync(OwnedId batch, Func<BatchRecord, bool> reached, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            try
+            {
+                if (await _batches.TryReadAsync(batch, cancellationToken) is not { } record || reached(record)) return;
+            }
+            catch (StorageException)
+            {
+                // It is being started again.
+            }
+            await Task.Delay(Look, cancellationToken);
+        }
+    }
+
+    private int Draw(int below)
+    {
+        lock (_random) return _random.Next(below);
+    }
+}
