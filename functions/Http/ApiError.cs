@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Gemma2.Backend;
+using Gemma2.Storage;
 using Gemma2.Storage.Files;
 
 namespace Gemma2.Functions.Http;
@@ -64,6 +65,7 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
         FileTooLongException tooLong => new(413, tooLong.Message, InvalidRequest, "file", "file_too_large"),
         GenerationException failed => new(500, failed.Message, ServerError, null, "generation_failed"),
         DeviceException device => new(500, device.Message, ServerError, null, "device_failed"),
+        StorageException storage => new(503, storage.Message, ServerError, null, "storage_unavailable"),
         Gemma2Exception known => new(500, known.Message, ServerError),
         BadHttpRequestException http => new(http.StatusCode, http.Message, InvalidRequest),
         OperationCanceledException => new(503, "The server is stopping; try again.", ServerError, null, "stopping"),

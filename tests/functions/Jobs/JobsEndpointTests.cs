@@ -7,6 +7,7 @@ using Gemma2.Backend;
 using Gemma2.Functions.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
+using Gemma2.Storage.Tests.Faults;
 using Gemma2.Testing;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -127,6 +128,21 @@ public sealed class JobsEndpointTests(AzuriteFixture azurite)
 
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
         Assert.Equal("queued", Text(await GetAsync(app, "early"), "status"));
+    }
+
+    [Fact]
+    public async Task Post_StorageIsAway_Is503AndTheSameJobCanBeSentAgain()
+    {
+        await using JobRig rig = await JobRig.StartAsync(await StorageAccount.CreateAsync(azurite.NewConnectionString()), new ScriptedEngine(Vocabulary.Tokenizer));
+        rig.Faults.Play(FaultTransport.Answer(503, "ServerBusy"), request => request.Uri.ToString().Contains("/messages", StringComparison.Ordinal));
+
+        using HttpResponseMessage refused = await rig.App.PostAsync(Jobs, Chat + ",\"id\":\"mine\"}");
+        rig.Faults.Stop();
+        using HttpResponseMessage accepted = await rig.App.PostAsync(Jobs, Chat + ",\"id\":\"mine\"}");
+
+        await ErrorShape.AssertAsync(refused, 503, null, "storage_unavailable");
+        Assert.NotNull(refused.Headers.RetryAfter);
+        Assert.Equal((HttpStatusCode.Accepted, 1), (accepted.StatusCode, await rig.Account.CountAsync(StorageNames.CompletionRequests)));
     }
 
     [Fact]
