@@ -15,7 +15,8 @@ public sealed class ChaosTests(ITestOutputHelper output)
     public async Task Run_EverythingBreaks_EachRequestHasOneRightResult()
     {
         DirectoryInfo folder = Directory.CreateTempSubdirectory("gemma2-chaos-");
-        await using AzuriteProcess? azurite = await AzuriteProcess.TryStartAsync(Path.Combine(folder.FullName, "azurite"), ChaosRun.QuietAccount, ChaosRun.ChaosAccount);
+        await using AzuriteProcess? azurite = await AzuriteProcess.TryStartAsync(
+            Path.Combine(folder.FullName, "azurite"), ChaosRun.QuietAccount, ChaosRun.ChaosAccount);
         if (azurite is null) Assert.Skip("Azurite is not installed: run 'npm ci --prefix tools/azurite'.");
         var run = new ChaosRun(new ChaosOptions(), azurite, folder.FullName, output.WriteLine);
         IReadOnlyList<string> findings;

@@ -8,14 +8,18 @@ using Gemma2.Testing;
 namespace Gemma2.Chaos.Tests;
 
 /// <summary>Makes trouble: each kind once in a random order, then again in another one.</summary>
-internal sealed class Monkey(IReadOnlyList<Replica> replicas, AzuriteProcess azurite, FaultProxy proxy, Account account, Func<CancellationToken, Task> cancelABatch, int seed)
+internal sealed class Monkey(
+    IReadOnlyList<Replica> replicas, AzuriteProcess azurite, FaultProxy proxy, Account account, Func<CancellationToken, Task> cancelABatch, int seed)
 {
     private const int MostDuplicates = 8;
 
     private const string NotBase64 = "not base64!";
 
     private static readonly string[] Nonsense =
-        [NotBase64, "", "not JSON", "{}", "[[[[", """{"id":"../../x","request":{}}""", """{"id":"x"}""", """{"batch":"../x"}""", """{"batch":"batch_1","chunk":{}}"""];
+    [
+        NotBase64, "", "not JSON", "{}", "[[[[",
+        """{"id":"../../x","request":{}}""", """{"id":"x"}""", """{"batch":"../x"}""", """{"batch":"batch_1","chunk":{}}""",
+    ];
 
     // What happens more often than once a round.
     private static readonly Trouble[] Round =

@@ -9,7 +9,8 @@ internal static class QuietRun
 {
     /// <summary>Runs it; what it gave is what all runs must give.</summary>
     public static async Task<Reference> RunAsync(
-        Account account, Replica replica, IReadOnlyList<BatchInput> inputs, IReadOnlyList<(IClient Client, JobInput Job)> jobs, TimeSpan patience, CancellationToken cancellationToken)
+        Account account, Replica replica, IReadOnlyList<BatchInput> inputs, IReadOnlyList<(IClient Client, JobInput Job)> jobs,
+        TimeSpan patience, CancellationToken cancellationToken)
     {
         await replica.WaitUntilReadyAsync(cancellationToken);
         var ledger = new Ledger();

@@ -7,7 +7,8 @@ using Gemma2.Storage.Batches;
 namespace Gemma2.Chaos.Tests;
 
 /// <summary>Hands in work while things break: as soon as one batch has ended the next comes.</summary>
-internal sealed class Workload(Account account, Ledger ledger, IReadOnlyList<IClient> clients, IReadOnlyList<BatchInput> inputs, IReadOnlyList<JobInput> jobs, int seed)
+internal sealed class Workload(
+    Account account, Ledger ledger, IReadOnlyList<IClient> clients, IReadOnlyList<BatchInput> inputs, IReadOnlyList<JobInput> jobs, int seed)
 {
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
 

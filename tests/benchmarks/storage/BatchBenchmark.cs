@@ -28,7 +28,8 @@ internal sealed class BatchBenchmark(string connectionString, string tokenizerFi
         byte[] input = CreateInput();
         var files = new FileStore(_storage);
         var file = new OwnedId(null, FileStore.NewId());
-        Phase upload = await Phase.MeasureAsync("upload", () => files.UploadAsync(file, "input.jsonl", FileStore.BatchPurpose, new MemoryStream(input), null, default));
+        Phase upload = await Phase.MeasureAsync(
+            "upload", () => files.UploadAsync(file, "input.jsonl", FileStore.BatchPurpose, new MemoryStream(input), null, default));
         BatchRecord batch = await new BatchStore(_storage).CreateAsync(new NewBatch(null, "/v1/completions", file.Id), default);
         Phase[] phases =
         [
@@ -48,7 +49,9 @@ internal sealed class BatchBenchmark(string connectionString, string tokenizerFi
     {
         using FileStream file = File.OpenRead(tokenizerFile);
         GemmaTokenizer tokenizer = GemmaTokenizer.Load(file, tokenizerFile);
-        return FunctionApp.Build([$"--AzureWebJobsStorage={connectionString}", $"--Gemma2:Model={NullEngine.Name}", "--urls=http://127.0.0.1:0"], services =>
+        string[] settings =
+            [$"--AzureWebJobsStorage={connectionString}", $"--Gemma2:Model={NullEngine.Name}", "--Gemma2:AllowAnonymous=true", "--urls=http://127.0.0.1:0"];
+        return FunctionApp.Build(settings, services =>
         {
             services.AddSingleton<IEngineLoader>(new NullEngine(tokenizer));
             services.AddLogging(logging => logging.ClearProviders());
@@ -60,9 +63,8 @@ internal sealed class BatchBenchmark(string connectionString, string tokenizerFi
         var text = new StringBuilder();
         for (int line = 0; line < lines; line++)
         {
-            text.Append(
-                CultureInfo.InvariantCulture,
-                $$$"""{"custom_id":"request-{{{line}}}","method":"POST","url":"/v1/completions","body":{"model":"{{{NullEngine.Name}}}","prompt":"Say hello to number {{{line}}}.","max_tokens":8}}""");
+            string body = $$$"""{"model":"{{{NullEngine.Name}}}","prompt":"Say hello to number {{{line}}}.","max_tokens":8}""";
+            text.Append(CultureInfo.InvariantCulture, $$$"""{"custom_id":"request-{{{line}}}","method":"POST","url":"/v1/completions","body":{{{body}}}}""");
             text.Append('\n');
         }
         return Encoding.UTF8.GetBytes(text.ToString());

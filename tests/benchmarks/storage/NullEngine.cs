@@ -38,7 +38,8 @@ internal sealed class NullEngine(GemmaTokenizer tokenizer) : IInferenceEngine, I
 
     public Task<IInferenceEngine> LoadAsync(IProgress<LoadProgress> progress, CancellationToken cancellationToken) => Task.FromResult<IInferenceEngine>(this);
 
-    public async IAsyncEnumerable<GeneratedToken> GenerateAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+    public async IAsyncEnumerable<GeneratedToken> GenerateAsync(
+        GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         await Task.CompletedTask;
         yield return new GeneratedToken(tokenizer.Eos, FinishReason.Stop);

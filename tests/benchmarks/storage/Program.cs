@@ -47,7 +47,8 @@ static void Print(int lines, long input, long output, IReadOnlyList<Phase> phase
         }));
         return;
     }
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{lines:N0} lines, {input / 1e6:N1} MB in, {output / 1e6:N1} MB out\n\n| phase | seconds | lines/s |\n|---|---|---|"));
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{lines:N0} lines, {input / 1e6:N1} MB in, {output / 1e6:N1} MB out"));
+    Console.WriteLine("\n| phase | seconds | lines/s |\n|---|---|---|");
     foreach (Phase phase in phases.Append(raw))
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {phase.Name} | {phase.Seconds:N1} | {lines / phase.Seconds:N0} |"));
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"\nThe batch takes {ratio:N1} times as long as its bytes alone."));

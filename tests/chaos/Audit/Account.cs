@@ -65,7 +65,8 @@ internal sealed class Account(string connectionString, IReadOnlyList<string?> ow
     }
 
     /// <summary>
-    /// The markers of batches that have not ended. One whose batch was never made, because its maker ended in between, is not among them: it goes after ten minutes.
+    /// The markers of batches that have not ended. One whose batch was never made, because its maker ended in between, is not among them: it goes after
+    /// ten minutes.
     /// </summary>
     public async Task<IReadOnlyList<string>> ListMarkersAsync(CancellationToken cancellationToken)
     {

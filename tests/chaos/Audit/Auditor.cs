@@ -41,7 +41,8 @@ internal sealed class Auditor(Account account, Ledger ledger, Reference referenc
 
     private async Task CheckBatchAsync(BatchRecord batch, Dictionary<OwnedId, StoredFile> files, CancellationToken cancellationToken)
     {
-        if (!files.TryGetValue(new OwnedId(batch.Key.Owner, batch.InputFileId), out StoredFile? file) || !ledger.Files.TryGetValue(file.Name, out BatchInput? input))
+        if (!files.TryGetValue(new OwnedId(batch.Key.Owner, batch.InputFileId), out StoredFile? file)
+            || !ledger.Files.TryGetValue(file.Name, out BatchInput? input))
         {
             Find($"Batch {batch.Key} has an input that nobody handed in: {batch.InputFileId}.");
             return;
@@ -72,14 +73,17 @@ internal sealed class Auditor(Account account, Ledger ledger, Reference referenc
         string[] stopped = [.. errors.Where(line => line.Contains("\"batch_cancelled\"", StringComparison.Ordinal))];
         string[] failed = [.. errors.Except(stopped)];
         Doubled += output.Except(expected.Output).Count() + failed.Except(expected.Errors).Count();
-        if (output.Except(expected.Output).Concat(failed.Except(expected.Errors)).FirstOrDefault() is { } wrong) Find($"Batch {batch.Key}, cancelled, has a wrong line: {wrong}");
-        if (!output.SequenceEqual(expected.Output.Where(output.ToHashSet().Contains))) Find($"Batch {batch.Key}, cancelled: its output is not in the order of its input.");
+        if (output.Except(expected.Output).Concat(failed.Except(expected.Errors)).FirstOrDefault() is { } wrong)
+            Find($"Batch {batch.Key}, cancelled, has a wrong line: {wrong}");
+        if (!output.SequenceEqual(expected.Output.Where(output.ToHashSet().Contains)))
+            Find($"Batch {batch.Key}, cancelled: its output is not in the order of its input.");
         int results = output.Count + errors.Count;
         Lost += Math.Max(0, input.Lines.Count - results);
         Doubled += Math.Max(0, results - input.Lines.Count);
         if (results != input.Lines.Count) Find($"Batch {batch.Key}, cancelled, has {results} results for {input.Lines.Count} lines.");
         IEnumerable<string> answered = output.Concat(stopped).Select(CustomId).OfType<string>();
-        if (answered.GroupBy(id => id).FirstOrDefault(group => group.Count() > 1) is { } twice) Find($"Batch {batch.Key}, cancelled, has two results for {twice.Key}.");
+        if (answered.GroupBy(id => id).FirstOrDefault(group => group.Count() > 1) is { } twice)
+            Find($"Batch {batch.Key}, cancelled, has two results for {twice.Key}.");
     }
 
     private void CheckSums(BatchRecord batch, IReadOnlyList<string> output, IReadOnlyList<string> errors)
@@ -114,7 +118,8 @@ internal sealed class Auditor(Account account, Ledger ledger, Reference referenc
     /// <summary>Every file was handed in, or is a batch's.</summary>
     private async Task CheckFilesAsync(IReadOnlyList<BatchRecord> batches, Dictionary<OwnedId, StoredFile> files, CancellationToken cancellationToken)
     {
-        HashSet<OwnedId> made = [.. batches.SelectMany(batch => new[] { batch.OutputFileId, batch.ErrorFileId }.OfType<string>().Select(id => new OwnedId(batch.Key.Owner, id)))];
+        HashSet<OwnedId> made =
+            [.. batches.SelectMany(batch => new[] { batch.OutputFileId, batch.ErrorFileId }.OfType<string>().Select(id => new OwnedId(batch.Key.Owner, id)))];
         foreach (StoredFile file in files.Values)
         {
             if (!made.Contains(file.Key) && !ledger.Files.ContainsKey(file.Name)) Find($"File {file.Key} ({file.Name}, {file.Purpose}) is nobody's.");
@@ -161,7 +166,8 @@ internal sealed class Auditor(Account account, Ledger ledger, Reference referenc
         {
             JsonElement content = JsonElement.Parse(await account.ReadTextAsync(StorageNames.DeadLetters, letter, cancellationToken));
             if (!garbage.Contains(content.GetProperty("body").GetString())) Find($"Dead letter {letter} was a proper message: {content}");
-            if (!content.TryGetProperty("reason", out JsonElement reason) || string.IsNullOrWhiteSpace(reason.GetString())) Find($"Dead letter {letter} gives no reason.");
+            if (!content.TryGetProperty("reason", out JsonElement reason) || string.IsNullOrWhiteSpace(reason.GetString()))
+                Find($"Dead letter {letter} gives no reason.");
         }
     }
 

@@ -125,8 +125,9 @@ internal sealed class FaultProxy : IAsyncDisposable
             if (call.ReadSentMessage() is { } message) _messages.Enqueue(message);
             if (_messages.Count > MessagesKept) _messages.TryDequeue(out _);
             if (fault == FaultKind.Delay) await Task.Delay(wait, http.RequestAborted);
-            if (await PassOnAsync(call, _services[http.Connection.LocalPort], fault, coin) is { } reply && !_severed) await AnswerAsync(http, reply, fault, wait);
-            else http.Abort();
+            StorageReply? reply = await PassOnAsync(call, _services[http.Connection.LocalPort], fault, coin);
+            if (reply is null || _severed) http.Abort();
+            else await AnswerAsync(http, reply, fault, wait);
         }
         catch (Exception error) when (error is IOException or HttpRequestException or OperationCanceledException or BadHttpRequestException)
         {

@@ -44,7 +44,12 @@ internal sealed partial class AppProcess : IDisposable
     /// <param name="log">Takes what it writes.</param>
     public static AppProcess Start(IReadOnlyDictionary<string, string> environment, TextWriter log)
     {
-        var info = new ProcessStartInfo(Repository.App) { WorkingDirectory = Path.GetDirectoryName(Repository.App), RedirectStandardOutput = true, RedirectStandardError = true };
+        var info = new ProcessStartInfo(Repository.App)
+        {
+            WorkingDirectory = Path.GetDirectoryName(Repository.App),
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         foreach ((string name, string value) in environment) info.Environment[name] = value;
         return new AppProcess(Process.Start(info)!, log);
     }
