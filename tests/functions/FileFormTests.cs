@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using CsCheck;
 using Gemma2.Storage;
 using Gemma2.Storage.Files;
 using Gemma2.Testing;
@@ -72,6 +73,35 @@ public sealed class FileFormTests(AzuriteFixture azurite)
 
         await ErrorShape.AssertAsync(response, 400, parameter, null);
         Assert.Empty(await account.BlobsAsync(StorageNames.Files));
+    }
+
+    [Fact]
+    public async Task Post_FormsOfPiecesInAnyOrder_AreStoredWholeOrRefused()
+    {
+        (TestApp app, StorageAccount account) = await StartAsync();
+        await using TestApp _app = app;
+        string[] pieces =
+        [
+            "--x", "--x--", "--", "\r\n", "\n", "\r\n\r\n", Purpose, File, File, Purpose, End, "\0", "Content-Disposition: form-data; name=file; filename=b", "Content-Disposition: ",
+            "name=purpose", "batch", "filename*=utf-8''%FF%00", ";;;", "\"", ": ", "Content-Type: text/plain", "Content-Transfer-Encoding: base64", "\uFEFF", new string('y', 70_000),
+        ];
+        Gen<string> some = Gen.Int[0, pieces.Length - 1].Select(index => pieces[index]).Array[0, 2].Select(string.Concat);
+        int stored = 0;
+
+        await Gen.Select(some, some, some).SampleAsync(
+            async (first, second, third) =>
+            {
+                using HttpResponseMessage response = await PostAsync(app, Type, first + Purpose + second + File + third + End);
+                if (response.StatusCode == HttpStatusCode.OK)
+                    Interlocked.Increment(ref stored);
+                else
+                    Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+            },
+            iter: 300,
+            threads: 4);
+
+        Assert.NotEqual(0, stored);
+        Assert.Equal(stored, (await account.BlobsAsync(StorageNames.Files)).Count);
     }
 
     [Theory]
