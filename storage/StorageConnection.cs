@@ -90,7 +90,7 @@ public sealed partial class StorageConnection
             throw new StorageException($"{name}__accountName is '{account}'; allowed are 3 to 24 lower-case letters and digits.");
         Uri blobs = ServiceUri(value, name, account, "blob");
         Uri queues = ServiceUri(value, name, account, "queue");
-        TokenCredential credential = Credential(value, name);
+        TokenCredential credential = tuning.Identity ?? Credential(value, name);
         return new StorageConnection(
             options => new BlobServiceClient(blobs, credential, options), options => new QueueServiceClient(queues, credential, options), tuning)
         {

@@ -1,3 +1,4 @@
+using Azure.Core;
 using Azure.Core.Pipeline;
 
 namespace Gemma2.Storage;
@@ -10,6 +11,9 @@ internal sealed record StorageTuning
     public StorageBreakerOptions Breaker { get; init; } = new();
 
     public HttpPipelineTransport? Transport { get; init; }
+
+    /// <summary>Who opens an account that is named without a key; null finds that out.</summary>
+    public TokenCredential? Identity { get; init; }
 
     /// <summary>This machine's clock.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;

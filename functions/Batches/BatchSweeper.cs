@@ -9,16 +9,19 @@ namespace Gemma2.Functions.Batches;
 internal sealed class BatchSweeper(BatchSweep sweep, Retention retention, Gemma2Options options, ErrorReporter errors, ILogger<BatchSweeper> log)
     : BackgroundService
 {
-    private static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan SweepInterval = TimeSpan.FromMinutes(1);
 
     private static readonly TimeSpan RetentionInterval = TimeSpan.FromHours(1);
+
+    // Soon enough for a process that does not live long.
+    private static readonly TimeSpan FirstWait = TimeSpan.FromMinutes(1);
 
     /// <inheritdoc />
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         Task[] tasks =
         [
-            RepeatAsync(Interval, token => sweep.RunAsync((batch, error) => log.LogWarning("Batch {Batch}: {Reason}", batch, error.Message), token), stoppingToken),
+            RepeatAsync(SweepInterval, token => sweep.RunAsync((batch, error) => log.LogWarning("Batch {Batch}: {Reason}", batch, error.Message), token), stoppingToken),
             options.RetentionDays is { } days ? RepeatAsync(RetentionInterval, token => DeleteAsync(days, token), stoppingToken) : Task.CompletedTask,
         ];
         await Task.WhenAll(tasks);
@@ -33,12 +36,12 @@ internal sealed class BatchSweeper(BatchSweep sweep, Retention retention, Gemma2
 
     private async Task RepeatAsync(TimeSpan interval, Func<CancellationToken, Task> work, CancellationToken stoppingToken)
     {
-        while (!stoppingToken.IsCancellationRequested)
+        for (TimeSpan wait = FirstWait; ; wait = interval)
         {
             try
             {
                 // Never quite the same, so that processes that started together do not all come at once.
-                await Task.Delay(interval * (0.75 + Random.Shared.NextDouble() / 2), stoppingToken);
+                await Task.Delay(wait * (0.75 + Random.Shared.NextDouble() / 2), stoppingToken);
                 await work(stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)

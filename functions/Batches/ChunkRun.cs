@@ -10,9 +10,10 @@ namespace Gemma2.Functions.Batches;
 /// <param name="runner">Runs lines.</param>
 /// <param name="batch">The batch as it was when the work began.</param>
 /// <param name="engine">The model.</param>
-/// <param name="stopping">The app stops: no line is begun any more, those in hand have <see cref="GraceOnStop"/>.</param>
+/// <param name="turn">Its end: no line is begun any more, those in hand go on.</param>
+/// <param name="stopping">The app stops: those in hand have <see cref="GraceOnStop"/>.</param>
 internal sealed class ChunkRun(
-    BatchWork work, ChunkClaim claim, LineRunner runner, BatchRecord batch, IInferenceEngine engine, CancellationToken stopping)
+    BatchWork work, ChunkClaim claim, LineRunner runner, BatchRecord batch, IInferenceEngine engine, CancellationToken turn, CancellationToken stopping)
 {
     /// <summary>What a worker that is killed loses at most: little, against the cost of a write.</summary>
     private static readonly TimeSpan CheckpointInterval = TimeSpan.FromSeconds(2);
@@ -20,10 +21,13 @@ internal sealed class ChunkRun(
     /// <summary>So many lines are made safe before the time is over: a fast device would else lose hundreds.</summary>
     private const int CheckpointLines = 32;
 
+    /// <summary>After a worker ended without a new result each is made safe at once: that others end too must not be taken for a line's fault.</summary>
+    private readonly int _checkpointLines = claim.Attempts > 1 ? 1 : CheckpointLines;
+
     /// <summary>Of the app's 25 s to stop: the rest is for the last checkpoint and for storage's own retries.</summary>
     private static readonly TimeSpan GraceOnStop = TimeSpan.FromSeconds(15);
 
-    /// <summary>Runs lines until each has its result in storage, or the batch is over, or the app stops.</summary>
+    /// <summary>Runs lines until each has its result in storage, or the batch is over, or the turn is.</summary>
     /// <returns>The batch as it is now.</returns>
     /// <exception cref="ClaimLostException">The chunk has become another worker's.</exception>
     /// <exception cref="Storage.StorageException">Storage failed.</exception>
@@ -57,7 +61,7 @@ internal sealed class ChunkRun(
     {
         try
         {
-            await runner.RunAsync(batch, engine, lines, line => finished.TryWrite(line), stopping, cancellationToken);
+            await runner.RunAsync(batch, engine, lines, line => finished.TryWrite(line), turn, cancellationToken);
         }
         finally
         {
@@ -82,16 +86,17 @@ internal sealed class ChunkRun(
         return now;
     }
 
-    private static async Task<List<ChunkLine>> CollectAsync(ChannelReader<ChunkLine> finished, CancellationToken cancellationToken)
+    private async Task<List<ChunkLine>> CollectAsync(ChannelReader<ChunkLine> finished, CancellationToken cancellationToken)
     {
         var lines = new List<ChunkLine>();
         using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         time.CancelAfter(CheckpointInterval);
         try
         {
-            while (lines.Count < CheckpointLines && await finished.WaitToReadAsync(time.Token))
+            while (lines.Count < _checkpointLines && await finished.WaitToReadAsync(time.Token))
             {
-                while (lines.Count < CheckpointLines && finished.TryRead(out ChunkLine? line))
+                // All that has come, so that writes keep up with a fast device.
+                while (finished.TryRead(out ChunkLine? line))
                     lines.Add(line);
             }
         }

@@ -16,6 +16,12 @@ internal sealed class ChunkStep(
     /// <summary>At this claim without a new result the first line without one is failed, and the others go on.</summary>
     private const int LastAttempt = 5;
 
+    /// <summary>
+    /// After so long no line is begun any more, and the chunk goes to the end of the queue: other batches get their turn, and a chunk that was estimated too
+    /// short ends, with the time that its last lines may take, before the Functions host's time limit, at which it would kill the process.
+    /// </summary>
+    private static readonly TimeSpan TurnTime = TimeSpan.FromMinutes(5);
+
     // Others must not wait for the lease of a worker that knows that it ends; storage may be away, though.
     private static readonly TimeSpan ReleaseTime = TimeSpan.FromSeconds(3);
 
@@ -85,7 +91,7 @@ internal sealed class ChunkStep(
         }
     }
 
-    /// <summary>True when all lines have their results in the chunk; false when the app stops before.</summary>
+    /// <summary>True when all lines have their results in the chunk; false when this worker's turn is over, or the app stops, before.</summary>
     private async Task<bool> RunLinesAsync(
         BatchMessage message, BatchChunk chunk, ChunkClaim claim, IInferenceEngine engine, CancellationToken cancellationToken)
     {
@@ -103,7 +109,9 @@ internal sealed class ChunkStep(
             await AppendAsync(claim, rest.Good().Take(1).Select(line => output.NotRun(line, Deadly(line, claim))), cancellationToken);
 
         bool careful = claim.Attempts >= CarefulAttempt;
-        var run = new ChunkRun(work, claim, runner, batch, engine, lifetime.ApplicationStopping);
+        using var turn = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping);
+        turn.CancelAfter(TurnTime);
+        var run = new ChunkRun(work, claim, runner, batch, engine, turn.Token, lifetime.ApplicationStopping);
         while (rest.Good() is { Count: > 0 } left)
         {
             if (batch is null)
@@ -113,7 +121,7 @@ internal sealed class ChunkStep(
                 bool expired = BatchVerdict.HasExpired(batch, work.UtcNow);
                 await AppendAsync(claim, left.Select(line => output.NotRun(line, verdict, expired)), cancellationToken);
             }
-            else if (lifetime.ApplicationStopping.IsCancellationRequested)
+            else if (turn.IsCancellationRequested)
             {
                 return false;
             }

@@ -9,21 +9,18 @@ namespace Gemma2.Functions.Batches;
 /// <summary>Runs lines of batches, as many at once in this process as the engine works on.</summary>
 internal sealed class LineRunner(LineLimiter limiter, ThroughputMeter meter)
 {
-    /// <summary>How many lines run at once.</summary>
-    public int Parallelism => limiter.Most;
-
     /// <summary>Runs lines, and hands out each result as it comes.</summary>
     /// <param name="batch">Whose lines they are.</param>
     /// <param name="engine">The model.</param>
     /// <param name="lines">Good ones.</param>
     /// <param name="finished">Takes the results, from several threads.</param>
-    /// <param name="stopping">No line is begun any more.</param>
+    /// <param name="turn">Its end: no line is begun any more.</param>
     /// <param name="cancellationToken">Lines in hand are given up.</param>
     /// <exception cref="DeviceException">The device failed.</exception>
     /// <exception cref="OperationCanceledException">Lines were given up, or the engine has stopped.</exception>
     public Task RunAsync(
         BatchRecord batch, IInferenceEngine engine, IReadOnlyList<BatchLine> lines, Action<ChunkLine> finished,
-        CancellationToken stopping, CancellationToken cancellationToken)
+        CancellationToken turn, CancellationToken cancellationToken)
     {
         var output = new BatchOutput(batch.Key);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = limiter.Most, CancellationToken = cancellationToken };
@@ -32,7 +29,7 @@ internal sealed class LineRunner(LineLimiter limiter, ThroughputMeter meter)
             await limiter.WaitAsync(token);
             try
             {
-                if (!stopping.IsCancellationRequested)
+                if (!turn.IsCancellationRequested)
                     finished(await RunOneAsync(output, batch.CreatedAt, engine, line, token));
             }
             finally

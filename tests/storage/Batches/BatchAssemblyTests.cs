@@ -1,6 +1,8 @@
 using System.Text;
+using Azure.Core;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Specialized;
+using Azure.Storage.Sas;
 using Gemma2.Storage.Batches;
 using Gemma2.Storage.Files;
 using Gemma2.Storage.Tests.Faults;
@@ -156,6 +158,60 @@ public class BatchAssemblyTests(AzuriteFixture azurite)
         Assert.Equal(Text(0, 1, 2), await batches.ReadFileAsync(null, record.OutputFileId));
     }
 
+    [Fact]
+    public async Task Finish_AccountOfAnIdentity_LetsTheServiceReadWithItsToken()
+    {
+        var transport = new FaultTransport();
+        var copies = new List<(string Source, string Authorization)>();
+        string committed = "";
+        transport.Play(async (message, send) =>
+        {
+            if (message.Request.Headers.TryGetValue("x-ms-copy-source", out string? source))
+            {
+                message.Request.Headers.TryGetValue("x-ms-copy-source-authorization", out string? authorization);
+                lock (copies) copies.Add((source!, authorization!));
+            }
+            else
+            {
+                committed = $"{message.Request.Method} {message.Request.Uri}";
+            }
+            await FaultTransport.Answer(201, "Created")(message, send);
+        }, _ => true);
+        StorageConnection connection = StorageConnection.FromSettings(
+            key => key == "Storage:accountName" ? "someaccount" : null, "Storage", new StorageTuning { Transport = transport, Identity = new TestIdentity() });
+
+        await new FileConcatenation(connection, StorageNames.Batches).WriteOnceAsync(
+            new OwnedId("team-a", "file-1"), "name", [new FilePart(0, "team-a/batch_1/results/00000.output.jsonl", 5)], Cancel);
+
+        Assert.Equal([("https://someaccount.blob.core.windows.net/batches/team-a/batch_1/results/00000.output.jsonl", "Bearer token")], copies.Select(copy => (Uri.UnescapeDataString(copy.Source), copy.Authorization)));
+        Assert.Equal("PUT https://someaccount.blob.core.windows.net/files/team-a/file-1?comp=blocklist", Uri.UnescapeDataString(committed));
+    }
+
+    [Fact]
+    public async Task Finish_AccountOfASharedAccessSignature_LetsTheServiceReadWithIt()
+    {
+        TestBatches batches = await TestBatches.CreateAsync(azurite);
+        Uri signed = batches.Storage.Blobs.GenerateAccountSasUri(
+            AccountSasPermissions.All, DateTimeOffset.UtcNow.AddHours(1), AccountSasResourceTypes.All);
+        string endpoint = signed.GetLeftPart(UriPartial.Path);
+        string signature = $"BlobEndpoint={endpoint};QueueEndpoint={endpoint};SharedAccessSignature={signed.Query.TrimStart('?')}";
+        string? source = null;
+        batches.Storage.Faults.Play(async (message, _) =>
+        {
+            message.Request.Headers.TryGetValue("x-ms-copy-source", out source);
+            // As the service does: with nothing but this address it must be able to read.
+            await new BlobClient(new Uri(source!)).DownloadContentAsync(Cancel);
+            await FaultTransport.Answer(501, "NotImplemented")(message, _);
+        }, request => request.Headers.Contains("x-ms-copy-source"));
+        await batches.Storage.Blob(StorageNames.Batches, "part").UploadAsync(BinaryData.FromString("x"), Cancel);
+        StorageConnection connection = TestStorage.Connect(signature, new StorageTuning { Transport = batches.Storage.Faults });
+
+        await new FileConcatenation(connection, StorageNames.Batches).WriteOnceAsync(new OwnedId(null, "file-1"), "name", [new FilePart(0, "part", 1)], Cancel);
+
+        Assert.Contains("sig=", source, StringComparison.Ordinal);
+        Assert.Equal("x", await batches.ReadFileAsync(null, "file-1"));
+    }
+
     [Theory]
     [InlineData(403, "CannotVerifyCopySource")]
     [InlineData(501, "NotImplemented")]
@@ -193,6 +249,15 @@ public class BatchAssemblyTests(AzuriteFixture azurite)
         BatchRecord record = (await batches.Store.TryReadAsync(batch.Key, Cancel))!;
         Assert.Equal((BatchStatus.Completed, Text(0, 1)), (record.Status, await batches.ReadFileAsync(null, record.OutputFileId)));
         Assert.Equal([$"{batch.Key}/batch.json"], await batches.NamesAsync());
+    }
+
+    private sealed class TestIdentity : TokenCredential
+    {
+        public override AccessToken GetToken(TokenRequestContext requestContext, CancellationToken cancellationToken) =>
+            new("token", DateTimeOffset.UtcNow.AddHours(1));
+
+        public override ValueTask<AccessToken> GetTokenAsync(TokenRequestContext requestContext, CancellationToken cancellationToken) =>
+            ValueTask.FromResult(GetToken(requestContext, cancellationToken));
     }
 
     private static Task WriteAsync(TestBatches batches, BatchRecord batch, int chunk, params ChunkLine[] lines) =>
