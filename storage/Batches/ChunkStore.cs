@@ -34,7 +34,7 @@ public sealed class ChunkStore(StorageConnection connection, TimeSpan lease)
                 version = await TryTakeOverAsync(blob, state, there.ETag, cancellationToken);
             }
             // Else an earlier try took effect, and its reply was lost.
-            if (version is { } mine) return (await LoadAsync(blob, state, mine, cancellationToken), default);
+            if (version is { } mine && await TryLoadAsync(blob, state, mine, cancellationToken) is { } claim) return (claim, default);
         }
     }
 
@@ -96,7 +96,7 @@ public sealed class ChunkStore(StorageConnection connection, TimeSpan lease)
         }
     }
 
-    private async Task<ChunkClaim> LoadAsync(BlockBlobClient blob, ClaimState state, ETag version, CancellationToken cancellationToken)
+    private async Task<ChunkClaim?> TryLoadAsync(BlockBlobClient blob, ClaimState state, ETag version, CancellationToken cancellationToken)
     {
         try
         {
@@ -110,7 +110,8 @@ public sealed class ChunkStore(StorageConnection connection, TimeSpan lease)
         }
         catch (StorageException e) when (e.Code is "ConditionNotMet" or "BlobNotFound")
         {
-            throw new ClaimLostException(blob.Name);
+            // Another worker was faster to take it than this one to read it.
+            return null;
         }
     }
 

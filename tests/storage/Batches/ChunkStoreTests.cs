@@ -47,12 +47,30 @@ public class ChunkStoreTests(AzuriteFixture azurite)
         var silent = new ChunkStore(storage.Connection, TimeSpan.FromSeconds(-2));
 
         // Each takes it from the one before; of all who had it only the last can go on.
-        ChunkClaim[] claims = [.. (await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => TakeAsync(silent)))).OfType<ChunkClaim>()];
+        ChunkClaim[] claims = [.. (await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => silent.TryClaimAsync(Batch, 0, Cancel)))).Select(taken => taken.Claim).OfType<ChunkClaim>()];
         int[] kept = [.. (await Task.WhenAll(claims.Append(old).Select(KeepsAsync))).Where(keeps => keeps).Select(_ => 1)];
 
         Assert.Single(kept);
         await Assert.ThrowsAsync<ClaimLostException>(() => old.AppendAsync([TestBatches.Line(2)], Cancel));
         await Assert.ThrowsAsync<ClaimLostException>(() => old.ReleaseAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task Claim_AnotherWorkerIsFasterWhileItIsRead_IsBusy()
+    {
+        var (storage, chunks) = await NewAsync();
+        await (await ClaimAsync(chunks)).ReleaseAsync(Cancel);
+        var others = new ChunkStore(TestStorage.Connect(storage.ConnectionString, new StorageTuning()), TimeSpan.FromSeconds(-2));
+        storage.Faults.Play(async (_, send) =>
+        {
+            await ClaimAsync(others);
+            await send();
+        }, request => request.Method.Method == "GET", times: 1);
+
+        var (claim, busyFor) = await chunks.TryClaimAsync(Batch, 0, Cancel);
+
+        Assert.Null(claim);
+        Assert.True(busyFor > TimeSpan.Zero);
     }
 
     [Fact]
@@ -106,8 +124,8 @@ public class ChunkStoreTests(AzuriteFixture azurite)
         storage.Faults.Play(async (_, send) =>
         {
             await send();
-            other = await TakeAsync(new ChunkStore(TestStorage.Connect(storage.ConnectionString, new StorageTuning()), TimeSpan.FromSeconds(-2)));
-            await other!.AppendAsync([TestBatches.Line(7)], Cancel);
+            other = await ClaimAsync(new ChunkStore(TestStorage.Connect(storage.ConnectionString, new StorageTuning()), TimeSpan.FromSeconds(-2)));
+            await other.AppendAsync([TestBatches.Line(7)], Cancel);
         }, request => request.Uri.Query.Contains("comp=block&", StringComparison.Ordinal), times: 1);
 
         await Assert.ThrowsAsync<ClaimLostException>(() => old.AppendAsync([TestBatches.Line(1)], Cancel));
@@ -234,18 +252,6 @@ public class ChunkStoreTests(AzuriteFixture azurite)
     {
         var (claim, busyFor) = await chunks.TryClaimAsync(Batch, 0, Cancel);
         return claim ?? throw new InvalidOperationException($"Busy for {busyFor}.");
-    }
-
-    private static async Task<ChunkClaim?> TakeAsync(ChunkStore chunks)
-    {
-        try
-        {
-            return (await chunks.TryClaimAsync(Batch, 0, Cancel)).Claim;
-        }
-        catch (ClaimLostException)
-        {
-            return null;
-        }
     }
 
     private static async Task<bool> KeepsAsync(ChunkClaim claim)
