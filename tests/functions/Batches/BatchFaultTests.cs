@@ -203,9 +203,10 @@ public sealed class BatchFaultTests(AzuriteFixture azurite)
         BatchRecord batch = await account.StartAsync(null, Enumerable.Range(0, 4).Select(i => BatchAccount.Line($"{i}", more: ",\"max_tokens\":20")));
         ScriptedEngine first = NewEngine();
         var stuck = new TaskCompletionSource();
+        int begun = 0;
         first.BeforeAnswer = async token =>
         {
-            if (first.Generations <= 2)
+            if (Interlocked.Increment(ref begun) <= 2)
                 return;
             stuck.TrySetResult();
             await Task.Delay(Timeout.Infinite, token);
@@ -278,9 +279,10 @@ public sealed class BatchFaultTests(AzuriteFixture azurite)
         BatchAccount account = await NewAccountAsync();
         BatchRecord batch = await account.StartAsync(null, Enumerable.Range(0, 4).Select(i => BatchAccount.Line($"{i}", more: ",\"max_tokens\":20")));
         ScriptedEngine engine = NewEngine();
+        int begun = 0;
         engine.BeforeAnswer = async _ =>
         {
-            if (engine.Generations <= 2)
+            if (Interlocked.Increment(ref begun) <= 2)
                 return;
             await account.WaitAsync(batch, now => now.Counts.Completed == 2);
             throw new DeviceException("The device was lost.");
