@@ -8,6 +8,7 @@ using Gemma2.Backend.Weights;
 using Gemma2.Cli.Commands;
 using Gemma2.Cli.Commands.Batches;
 using Gemma2.Cli.Commands.Jobs;
+using Gemma2.Cli.Planning.Report;
 using Gemma2.Cli.Terminal;
 using Gemma2.Storage.Batches;
 using Gemma2.Storage.Jobs;
@@ -41,6 +42,7 @@ namespace Gemma2.Cli;
 [JsonSerializable(typeof(JobListReport))]
 [JsonSerializable(typeof(JobReport))]
 [JsonSerializable(typeof(ModelReport))]
+[JsonSerializable(typeof(PlanReport))]
 [JsonSerializable(typeof(PullReport))]
 [JsonSerializable(typeof(PushReport))]
 [JsonSerializable(typeof(RequeueReport))]

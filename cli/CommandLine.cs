@@ -40,7 +40,7 @@ internal static class CommandLine
         }
     }
 
-    private static RootCommand Root() => new("Gemma 2 on Vulkan: run models, look at them, and hand them to the service.")
+    private static RootCommand Root() => new("Gemma 2 on Vulkan: run models, look at them, hand them to the service, and plan its size.")
     {
         DevicesCommand.Create(),
         InspectCommand.Create(),
@@ -53,6 +53,7 @@ internal static class CommandLine
         SubmitCommand.Create(),
         JobsCommand.Create(),
         BatchCommand.Create(),
+        PlanCommand.Create(),
     };
 
     private static int Fail(int exitCode, string message)

@@ -4,7 +4,7 @@ namespace Gemma2.Backend.Sampling;
 /// SplitMix64 read by position: the number at an index follows from seed and index alone, so a token's draw does not depend on what ran before or beside it.
 /// Source: Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014.
 /// </summary>
-internal static class SplitMix64
+public static class SplitMix64
 {
     private const ulong Gamma = 0x9E3779B97F4A7C15;
 
