@@ -6,12 +6,11 @@ using Gemma2.Cli.Planning.Simulation;
 namespace Gemma2.Cli.Planning;
 
 /// <summary>Completes what was given to a plan: fills in what was left out, checks what must fit together, and writes down where each value is from.</summary>
-internal sealed class PlanBuilder
+internal sealed partial class PlanBuilder
 {
     private const double SecondsAnHour = 3600;
     private const double SecondsADay = 86_400;
-    private const double MostRequests = 20e6;
-    private const double Megabyte = 1e6;
+    private const long MostRequests = 20_000_000;
 
     private readonly Scenario _scenario;
     private readonly List<Assumption> _assumptions = [];
@@ -27,8 +26,7 @@ internal sealed class PlanBuilder
         ModelShape model = _scenario.Require(PlanSettings.Model);
         WeightFormat format = _scenario.Require(PlanSettings.Type);
         Gpu gpu = _scenario.Require(PlanSettings.Gpu);
-        Note("model", $"Gemma 2 {model.Name}: {Figures.Count(model.Parameters)} parameters, {format.Name} ({Figures.Short(format.BitsPerNumber)} bits each)", "published shape");
-        Note("GPU", $"{gpu.FullName}: {gpu.MemoryGigabytes} GB, {Figures.Short(gpu.Bandwidth / 1e9)} GB/s, {Figures.Short(gpu.PeakOperations / 1e12)} TFLOPS", $"published: {gpu.Source}");
+        DescribeReplica(model, format, gpu);
         int sequences = Take(PlanSettings.Sequences, 4, "sequences of a replica", Whole);
         int context = Take(PlanSettings.Context, 8192, "longest prompt plus answer", Tokens);
         KvCacheType kv = _scenario.Get(PlanSettings.KvCache, KvCacheType.F16);
@@ -48,27 +46,15 @@ internal sealed class PlanBuilder
             ColdStartSeconds = ColdStart(file, gpu, model.WeightBytes(format)),
             Scaling = Scaling(sequences),
             GraceSeconds = Take(PlanSettings.Grace, 25, "an ending replica finishes for", Figures.Duration),
-            FailuresPerSecond = Take(PlanSettings.FailuresPerDay, 0, "a working replica dies", value => value == 0 ? "never" : $"{Figures.Short(value)} times a day") / SecondsADay,
+            FailuresPerSecond = Take(PlanSettings.FailuresPerDay, 0, "a working replica dies", TimesADay) / SecondsADay,
             LeaseSeconds = Take(PlanSettings.Lease, 600, "its messages come again after", Figures.Duration),
             Seconds = hours * SecondsAnHour,
             Seed = Take(PlanSettings.Seed, 1, "seed", Figures.Count),
         };
         double? price = _scenario.TryGet(PlanSettings.Price, out double given) ? given : null;
         Note("price of a GPU-hour", price is { } amount ? Figures.Money(amount) : "unknown, so there are no costs", price is null ? "not given" : "given");
-        return new Plan(
-            _scenario.Get(PlanSettings.Title, $"Gemma 2 {model.Name}, {format.Name}, on {gpu.FullName}"), simulation, price, _assumptions, rates.Source, rates.Caution);
-    }
-
-    private void CheckMemory(ModelShape model, WeightFormat format, Gpu gpu, KvCacheType kv, int context, int sequences)
-    {
-        long weights = model.WeightBytes(format), cache = model.CacheBytes(context, kv), needed = weights + (sequences * cache);
-        string sum = $"{Gigabytes(weights)} weights + {sequences} x {Gigabytes(cache)} {kv.ToString().ToLowerInvariant()} cache of {context} tokens = {Gigabytes(needed)}";
-        if (needed > gpu.UsableBytes)
-        {
-            throw new PlanException($"Gemma 2 {model.Name} as {format.Name} does not fit {gpu.FullName}: {sum}, and {Figures.Percent(Gpu.UsableShare)} of its "
-                + $"{gpu.MemoryGigabytes} GB are {Gigabytes(gpu.UsableBytes)}. Choose a smaller type, sequences or context, or a larger gpu.");
-        }
-        Note("GPU memory", $"{sum}; {Figures.Percent(Gpu.UsableShare)} of all, {Gigabytes(gpu.UsableBytes)}, may be used", "computed");
+        string title = _scenario.Get(PlanSettings.Title, $"Gemma 2 {model.Name}, {format.Name}, on {gpu.FullName}");
+        return new Plan(title, simulation, price, _assumptions, rates.Source, rates.Caution);
     }
 
     private RequestLengths Lengths(int context)
@@ -91,62 +77,10 @@ internal sealed class PlanBuilder
 
         double expected = profile.ExpectedUntil(hours * SecondsAnHour);
         if (expected > MostRequests)
-            throw new PlanException($"{Figures.Count((long)expected)} requests in {Figures.Short(hours)} h are too many; a simulation takes {Figures.Count((long)MostRequests)}.");
+            throw new PlanException($"{Figures.Count((long)expected)} requests in {Figures.Short(hours)} h are too many; allowed are {Figures.Count(MostRequests)}.");
         Note("requests", $"{Figures.Short(profile.MeanPerHour)} an hour in the mean, a Poisson process", "given");
         Note("over time", profile.Description, Source(PlanSettings.Profile));
         return profile;
-    }
-
-    private RatesFile? ReadRates()
-    {
-        bool constant = _scenario.Has(PlanSettings.PromptRate) || _scenario.Has(PlanSettings.DecodeRate), hasFile = _scenario.Has(PlanSettings.RatesFile);
-        if (constant && hasFile) throw new PlanException("rates is a file with all rates: give it, or prompt_rate and decode_rate, not both.");
-        if ((constant || hasFile) && _scenario.Has(PlanSettings.Efficiency))
-            throw new PlanException("efficiency is for plans without rates: it is a share of the GPU's published peak.");
-        return _scenario.TryGet(PlanSettings.RatesFile, out string? file) ? RatesFile.Parse(PlanFile.ReadText(file), file) : null;
-    }
-
-    private RatesUsed Rates(RatesFile? file, Roofline roofline, RequestLengths lengths, int sequences)
-    {
-        RatesUsed rates = file is not null ? RatesUsed.Of(file)
-            : _scenario.Has(PlanSettings.PromptRate) || _scenario.Has(PlanSettings.DecodeRate)
-                ? RatesUsed.Given(_scenario.Require(PlanSettings.PromptRate), _scenario.Require(PlanSettings.DecodeRate))
-                : RatesUsed.Bound(roofline, lengths, sequences);
-        foreach (int n in new[] { 1, sequences }.Distinct())
-        {
-            RatePoint point = rates.Table.At(n);
-            string value = $"{Figures.Short(point.PromptTokensPerSecond)} prompt or {Figures.Short(point.DecodeTokensPerSecond)} new tokens/s, all together";
-            Note(n == 1 ? "rates of one sequence" : $"rates of {n} sequences", value, rates.Source);
-        }
-        int last = rates.Table.Points[^1].Sequences;
-        if (file is not null && last < sequences) Note($"more than {last} sequences", $"as fast as {last}, all together", "assumed");
-        return rates;
-    }
-
-    private double ColdStart(RatesFile? file, Gpu gpu, long weightBytes)
-    {
-        Setting<double>[] parts = [PlanSettings.PlatformStart, PlanSettings.ImagePull, PlanSettings.LoadRate];
-        bool hasParts = parts.Any(_scenario.Has);
-        if (_scenario.TryGet(PlanSettings.ColdStart, out double given))
-        {
-            if (hasParts) throw new PlanException("cold_start is all of it: give it, or its parts platform_start, image_pull and load_rate, not both.");
-            Note("cold start", Figures.Duration(given), "given");
-            return given;
-        }
-        if (!hasParts && file?.ColdStartSeconds is { } ofFile)
-        {
-            Note("cold start", Figures.Duration(ofFile), RatesUsed.Of(file).Source);
-            return ofFile;
-        }
-
-        double platform = Take(PlanSettings.PlatformStart, 22, "cold start: platform", Figures.Duration, "a user's report: microsoft/azure-container-apps#997");
-        double image = Take(PlanSettings.ImagePull, 20, "cold start: image", Figures.Duration, "0.5 GB at a user's rate: microsoft/azure-container-apps#1111");
-        double rate = Take(
-            PlanSettings.LoadRate, gpu.NetworkBandwidth / Megabyte, "cold start: weights from storage", value => $"{Figures.Short(value)} MB/s",
-            $"bound: network in {gpu.NetworkSource}");
-        double seconds = platform + image + (weightBytes / (rate * Megabyte));
-        Note("cold start", $"{Figures.Duration(seconds)}, {Figures.Duration(weightBytes / (rate * Megabyte))} of it for {Gigabytes(weightBytes)} of weights", "computed");
-        return seconds;
     }
 
     private ScalingOptions Scaling(int sequences)
@@ -169,7 +103,8 @@ internal sealed class PlanBuilder
     private int? MaxStep()
     {
         bool isGiven = _scenario.TryGet(PlanSettings.MaxStep, out int step);
-        Note("replicas added at a look", isGiven ? $"at most {step}" : "to 1, to 4, then at most twice as many", isGiven ? "given" : "default of Azure Container Apps");
+        string value = isGiven ? $"at most {step}" : "to 1, to 4, then at most twice as many";
+        Note("replicas added at a look", value, Source(PlanSettings.MaxStep, "default of Azure Container Apps"));
         return isGiven ? step : null;
     }
 
@@ -184,9 +119,9 @@ internal sealed class PlanBuilder
 
     private void Note(string name, string value, string source) => _assumptions.Add(new Assumption(name, value, source));
 
+    private static string TimesADay(double number) => number == 0 ? "never" : $"{Figures.Short(number)} times a day";
+
     private static string Whole(int number) => Figures.Count(number);
 
     private static string Tokens(int number) => $"{Figures.Count(number)} tokens";
-
-    private static string Gigabytes(long bytes) => $"{Figures.Short(bytes / 1e9)} GB";
 }

@@ -9,10 +9,12 @@ namespace Gemma2.Cli.Planning;
 /// <param name="Caution">What the reader of the answer must know about them.</param>
 internal sealed record RatesUsed(RateTable Table, string Source, string Caution)
 {
+    private const string Advice = "Measure, then give --rates.";
+
     /// <summary>Rates of a file.</summary>
     public static RatesUsed Of(RatesFile file) => file.IsMeasured
         ? new(file.Table, $"measured on {file.Device}", $"The rates were measured on {file.Device}, as their file says.")
-        : new(file.Table, $"assumed for {file.Device}", $"NOT MEASURED: the rates are an assumption for {file.Device}, as their file says. Measure, then give --rates.");
+        : new(file.Table, $"assumed for {file.Device}", $"NOT MEASURED: the rates are an assumption for {file.Device}, as their file says. {Advice}");
 
     /// <summary>Rates that somebody states.</summary>
     public static RatesUsed Given(double promptRate, double decodeRate) => new(
@@ -28,6 +30,6 @@ internal sealed record RatesUsed(RateTable Table, string Source, string Caution)
             roofline.Table(sequences, lengths.PromptTokens, lengths.PromptTokens + (lengths.NewTokens / 2)),
             $"{share} of the bound, not measured",
             $"NOT MEASURED: the rates are {share} (efficiency) of the bound that the published memory bandwidth and arithmetic of {roofline.Gpu.FullName} set. "
-                + "No engine reaches the bound itself: against it waits, GPU-hours and costs are higher. Measure, then give --rates.");
+                + $"No engine reaches the bound itself: against it waits, GPU-hours and costs are higher. {Advice}");
     }
 }

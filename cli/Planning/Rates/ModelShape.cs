@@ -36,7 +36,8 @@ internal sealed record ModelShape(string Name, Gemma2Config Config)
     /// <summary>Device memory of the keys and values of one sequence.</summary>
     public long CacheBytes(int tokens, KvCacheType type) => MemoryEstimate.Of(Config, [], tokens, type).KvCacheBytes;
 
-    private static ModelShape Of(string name, int hidden, int intermediate, int layers, int heads, int keyValueHeads, int head, double queryScalar) => new(name, new Gemma2Config
+    private static ModelShape Of(
+        string name, int hidden, int intermediate, int layers, int heads, int keyValueHeads, int head, double queryScalar) => new(name, new Gemma2Config
     {
         VocabularySize = 256_000,
         HiddenSize = hidden,

@@ -47,12 +47,14 @@ internal static class PlanText
         yield return ["wait for a replica", Times(totals.Wait)];
         yield return ["time to first token", Times(totals.TimeToFirstToken)];
         yield return ["time to whole answer", Times(totals.TimeToAnswer)];
-        yield return ["replicas", $"{Figures.Short(totals.MeanReplicas)} in the mean, {totals.MostReplicas} at most, none for {Figures.Percent(totals.ShareOfTimeAtZero)} of the time"];
+        yield return ["replicas", $"{Figures.Short(totals.MeanReplicas)} in the mean, {totals.MostReplicas} at most, "
+            + $"none for {Figures.Percent(totals.ShareOfTimeAtZero)} of the time"];
         yield return ["GPU-hours", Figures.Short(totals.GpuHours)
             + (totals.BusyShare is { } busy ? $", {Figures.Percent(busy)} of them with work" : "")
             + (totals.SequencesWhileBusy is { } sequences ? $", {Figures.Short(sequences)} requests at once then" : "")];
         yield return ["cost", Money(totals.Cost)];
-        yield return ["cost of a million tokens", $"{Money(totals.CostPerMillionNewTokens)} of new ones, {Money(totals.CostPerMillionTokens)} of prompt and new ones"];
+        yield return ["cost of a million tokens", $"{Money(totals.CostPerMillionNewTokens)} of new ones, "
+            + $"{Money(totals.CostPerMillionTokens)} of prompt and new ones"];
     }
 
     private static string Times(LatencyReport? times) => times is null

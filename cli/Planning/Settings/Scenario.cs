@@ -59,5 +59,5 @@ internal sealed class Scenario
 
     private static (Setting Setting, object Value) Read(JsonProperty property, string file) => ByKey.TryGetValue(property.Name, out Setting? setting)
         ? (setting, setting.Read(property.Value, file))
-        : throw new PlanException($"{file}: '{PlanFile.Show(property.Name)}' is not a key of a scenario; they are the options of gemma2 plan --help with '_' for '-'.");
+        : throw new PlanException($"{file}: '{PlanFile.Show(property.Name)}' is not a key; keys are the options of gemma2 plan --help with '_' for '-'.");
 }

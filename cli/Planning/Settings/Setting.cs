@@ -32,13 +32,15 @@ internal abstract class Setting(string key)
             T.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out value) && isAllowed(value));
 
     /// <summary>A word, one of a few.</summary>
-    public static Setting<T> Choice<T>(string key, string description, params IReadOnlyList<(string Word, T Value)> choices) where T : notnull =>
-        new(key, description, string.Join("|", choices.Select(choice => choice.Word)), string.Join(", ", choices.Select(choice => choice.Word)), JsonValueKind.String,
-            (string text, out T value) =>
-            {
-                (string? word, value) = choices.FirstOrDefault(choice => choice.Word == text);
-                return word is not null;
-            });
+    public static Setting<T> Choice<T>(string key, string description, params IReadOnlyList<(string Word, T Value)> choices) where T : notnull
+    {
+        string[] words = [.. choices.Select(choice => choice.Word)];
+        return new(key, description, string.Join("|", words), string.Join(", ", words), JsonValueKind.String, (string text, out T value) =>
+        {
+            (string? word, value) = choices.FirstOrDefault(choice => choice.Word == text);
+            return word is not null;
+        });
+    }
 
     /// <summary>A text.</summary>
     public static Setting<string> Text(string key, string description, string helpName) =>

@@ -12,8 +12,8 @@ internal sealed class LatencyHistogram
     // From a microsecond to 30 years; what is shorter counts as none.
     private const double Shortest = 1e-6;
     private const double LongestPossible = 1e9;
-    private static readonly long First = BitConverter.DoubleToInt64Bits(Shortest) >> DroppedBits;
-    private static readonly int Buckets = (int)((BitConverter.DoubleToInt64Bits(LongestPossible) >> DroppedBits) - First) + 2;
+    private static readonly long First = UpperBits(Shortest);
+    private static readonly int Buckets = (int)(UpperBits(LongestPossible) - First) + 2;
 
     private readonly long[] _counts = new long[Buckets];
     private double _sum;
@@ -49,7 +49,9 @@ internal sealed class LatencyHistogram
         return 0;
     }
 
-    private static int Bucket(double seconds) => seconds < Shortest ? 0 : 1 + (int)((BitConverter.DoubleToInt64Bits(Math.Min(seconds, LongestPossible)) >> DroppedBits) - First);
+    private static int Bucket(double seconds) => seconds < Shortest ? 0 : 1 + (int)(UpperBits(Math.Min(seconds, LongestPossible)) - First);
+
+    private static long UpperBits(double number) => BitConverter.DoubleToInt64Bits(number) >> DroppedBits;
 
     private static double UpperEnd(int bucket) => bucket == 0 ? 0 : BitConverter.Int64BitsToDouble((First + bucket) << DroppedBits);
 }

@@ -12,7 +12,7 @@ internal sealed record RateProfile(string Name, IReadOnlyList<double> Requests, 
     private const double SecondsAnHour = 3600;
     private const int HoursADay = 24;
     private const int MostHours = 8784;
-    private const double MostRequestsAnHour = 1e8;
+    private const int MostRequestsAnHour = 100_000_000;
 
     private const string FlatName = "flat", DiurnalName = "diurnal", BurstName = "burst";
 
@@ -39,7 +39,7 @@ internal sealed record RateProfile(string Name, IReadOnlyList<double> Requests, 
         _ => Day(FlatName, slotsAnHour: 1, _ => 1),
     };
 
-    /// <summary>Reads CSV: a line <c>hour,requests</c> for each hour of the period, from 0 up; a heading and empty lines may be there.</summary>
+    /// <summary>Reads CSV: a line <c>hour,requests</c> for each hour of the period, from 0 up; a heading in the first line and empty lines may be there.</summary>
     /// <param name="csv">The file's text.</param>
     /// <param name="file">The file's name.</param>
     /// <exception cref="PlanException">Names the line that is wrong.</exception>
@@ -49,12 +49,15 @@ internal sealed record RateProfile(string Name, IReadOnlyList<double> Requests, 
         foreach ((int index, string text) in csv.Split('\n').Index())
         {
             string line = text.Trim();
-            if (line == "" || (requests.Count == 0 && line == "hour,requests")) continue;
+            if (line == "" || (index == 0 && line == "hour,requests")) continue;
             requests.Add(ReadLine(line.Split(','), requests.Count)
-                ?? throw new PlanException($"{file}: line {index + 1} is '{PlanFile.Show(line)}'; allowed is '{requests.Count},REQUESTS' with 0 to {Figures.Count((long)MostRequestsAnHour)} requests."));
+                ?? throw new PlanException($"{file}: line {index + 1} is '{PlanFile.Show(line)}'; allowed is '{requests.Count},REQUESTS' "
+                    + $"with 0 to {Figures.Count(MostRequestsAnHour)} requests."));
             if (requests.Count > MostHours) throw new PlanException($"{file}: has more than {MostHours} hours.");
         }
-        return requests.Count > 0 ? new RateProfile(Path.GetFileName(file), requests, SecondsAnHour) : throw new PlanException($"{file}: has no line 'hour,requests'.");
+        return requests.Count > 0
+            ? new RateProfile(Path.GetFileName(file), requests, SecondsAnHour)
+            : throw new PlanException($"{file}: has no line 'hour,requests'.");
     }
 
     /// <summary>The same shape with another mean.</summary>
@@ -62,7 +65,8 @@ internal sealed record RateProfile(string Name, IReadOnlyList<double> Requests, 
     public RateProfile WithMean(double requestsPerHour)
     {
         double mean = MeanPerHour;
-        if (mean == 0 && requestsPerHour > 0) throw new PlanException($"{Name} has no requests, so it cannot be scaled to {Figures.Plain(requestsPerHour)} an hour.");
+        if (mean == 0 && requestsPerHour > 0)
+            throw new PlanException($"{Name} has no requests, so it cannot be scaled to {Figures.Plain(requestsPerHour)} an hour.");
         return this with { Requests = [.. Requests.Select(slot => mean == 0 ? 0 : slot * requestsPerHour / mean)] };
     }
 

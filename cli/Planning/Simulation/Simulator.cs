@@ -96,7 +96,8 @@ internal sealed class Simulator : IFleetEvents
         AdvanceTo(_options.Seconds);
         _result.Waiting = _waiting.Count + _leased.Count;
         _result.InWork = _fleet.InWork;
-        _result.OldestWaiting = _waiting.Concat(_leased.Select(leased => leased.Request)).Select(request => _options.Seconds - request.Arrival).DefaultIfEmpty().Max();
+        _result.OldestWaiting = _waiting.Concat(_leased.Select(leased => leased.Request))
+            .Select(request => _options.Seconds - request.Arrival).DefaultIfEmpty().Max();
         return _result;
     }
 
