@@ -14,7 +14,7 @@ report() { $tests_began || ((status == 0)) || echo "0 passed, 1 failed"; }
 set_up() {
   require_tools
   # Lavapipe also where there is a GPU: every machine can run the same tests.
-  install_packages glslc spirv-tools libvulkan1 mesa-vulkan-drivers vulkan-validationlayers shellcheck procps
+  install_packages glslc spirv-tools libvulkan1 mesa-vulkan-drivers vulkan-validationlayers shellcheck procps curl jq xz-utils zstd
   install_azurite
 }
 
@@ -29,7 +29,7 @@ failed_checks=()
 say "Checking the formatting"
 run dotnet format Serverless.sln --verify-no-changes --no-restore || failed_checks+=("--failed=dotnet format")
 say "Checking the shell scripts"
-run shellcheck ./*.sh scripts/*.sh .ci/run || failed_checks+=("--failed=shellcheck")
+run shellcheck ./*.sh scripts/*.sh infra/*/*.sh infra/*/*/*.sh .ci/run || failed_checks+=("--failed=shellcheck")
 
 say "Testing"
 mapfile -t projects < <(find tests -name '*.Tests.csproj' | sort)
