@@ -42,6 +42,17 @@ public sealed partial class RunTests
     }
 
     [Fact]
+    public async Task Run_SmokeTest_PassesEveryStep()
+    {
+        await using Script run = Script.Start(null, "./run.sh");
+        await run.WaitForOutputAsync("==> Up.");
+        (int exitCode, string output) = await Script.RunBashAsync($"infra/smoke.sh {Url().Match(run.Output).Value}");
+
+        Assert.True(exitCode == 0, output);
+        Assert.Equal(["cold", "completion", "stream", "job", "batch"], output.Split('\n').Where(line => line.StartsWith("  ok ", StringComparison.Ordinal)).Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1]));
+    }
+
+    [Fact]
     public async Task RunOnce_WrongSetting_FailsAndShowsTheReason()
     {
         await using Script run = Script.Start(new Dictionary<string, string> { ["Gemma2__ContextLength"] = "0" }, "./run.sh", "--once");

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# azd runs this before it deploys main.bicep: the app needs its image and its model before it can be made.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+# shellcheck source=infra/steps.sh
+source infra/steps.sh
+
+main() {
+  trap report_failed_step EXIT
+  # What azd remembers is the tag of the last time.
+  GEMMA2_IMAGE_TAG=${GEMMA2_FIXED_TAG-}
+  require_tools
+  choose_defaults
+  step "Signing in"
+  require_login
+  local app
+  app=$(deployed_app)
+  remember_choices
+  [[ -n ${GEMMA2_API_KEYS-} ]] || remember_new_keys "$app"
+  prepare "$app"
+}
+
+# From its environment azd fills in the parameters.
+remember_choices() {
+  local name
+  for name in AZURE_RESOURCE_GROUP AZURE_PRINCIPAL_TYPE GEMMA2_HOST GEMMA2_GPU GEMMA2_MODEL GEMMA2_IMAGE_TAG; do
+    [[ -z ${!name-} ]] || azd env set "$name" "${!name}"
+  done
+}
+
+# Written into azd's file, which is this user's alone: `azd env set` would show the keys on a command line.
+remember_new_keys() {
+  local file
+  provide_api_keys "$1"
+  file=$(azd env list --output json | jq --exit-status --raw-output --arg name "$AZURE_ENV_NAME" '.[] | select(.Name == $name) | .DotEnvPath') ||
+    die "azd knows no environment '$AZURE_ENV_NAME'."
+  [[ $GEMMA2_API_KEYS != *\'* ]] || die "an API key holds a quote: set GEMMA2_API_KEYS yourself."
+  printf "GEMMA2_API_KEYS='%s'\n" "$GEMMA2_API_KEYS" >>"$file"
+}
+
+main
