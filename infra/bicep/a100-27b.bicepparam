@@ -1,0 +1,24 @@
+// Gemma 2 27B on an NVIDIA A100.
+// What changes from one deployment to the next comes from the environment; azd and deploy.sh set it.
+using 'main.bicep'
+
+param environmentName = readEnvironmentVariable('AZURE_ENV_NAME', 'gemma2')
+param location = readEnvironmentVariable('AZURE_LOCATION', 'swedencentral')
+param deployerPrincipalId = readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
+param deployerPrincipalType = readEnvironmentVariable('AZURE_PRINCIPAL_TYPE', 'User')
+param stage = readEnvironmentVariable('GEMMA2_STAGE', 'complete')
+param host = readEnvironmentVariable('GEMMA2_HOST', 'functions')
+param imageTag = readEnvironmentVariable('GEMMA2_IMAGE_TAG')
+param apiKeys = readEnvironmentVariable('GEMMA2_API_KEYS')
+param callbackSecret = readEnvironmentVariable('GEMMA2_CALLBACK_SECRET', '')
+param gpuDriverSource = readEnvironmentVariable('GPU_DRIVER_SOURCE', '')
+param gpuDriverSha256 = readEnvironmentVariable('GPU_DRIVER_SHA256', '')
+
+param gpu = readEnvironmentVariable('GEMMA2_GPU', 'A100')
+param model = readEnvironmentVariable('GEMMA2_MODEL', 'gemma-2-27b-it')
+param minReplicas = int(readEnvironmentVariable('GEMMA2_MIN_REPLICAS', '0'))
+param maxReplicas = int(readEnvironmentVariable('GEMMA2_MAX_REPLICAS', '1'))
+param startupMinutes = 60
+param slowStartMinutes = 30
+// Artifact streaming: 24 cores and an A100 should not wait for an image.
+param registrySku = 'Premium'

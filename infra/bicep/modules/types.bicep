@@ -1,0 +1,64 @@
+metadata description = 'The types that several modules share.'
+
+@export()
+@description('The GPU of a replica: NVIDIA T4 (16 GB), NVIDIA A100 (80 GB), or none: the model is computed on the CPU, for trials.')
+type gpu = 'T4' | 'A100' | 'none'
+
+@export()
+@description('Who runs the app: the Azure Functions host with the app as its custom handler, or nobody: the app serves HTTP and polls the queues itself.')
+type host = 'functions' | 'containerapp'
+
+@export()
+@description('The service\'s settings (Gemma2__...) that are the deployment\'s to choose. What is left out has the app\'s own default.')
+type serviceSettings = {
+  @description('Which Vulkan device: part of its name, or its index.')
+  device: string?
+
+  @description('Longest prompt plus answer, in tokens.')
+  @minValue(2)
+  @maxValue(8192)
+  contextLength: int?
+
+  @description('How many sequences a replica works on at once.')
+  @minValue(1)
+  @maxValue(256)
+  maxSequences: int?
+
+  @description('How numbers are kept in the KV cache.')
+  kvCacheType: ('f16' | 'f32')?
+
+  @description('Whether requests need no key: only where something in front of the app checks who sends them.')
+  allowAnonymous: bool?
+
+  @description('Requests that a key may send in a minute to one replica; 0 sets no limit.')
+  @minValue(0)
+  @maxValue(10000000)
+  requestsPerMinute: int?
+
+  @description('Tokens, prompt and answer, that a key may use in a minute on one replica; 0 sets no limit.')
+  @minValue(0)
+  @maxValue(10000000)
+  tokensPerMinute: int?
+
+  @description('Other limits for some keys, separated by commas: NAME=REQUESTS/TOKENS.')
+  @maxLength(4096)
+  keyLimits: string?
+
+  @description('Seconds for which a queue message belongs to a replica that works on it; renewed at a third of that. The Functions host has its own.')
+  @minValue(5)
+  @maxValue(600)
+  queueLeaseSeconds: int?
+
+  @description('About how many seconds of work one chunk of a batch is.')
+  @minValue(1)
+  @maxValue(900)
+  batchChunkSeconds: int?
+
+  @description('Hosts that callbacks of jobs may go to, separated by commas: example.com or *.example.com. Without any there are no callbacks.')
+  @maxLength(2048)
+  callbackHosts: string?
+}
+
+@export()
+@description('Tags: a text for each name.')
+type tagSet = { *: string }

@@ -1,0 +1,3 @@
+using Gemma2.Infra.Tests.Bicep;
+
+[assembly: AssemblyFixture(typeof(Deployments))]

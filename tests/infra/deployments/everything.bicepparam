@@ -1,0 +1,42 @@
+// Every option that there is, so that the tests see what each becomes.
+using 'main.bicep'
+
+param environmentName = 'everything'
+param location = 'swedencentral'
+param imageTag = '1.2.3'
+param apiKeys = readEnvironmentVariable('GEMMA2_API_KEYS')
+param callbackSecret = readEnvironmentVariable('GEMMA2_CALLBACK_SECRET')
+param gpu = 'A100'
+param gpuDriverSource = 'https://example.blob.core.windows.net/drivers/{version}.tar.zst'
+param gpuDriverSha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
+param model = 'gemma-2-9b-it'
+param settings = {
+  device: 'A100'
+  contextLength: 4096
+  maxSequences: 16
+  kvCacheType: 'f16'
+  allowAnonymous: false
+  requestsPerMinute: 60
+  tokensPerMinute: 100000
+  keyLimits: 'tests=600/1000000'
+  queueLeaseSeconds: 60
+  batchChunkSeconds: 60
+  callbackHosts: 'example.com,*.example.org'
+}
+param minReplicas = 1
+param maxReplicas = 4
+param jobsPerReplica = 16
+param requestsPerReplica = 32
+param isPublic = false
+param storageSku = 'Standard_ZRS'
+param registrySku = 'Premium'
+param deployerPrincipalId = '11111111-1111-1111-1111-111111111111'
+param alertEmails = ['operator@example.com']
+param isPrivate = true
+param allowedIpRanges = ['203.0.113.7']
+param budget = {
+  amount: 500
+  startDate: '2026-12-01'
+  emails: ['owner@example.com']
+}
+param tags = { team: 'models' }
