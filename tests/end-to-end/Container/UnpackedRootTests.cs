@@ -31,7 +31,7 @@ public sealed class UnpackedRootTests(BuiltImage image) : IDisposable
     {
         int port = FreePort();
         await using Script script = await StartAsync(
-            $"Gemma2__AllowSoftwareDevice=true Gemma2__Model=/nano ASPNETCORE_URLS=http://127.0.0.1:{port.ToString(CultureInfo.InvariantCulture)}");
+            $"Gemma2__AllowSoftwareDevice=true Gemma2__Model=/nano Gemma2__ApiKeys=ann=key-of-ann ASPNETCORE_URLS=http://127.0.0.1:{port.ToString(CultureInfo.InvariantCulture)}");
         await script.WaitForOutputAsync("Model nano loaded");
         using var http = new HttpClient();
         string health = await http.GetStringAsync(new Uri($"http://127.0.0.1:{port}/healthz"), TestContext.Current.CancellationToken);
