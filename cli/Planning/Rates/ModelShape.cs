@@ -38,20 +38,20 @@ internal sealed record ModelShape(string Name, Gemma2Config Config)
 
     private static ModelShape Of(
         string name, int hidden, int intermediate, int layers, int heads, int keyValueHeads, int head, double queryScalar) => new(name, new Gemma2Config
-    {
-        VocabularySize = 256_000,
-        HiddenSize = hidden,
-        IntermediateSize = intermediate,
-        LayerCount = layers,
-        HeadCount = heads,
-        KeyValueHeadCount = keyValueHeads,
-        HeadDimension = head,
-        QueryPreAttentionScalar = queryScalar,
-        SlidingWindow = 4096,
-        MaxPositions = 8192,
-        AttentionSoftcap = 50,
-        FinalSoftcap = 30,
-        RmsNormEpsilon = 1e-6,
-        RopeTheta = 10_000,
-    });
+        {
+            VocabularySize = 256_000,
+            HiddenSize = hidden,
+            IntermediateSize = intermediate,
+            LayerCount = layers,
+            HeadCount = heads,
+            KeyValueHeadCount = keyValueHeads,
+            HeadDimension = head,
+            QueryPreAttentionScalar = queryScalar,
+            SlidingWindow = 4096,
+            MaxPositions = 8192,
+            AttentionSoftcap = 50,
+            FinalSoftcap = 30,
+            RmsNormEpsilon = 1e-6,
+            RopeTheta = 10_000,
+        });
 }

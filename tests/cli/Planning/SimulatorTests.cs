@@ -10,25 +10,25 @@ public sealed class SimulatorTests
 
     [Fact]
     public void Run_AnyService_LosesNoRequest() => (from mean in Gen.Double[0, 4000]
-                                                   from profile in Gen.OneOf("flat", "diurnal", "burst")
-                                                   from sequences in Gen.Int[1, 8]
-                                                   from minReplicas in Gen.Int[0, 3]
-                                                   from queueLength in Gen.Int[1, 10]
-                                                   from coldStart in Gen.Double[0, 300]
-                                                   from grace in Gen.Double[0, 60]
-                                                   from failuresADay in Gen.OneOf(0.0, 1.0, 100.0)
-                                                   from lease in Gen.Double[0, 900]
-                                                   from seed in Gen.Int[0, 1000]
-                                                   select Plans.Service(RateProfile.Named(profile).WithMean(mean), 6) with
-                                                   {
-                                                       Sequences = sequences,
-                                                       Scaling = new ScalingOptions { MinReplicas = minReplicas, MaxReplicas = 5, QueueLength = queueLength },
-                                                       ColdStartSeconds = coldStart,
-                                                       GraceSeconds = grace,
-                                                       FailuresPerSecond = failuresADay / 86_400,
-                                                       LeaseSeconds = lease,
-                                                       Seed = seed,
-                                                   }).Sample(
+                                                    from profile in Gen.OneOf("flat", "diurnal", "burst")
+                                                    from sequences in Gen.Int[1, 8]
+                                                    from minReplicas in Gen.Int[0, 3]
+                                                    from queueLength in Gen.Int[1, 10]
+                                                    from coldStart in Gen.Double[0, 300]
+                                                    from grace in Gen.Double[0, 60]
+                                                    from failuresADay in Gen.OneOf(0.0, 1.0, 100.0)
+                                                    from lease in Gen.Double[0, 900]
+                                                    from seed in Gen.Int[0, 1000]
+                                                    select Plans.Service(RateProfile.Named(profile).WithMean(mean), 6) with
+                                                    {
+                                                        Sequences = sequences,
+                                                        Scaling = new ScalingOptions { MinReplicas = minReplicas, MaxReplicas = 5, QueueLength = queueLength },
+                                                        ColdStartSeconds = coldStart,
+                                                        GraceSeconds = grace,
+                                                        FailuresPerSecond = failuresADay / 86_400,
+                                                        LeaseSeconds = lease,
+                                                        Seed = seed,
+                                                    }).Sample(
         options =>
         {
             SimulationResult result = options.Run();
