@@ -153,7 +153,7 @@ poll() {
 }
 
 # expect FILE EXPRESSION: what the jq expression gives; fails, with the document, where it gives nothing.
-expect() { jq --exit-status --raw-output "$2" "$1" 2>/dev/null || { printf 'unexpected answer: %s' "$(head --bytes 500 "$1")" && return 1; }; }
+expect() { jq --exit-status --raw-output "$2" "$1" 2>/dev/null || { printf 'unexpected answer: %s' "$(head --bytes 500 "$1")" >&2 && return 1; }; }
 
 field() { expect "$1" "$2 | select(type == \"string\")"; }
 
