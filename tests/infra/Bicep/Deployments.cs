@@ -11,7 +11,8 @@ public sealed class Deployments : IDisposable
     internal static readonly string[] Scope =
         ["--subscription-id", "00000000-0000-0000-0000-000000000000", "--resource-group", "gemma2", "--location", "swedencentral", "--deployment-name", "main"];
 
-    private readonly ConcurrentDictionary<string, Task<Deployment>> _deployments = new();
+    // Lazy: two tests that ask for one deployment at once must not both write its snapshot.
+    private readonly ConcurrentDictionary<string, Lazy<Task<Deployment>>> _deployments = new();
     private readonly Lazy<Task<JsonElement>> _template;
 
     /// <summary>Copies the sources.</summary>
@@ -42,14 +43,7 @@ public sealed class Deployments : IDisposable
     internal Task<JsonElement> TemplateAsync() => _template.Value;
 
     /// <summary>What a deployment of a parameter file would make.</summary>
-    internal Task<Deployment> PredictAsync(string name) => _deployments.GetOrAdd(name, async name =>
-    {
-        string snapshot = Path.Combine(Copy, $"{name}.snapshot.json");
-        File.Delete(snapshot);
-        (int exitCode, string output) = await BicepCli.RunAsync(Copy, ["snapshot", $"{name}.bicepparam", .. Scope]);
-        Assert.True(exitCode == 0 && output.Length == 0, output);
-        return new Deployment(await File.ReadAllTextAsync(snapshot));
-    });
+    internal Task<Deployment> PredictAsync(string name) => _deployments.GetOrAdd(name, name => new(() => RunPredictionAsync(name))).Value;
 
     /// <summary>How a committed snapshot differs from what a deployment would make now, as the Bicep CLI tells it.</summary>
     internal async Task<string> DifferenceAsync(string name, string committed)
@@ -73,6 +67,15 @@ public sealed class Deployments : IDisposable
     public void Dispose() => Directory.Delete(Copy, recursive: true);
 
     private static string[] Names(string folder) => [.. Directory.GetFiles(folder, "*.bicepparam").Select(file => Path.GetFileNameWithoutExtension(file)).Order()];
+
+    private async Task<Deployment> RunPredictionAsync(string name)
+    {
+        string snapshot = Path.Combine(Copy, $"{name}.snapshot.json");
+        File.Delete(snapshot);
+        (int exitCode, string output) = await BicepCli.RunAsync(Copy, ["snapshot", $"{name}.bicepparam", .. Scope]);
+        Assert.True(exitCode == 0 && output.Length == 0, output);
+        return new Deployment(await File.ReadAllTextAsync(snapshot));
+    }
 
     private async Task<JsonElement> BuildAsync()
     {
