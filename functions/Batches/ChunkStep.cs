@@ -84,7 +84,7 @@ internal sealed class ChunkStep(
             // Whoever took it has a message of its own.
             return QueueOutcome.Done;
         }
-        catch (Exception error) when (error is StorageException or Backend.DeviceException or OperationCanceledException)
+        catch (Exception error) when (RetryBackoff.IsInfrastructure(error))
         {
             await TryReleaseAsync(claim);
             throw;
