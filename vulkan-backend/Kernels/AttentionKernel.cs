@@ -13,7 +13,7 @@ internal sealed class AttentionKernel(GpuDevice device, AttentionShape shape, Te
         device.SubgroupSize,
         (uint)cacheType,
         (uint)shape.CacheStride,
-        Grid.Cover(shape.CacheStride / RowLayout.Alignment, device.SubgroupSize));
+        Grid.Cover(shape.CacheStride / AttentionShape.CacheAlignment, device.SubgroupSize));
 
     /// <param name="commands">Where to record.</param>
     /// <param name="qkv">[count, (heads + 2 * kvHeads) * headDim]: rotated queries first.</param>

@@ -18,6 +18,9 @@ internal sealed record AttentionShape
     /// <summary>Query heads that share a key/value head.</summary>
     public int Group => Heads / KeyValueHeads;
 
+    /// <summary>Cached keys and values start at multiples of this many elements, so that every type can be read eight elements at a time.</summary>
+    public const int CacheAlignment = 8;
+
     /// <summary>Elements from one cached key to the next.</summary>
-    public int CacheStride => RowLayout.Stride(HeadDimension);
+    public int CacheStride => (HeadDimension + CacheAlignment - 1) / CacheAlignment * CacheAlignment;
 }

@@ -22,10 +22,10 @@ public sealed class MemoryEstimateTests(DeviceFixture fixture)
     {
         TensorEntry[] tensors =
         [
-            new("matrix of rows that are padded to 8", TensorType.BF16, [3, 13], "f", 8, 78), new("norm that is widened", TensorType.F16, [5], "f", 86, 10),
+            new("matrix of rows that are padded to 32", TensorType.BF16, [3, 13], "f", 8, 78), new("norm that is widened", TensorType.F16, [5], "f", 86, 10),
         ];
         MemoryEstimate one = MemoryEstimate.Of(Gemma2B, tensors, 8192, KvCacheType.F16);
-        Assert.Equal(3 * 16 * 2 + 5 * 4, one.WeightBytes);
+        Assert.Equal(3 * 32 * 2 + 5 * 4, one.WeightBytes);
         Assert.Equal(13L * (8192 + 4096 + 63) * 2 * 4 * 256 * 2, one.KvCacheBytes);
         Assert.Equal(one.WeightBytes + one.KvCacheBytes, one.TotalBytes);
         Assert.Equal(one.KvCacheBytes * 6, MemoryEstimate.Of(Gemma2B, tensors, 8192, KvCacheType.F32, sequences: 3).KvCacheBytes);
