@@ -1,0 +1,41 @@
+using System.Buffers.Binary;
+
+namespace Gemma2.Backend.Weights.Quantization;
+
+/// <summary>[0, 2) scale; [2, 6) the fifth bits of all numbers; [6, 22) 32 nibbles. Value: (q - 16) * scale.</summary>
+internal readonly struct Q5_0 : IBlockFormat
+{
+    /// <inheritdoc/>
+    public static void Dequantize(ReadOnlySpan<byte> block, Span<float> values)
+    {
+        float scale = BlockBytes.Half(block, 0);
+        Span<byte> quants = stackalloc byte[32];
+        FiveBits.Unpack(block[2..], quants);
+        for (int i = 0; i < values.Length; i++) values[i] = (quants[i] - 16) * scale;
+    }
+}
+
+/// <summary>[0, 2) scale; [2, 4) minimum; [4, 8) the fifth bits of all numbers; [8, 24) 32 nibbles. Value: q * scale + minimum.</summary>
+internal readonly struct Q5_1 : IBlockFormat
+{
+    /// <inheritdoc/>
+    public static void Dequantize(ReadOnlySpan<byte> block, Span<float> values)
+    {
+        float scale = BlockBytes.Half(block, 0), minimum = BlockBytes.Half(block, 2);
+        Span<byte> quants = stackalloc byte[32];
+        FiveBits.Unpack(block[4..], quants);
+        for (int i = 0; i < values.Length; i++) values[i] = (quants[i] * scale) + minimum;
+    }
+}
+
+/// <summary>Quants of five bits: a 32-bit word with the fifth bit of number i at bit i, then nibbles.</summary>
+internal static class FiveBits
+{
+    /// <summary>Reads 32 quants from 20 bytes.</summary>
+    public static void Unpack(ReadOnlySpan<byte> packed, Span<byte> quants)
+    {
+        uint fifth = BinaryPrimitives.ReadUInt32LittleEndian(packed);
+        BlockBytes.UnpackNibbles(packed[4..], quants);
+        for (int i = 0; i < quants.Length; i++) quants[i] |= (byte)((fifth >> i & 1) << 4);
+    }
+}

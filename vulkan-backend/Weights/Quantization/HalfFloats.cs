@@ -1,0 +1,19 @@
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+
+namespace Gemma2.Backend.Weights.Quantization;
+
+/// <summary>The two types of 16-bit floating point.</summary>
+internal static class HalfFloats
+{
+    /// <summary>Widens IEEE 754 binary16.</summary>
+    public static void ReadF16(ReadOnlySpan<byte> bytes, Span<float> values) =>
+        TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(bytes), values);
+
+    /// <summary>Widens bfloat16, the upper half of a binary32.</summary>
+    public static void ReadBF16(ReadOnlySpan<byte> bytes, Span<float> values)
+    {
+        ReadOnlySpan<ushort> halves = MemoryMarshal.Cast<byte, ushort>(bytes);
+        for (int i = 0; i < values.Length; i++) values[i] = BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
+    }
+}

@@ -1,0 +1,14 @@
+namespace Gemma2.Backend.Weights.Quantization;
+
+/// <summary>
+/// Planes of two bits for 256 numbers in 64 bytes, as Q2_K and Q3_K keep their quants and Q6_K the upper part of them:
+/// byte 32 h + l holds the numbers 128 h + l, 128 h + 32 + l, 128 h + 64 + l and 128 h + 96 + l, from its lowest bits up.
+/// </summary>
+internal static class TwoBits
+{
+    /// <summary>Reads 256 quants from 64 bytes.</summary>
+    public static void Unpack(ReadOnlySpan<byte> packed, Span<byte> quants)
+    {
+        for (int i = 0; i < quants.Length; i++) quants[i] = (byte)(packed[(i / 128 * 32) + (i % 32)] >> (i % 128 / 32 * 2) & 3);
+    }
+}
