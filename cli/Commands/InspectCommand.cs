@@ -32,8 +32,8 @@ internal static class InspectCommand
 
     private static async Task<ModelReport> ReadAsync(IModelSource source, int? context, KvCacheType kv, CancellationToken cancellationToken)
     {
-        Gemma2Config config = await ModelReader.ReadConfigAsync(source, cancellationToken);
-        IReadOnlyList<TensorEntry> tensors = await ModelReader.ReadTensorsAsync(source, config, cancellationToken);
+        await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken);
+        (Gemma2Config config, IReadOnlyList<TensorEntry> tensors) = (model.Config, model.Tensors);
         int length = context ?? Math.Min(config.MaxPositions, InferenceEngine.DefaultContextLength);
         MemoryEstimate memory = MemoryEstimate.Of(config, tensors, length, kv);
         long parameters = tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size));

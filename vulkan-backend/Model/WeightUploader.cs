@@ -74,7 +74,13 @@ internal sealed class WeightUploader(GpuDevice device, Gemma2Config config) : IT
     private void Place(params ReadOnlySpan<string> names)
     {
         long rows = 0;
-        foreach (string name in names) rows += _tensors[name].Shape[0];
+        foreach (string name in names)
+        {
+            rows += _tensors[name].Shape[0];
+            if (_tensors[name].Type != _tensors[names[0]].Type)
+                throw new ModelException($"{name} is {_tensors[name].Type}, but {names[0]} is {_tensors[names[0]].Type}; they must be of one type.");
+        }
+
         long width = _tensors[names[0]].Shape[1];
         long rowBytes = (long)RowLayout.Stride((int)width) * _tensors[names[0]].Type.Size();
         GpuBuffer buffer = device.Allocate(rows * rowBytes, MemoryKind.Device, names[0]);

@@ -33,23 +33,22 @@ internal sealed class EngineResources : IDisposable
     public KvCache[] Caches { get; }
 
     public static async Task<EngineResources> LoadAsync(
-        IModelSource source,
-        Gemma2Config config,
+        OpenModel model,
         EngineOptions options,
         IProgress<LoadProgress>? progress,
         CancellationToken cancellationToken)
     {
-        int contextLength = ResolveContextLength(config, options);
+        int contextLength = ResolveContextLength(model.Config, options);
         if (options.MaxSequences < 1)
             throw new InvalidRequestException(nameof(options.MaxSequences), $"MaxSequences is {options.MaxSequences}; allowed is 1 or more.");
         GpuDevice device = GpuDevice.Open(options.Device, options.AllowSoftwareDevice, options.Validation, options.HideDeviceMemory);
         ModelWeights? weights = null;
         try
         {
-            using var uploader = new WeightUploader(device, config);
-            await ModelReader.ReadAsync(source, config, uploader, progress, cancellationToken).ConfigureAwait(false);
+            using var uploader = new WeightUploader(device, model.Config);
+            await model.ReadAsync(uploader, progress, cancellationToken).ConfigureAwait(false);
             weights = uploader.Finish();
-            return new EngineResources(device, config, weights, contextLength, options);
+            return new EngineResources(device, model.Config, weights, contextLength, options);
         }
         catch
         {

@@ -66,10 +66,9 @@ public sealed class InferenceEngine : IInferenceEngine
         IProgress<LoadProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
-        Gemma2Config config = await ModelReader.ReadConfigAsync(source, cancellationToken).ConfigureAwait(false);
-        GemmaTokenizer? tokenizer = await TokenizerReader.ReadAsync(source, config, cancellationToken).ConfigureAwait(false);
-        EngineResources resources = await EngineResources.LoadAsync(source, config, options, progress, cancellationToken).ConfigureAwait(false);
-        return new InferenceEngine(resources, source.Name, tokenizer);
+        await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken).ConfigureAwait(false);
+        EngineResources resources = await EngineResources.LoadAsync(model, options, progress, cancellationToken).ConfigureAwait(false);
+        return new InferenceEngine(resources, source.Name, model.Tokenizer);
     }
 
     /// <inheritdoc/>

@@ -9,7 +9,7 @@ public interface ITensorSink
 
     /// <summary>The next piece of a tensor. Pieces of one tensor follow each other without gap and end with its last byte.</summary>
     /// <param name="tensor">One of the entries given to <see cref="Begin"/>.</param>
-    /// <param name="byteOffset">Where in the tensor the piece begins: a multiple of 4.</param>
-    /// <param name="bytes">The piece: whole numbers; valid during the call only.</param>
+    /// <param name="byteOffset">Where in the tensor the piece begins: at the begin of a row.</param>
+    /// <param name="bytes">The piece: whole rows, as the file stores them; valid during the call only.</param>
     void Write(TensorEntry tensor, long byteOffset, ReadOnlySpan<byte> bytes);
 }

@@ -56,7 +56,6 @@ public static class TensorCatalog
 
         for (int layer = 0; layer < config.LayerCount; layer++)
         {
-            CheckSameType(model, tensors[TensorNames.Query(layer)], tensors[TensorNames.Key(layer)], tensors[TensorNames.Value(layer)]);
             CheckSameType(model, tensors[TensorNames.Gate(layer)], tensors[TensorNames.Up(layer)]);
         }
     }
@@ -67,11 +66,10 @@ public static class TensorCatalog
             throw new ModelException($"{model}/{tensor.File}: {tensor.Name} is [{string.Join(", ", tensor.Shape)}]; by config.json it must be [{string.Join(", ", shape)}].");
     }
 
-    /// <summary>These matrices are multiplied as one.</summary>
-    private static void CheckSameType(string model, TensorEntry first, params ReadOnlySpan<TensorEntry> others)
+    /// <summary>These two matrices are multiplied by one kernel.</summary>
+    private static void CheckSameType(string model, TensorEntry first, TensorEntry other)
     {
-        foreach (TensorEntry other in others)
-            if (other.Type != first.Type)
-                throw new ModelException($"{model}/{other.File}: {other.Name} is {other.Type}, but {first.Name} is {first.Type}; they must be of one type.");
+        if (other.Type != first.Type)
+            throw new ModelException($"{model}/{other.File}: {other.Name} is {other.Type}, but {first.Name} is {first.Type}; they must be of one type.");
     }
 }

@@ -1,64 +1,49 @@
-using System.Buffers.Binary;
-
 namespace Gemma2.Backend.Weights;
 
-/// <summary>One open safetensors file: its header is read, its data comes next.</summary>
-internal sealed class WeightFile : IAsyncDisposable
+/// <summary>One open weight file: its header is read, its data comes next.</summary>
+/// <param name="stream">The file, read to <paramref name="position"/>; closed with this.</param>
+/// <param name="label">The model's and the file's name, for messages.</param>
+/// <param name="tensors">The file's tensors in the order of their data, which do not overlap.</param>
+/// <param name="position">Bytes read so far.</param>
+/// <param name="length">The file's length in bytes.</param>
+internal sealed class WeightFile(Stream stream, string label, IReadOnlyList<TensorEntry> tensors, long position, long length) : IAsyncDisposable
 {
-    private readonly Stream _stream;
-    private readonly string _label;
-
-    private WeightFile(Stream stream, string label, IReadOnlyList<TensorEntry> tensors) => (_stream, _label, Tensors) = (stream, label, tensors);
+    private long _position = position;
 
     /// <summary>The file's tensors in the order of their data.</summary>
-    public IReadOnlyList<TensorEntry> Tensors { get; }
+    public IReadOnlyList<TensorEntry> Tensors => tensors;
 
-    /// <summary>Opens a file and reads its header.</summary>
-    /// <param name="source">The model.</param>
-    /// <param name="file">The file's name.</param>
-    /// <param name="length">Its length in bytes as the source lists it.</param>
-    /// <param name="cancellationToken">Stops reading.</param>
-    /// <exception cref="ModelException">The file is cut short, or its header is wrong.</exception>
-    public static async Task<WeightFile> OpenAsync(IModelSource source, string file, long length, CancellationToken cancellationToken)
-    {
-        string label = $"{source.Name}/{file}";
-        if (length < SafetensorsHeader.PrefixLength) throw new ModelException($"{label}: is {length} bytes long: this is not a safetensors file.");
-        Stream stream = await source.OpenAsync(file, cancellationToken);
-        try
-        {
-            byte[] prefix = new byte[SafetensorsHeader.PrefixLength];
-            await ModelStream.ReadAsync(stream, prefix, label, cancellationToken);
-            byte[] header = new byte[SafetensorsHeader.CheckLength(BinaryPrimitives.ReadUInt64LittleEndian(prefix), length, source.Name, file)];
-            await ModelStream.ReadAsync(stream, header, label, cancellationToken);
-            return new WeightFile(stream, label, SafetensorsHeader.Parse(header, length, source.Name, file));
-        }
-        catch
-        {
-            await stream.DisposeAsync();
-            throw;
-        }
-    }
-
-    /// <summary>Reads the data to the file's last byte, piece by piece.</summary>
-    /// <param name="buffer">Holds one piece at a time; its length is a multiple of 4.</param>
-    /// <param name="take">Takes a tensor, where in it the piece begins, and the piece.</param>
+    /// <summary>Reads the data to the file's last byte, piece by piece; what lies between tensors is passed over.</summary>
+    /// <param name="buffer">Holds one piece at a time: at least a row.</param>
+    /// <param name="take">Takes a tensor, where in it the piece begins, and the piece: whole rows.</param>
     /// <param name="cancellationToken">Stops reading.</param>
     /// <exception cref="ModelException">The file is shorter or longer than listed, or its source found it damaged.</exception>
     public async Task ReadDataAsync(Memory<byte> buffer, Action<TensorEntry, long, ReadOnlyMemory<byte>> take, CancellationToken cancellationToken)
     {
         foreach (TensorEntry tensor in Tensors)
         {
-            for (long offset = 0; offset < tensor.Length; offset += buffer.Length)
-            {
-                Memory<byte> piece = buffer[..(int)Math.Min(buffer.Length, tensor.Length - offset)];
-                await ModelStream.ReadAsync(_stream, piece, _label, cancellationToken);
-                take(tensor, offset, piece);
-            }
+            await PassOverAsync(tensor.Offset, buffer, cancellationToken);
+            long row = tensor.Type.RowBytes(tensor.Shape[^1]), rows = buffer.Length / row * row;
+            for (long offset = 0; offset < tensor.Length; offset += rows)
+                take(tensor, offset, await ReadAsync(buffer[..(int)Math.Min(rows, tensor.Length - offset)], cancellationToken));
         }
 
-        await ModelStream.ReadEndAsync(_stream, _label, cancellationToken);
+        await PassOverAsync(length, buffer, cancellationToken);
+        await ModelStream.ReadEndAsync(stream, label, cancellationToken);
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => _stream.DisposeAsync();
+    public ValueTask DisposeAsync() => stream.DisposeAsync();
+
+    private async Task PassOverAsync(long end, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        while (_position < end) await ReadAsync(buffer[..(int)Math.Min(buffer.Length, end - _position)], cancellationToken);
+    }
+
+    private async Task<ReadOnlyMemory<byte>> ReadAsync(Memory<byte> piece, CancellationToken cancellationToken)
+    {
+        await ModelStream.ReadAsync(stream, piece, label, cancellationToken);
+        _position += piece.Length;
+        return piece;
+    }
 }

@@ -1,4 +1,3 @@
-using Gemma2.Backend.Model;
 using Gemma2.Backend.Sampling;
 using Gemma2.Backend.Serving;
 using Gemma2.Backend.Weights;
@@ -12,13 +11,12 @@ public sealed class DecodeAllocationTests : EngineTest
     public async Task Decode_AfterTheFirstTokens_AllocatesNothingOnTheManagedHeap()
     {
         // The engine's own parts, run by this thread so that its allocations can be counted.
-        var source = new FolderModelSource(NanoModel.Folder);
-        Gemma2Config config = await ModelReader.ReadConfigAsync(source, Cancellation);
+        await using OpenModel model = await ModelReader.OpenAsync(new FolderModelSource(NanoModel.Folder), Cancellation);
         var options = new EngineOptions { AllowSoftwareDevice = true, MaxSequences = 1, ContextLength = 256 };
-        using EngineResources resources = await EngineResources.LoadAsync(source, config, options, null, Cancellation);
+        using EngineResources resources = await EngineResources.LoadAsync(model, options, null, Cancellation);
         var scheduler = new Scheduler(resources.Forward, resources.Caches);
         var sampling = new SamplingOptions { Temperature = 0.8, TopK = 40, TopP = 0.9, Seed = 3 };
-        var sequence = new GenerationSequence([2, 300, 301], 200, sampling, new Sampler(config.VocabularySize), endTokens: []);
+        var sequence = new GenerationSequence([2, 300, 301], 200, sampling, new Sampler(model.Config.VocabularySize), endTokens: []);
         scheduler.Add(sequence);
         for (int i = 0; i < 20; i++) Step(scheduler, sequence);
 

@@ -20,9 +20,9 @@ internal sealed class ReferenceModel : ITensorSink
 
     public static async Task<ReferenceModel> LoadAsync(string folder, CancellationToken cancellationToken)
     {
-        var source = new FolderModelSource(folder);
-        var model = new ReferenceModel(await ModelReader.ReadConfigAsync(source, cancellationToken));
-        await ModelReader.ReadAsync(source, model._config, model, cancellationToken: cancellationToken);
+        await using OpenModel files = await ModelReader.OpenAsync(new FolderModelSource(folder), cancellationToken);
+        var model = new ReferenceModel(files.Config);
+        await files.ReadAsync(model, cancellationToken: cancellationToken);
         return model;
     }
 

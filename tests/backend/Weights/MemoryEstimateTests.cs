@@ -39,15 +39,13 @@ public sealed class MemoryEstimateTests(DeviceFixture fixture)
     public async Task Of_EveryGoldenModel_IsWhatItsWeightsTakeOnTheDevice(string name)
     {
         CancellationToken cancellation = TestContext.Current.CancellationToken;
-        FolderModelSource source = new(GoldenModels.Open(name).Folder);
-        Gemma2Config config = await ModelReader.ReadConfigAsync(source, cancellation);
-        IReadOnlyList<TensorEntry> tensors = await ModelReader.ReadTensorsAsync(source, config, cancellation);
+        await using OpenModel model = await ModelReader.OpenAsync(new FolderModelSource(GoldenModels.Open(name).Folder), cancellation);
 
-        using WeightUploader uploader = new(fixture.Device, config);
-        await ModelReader.ReadAsync(source, config, uploader, cancellationToken: cancellation);
+        using WeightUploader uploader = new(fixture.Device, model.Config);
+        await model.ReadAsync(uploader, cancellationToken: cancellation);
         using ModelWeights weights = uploader.Finish();
 
-        Assert.Equal(weights.Bytes, MemoryEstimate.Of(config, tensors, 100, KvCacheType.F16).WeightBytes);
+        Assert.Equal(weights.Bytes, MemoryEstimate.Of(model.Config, model.Tensors, 100, KvCacheType.F16).WeightBytes);
     }
 
     private static long Parameters(Gemma2Config config) =>

@@ -1,3 +1,4 @@
+using Gemma2.Backend.Serving;
 using Gemma2.Backend.Weights;
 
 namespace Gemma2.Backend.Tests.Weights;
@@ -8,6 +9,14 @@ internal sealed class RecordingSink : ITensorSink
     private readonly Dictionary<string, (byte[] Bytes, long Written)> _tensors = [];
 
     public IReadOnlyList<TensorEntry> Announced { get; private set; } = [];
+
+    /// <summary>Opens a model and reads its weights.</summary>
+    public async Task ReadAsync(IModelSource source, IProgress<LoadProgress>? progress = null, CancellationToken? cancellationToken = null)
+    {
+        CancellationToken cancellation = cancellationToken ?? TestContext.Current.CancellationToken;
+        await using OpenModel model = await ModelReader.OpenAsync(source, cancellation);
+        await model.ReadAsync(this, progress, cancellation);
+    }
 
     public void Begin(IReadOnlyList<TensorEntry> tensors)
     {
@@ -21,8 +30,7 @@ internal sealed class RecordingSink : ITensorSink
         Assert.Contains(tensor, Announced);
         (byte[] target, long written) = _tensors[tensor.Name];
         Assert.Equal(written, byteOffset);
-        Assert.Equal(0, byteOffset % 4);
-        Assert.Equal(0, bytes.Length % tensor.Type.Size());
+        Assert.Equal(0, bytes.Length % tensor.Type.RowBytes(tensor.Shape[^1]));
         bytes.CopyTo(target.AsSpan((int)byteOffset));
         _tensors[tensor.Name] = (target, written + bytes.Length);
     }

@@ -33,6 +33,20 @@ internal static class SafetensorsWriter
     public static List<(string Name, TensorType Type, long[] Shape)> Tensors(Gemma2Config config) =>
         [.. TensorCatalog.Shapes(config).Select(tensor => (tensor.Key, TensorType.F32, tensor.Value))];
 
+    /// <summary>The config.json of a configuration: the sizes, all else by default.</summary>
+    public static byte[] ConfigJson(Gemma2Config config) => JsonSerializer.SerializeToUtf8Bytes(new
+    {
+        model_type = "gemma2",
+        vocab_size = config.VocabularySize,
+        hidden_size = config.HiddenSize,
+        intermediate_size = config.IntermediateSize,
+        num_hidden_layers = config.LayerCount,
+        num_attention_heads = config.HeadCount,
+        num_key_value_heads = config.KeyValueHeadCount,
+        head_dim = config.HeadDimension,
+        query_pre_attn_scalar = config.QueryPreAttentionScalar,
+    });
+
     private static byte[] Join(byte[] header, byte[] data)
     {
         byte[] prefix = new byte[8];
