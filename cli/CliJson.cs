@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Gemma2.Backend.Device;
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
 using Gemma2.Backend.Text;
 using Gemma2.Backend.Weights;
@@ -26,6 +27,7 @@ namespace Gemma2.Cli;
         typeof(SnakeCaseEnum<DeviceKind>),
         typeof(SnakeCaseEnum<FinishReason>),
         typeof(SnakeCaseEnum<JobStatus>),
+        typeof(SnakeCaseEnum<KernelFamily>),
         typeof(SnakeCaseEnum<KvCacheType>),
         typeof(JsonStringEnumConverter<TensorType>),
     ],

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
 
 namespace Gemma2.Cli.Arguments;
@@ -9,6 +10,7 @@ internal sealed class EngineArguments
     private readonly Option<KvCacheType?> _kv = Shared.KvCache();
     private readonly Option<int?> _context = Shared.Context();
     private readonly Option<string?> _device = Values.Text("--device", "Which device: part of its name, or its number in `gemma2 devices`.", "NAME");
+    private readonly Option<KernelOptions?> _kernels = Shared.Kernels();
 
     /// <summary>Adds all of them to a command.</summary>
     public void AddTo(Command command)
@@ -16,6 +18,7 @@ internal sealed class EngineArguments
         command.Add(_kv);
         command.Add(_context);
         command.Add(_device);
+        command.Add(_kernels);
     }
 
     /// <summary>The options for an engine that works on one sequence. Whoever calls this program chose the machine, so a software device is allowed.</summary>
@@ -26,5 +29,6 @@ internal sealed class EngineArguments
         ContextLength = parse.GetValue(_context),
         MaxSequences = 1,
         KvCacheType = parse.GetValue(_kv) ?? KvCacheType.F16,
+        Kernels = parse.GetValue(_kernels) ?? KernelOptions.Default,
     };
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
 
 namespace Gemma2.Cli.Arguments;
@@ -20,6 +21,14 @@ internal static class Shared
     /// <summary>How numbers are kept in the KV cache.</summary>
     public static Option<KvCacheType?> KvCache() => Values.Choice(
         "--kv", "How numbers are kept in the KV cache (without it: f16).", ("f16", KvCacheType.F16), ("f32", KvCacheType.F32));
+
+    /// <summary>Which families of matrix kernels may be used.</summary>
+    public static Option<KernelOptions?> Kernels() => Values.Parsed(
+        "--kernels",
+        "Which matrix kernels: one family, or a minus before each to leave out (without it: what fits the device).",
+        "FAMILIES",
+        KernelOptions.Allowed,
+        KernelOptions.TryParse);
 
     /// <summary>How long a sequence may get.</summary>
     public static Option<int?> Context() => Values.Number<int>(

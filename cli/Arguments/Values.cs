@@ -67,6 +67,15 @@ internal static class Values
         CustomParser = result => result.Tokens[^1].Value is var text && isAllowed(text) ? text : Reject<string?>(result, $"{name} is '{text}'; allowed are {allowed}."),
     };
 
+    /// <summary>Text that becomes something else.</summary>
+    public static Option<T?> Parsed<T>(string name, string description, string helpName, string allowed, Func<string, T?> parse)
+        where T : class => new(name)
+        {
+            Description = description,
+            HelpName = helpName,
+            CustomParser = result => parse(result.Tokens[^1].Value) ?? Reject<T?>(result, $"{name} is '{result.Tokens[^1].Value}'; allowed is {allowed}."),
+        };
+
     /// <summary>An address on the web.</summary>
     public static Option<Uri?> Address(string name, string description, int maxLength) => new(name)
     {

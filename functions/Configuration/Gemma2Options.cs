@@ -1,3 +1,4 @@
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
 
 namespace Gemma2.Functions.Configuration;
@@ -27,6 +28,9 @@ internal sealed record Gemma2Options
 
     /// <summary>How numbers are kept in the KV cache: <c>f16</c> or <c>f32</c>.</summary>
     public KvCacheType KvCacheType { get; init; } = KvCacheType.F16;
+
+    /// <summary>Which families of matrix kernels may be used: <c>tiled</c> (this one) or <c>-coopmat,-int8</c> (none of these); left out lets the device decide.</summary>
+    public KernelOptions Kernels { get; init; } = KernelOptions.Default;
 
     /// <summary>The keys that clients may send, as <c>NAME=KEY</c> or <c>KEY</c>, separated by commas; without any the app answers loopback clients only.</summary>
     public IReadOnlyList<ApiKey> ApiKeys { get; init; } = [];
@@ -69,5 +73,6 @@ internal sealed record Gemma2Options
         ContextLength = ContextLength,
         MaxSequences = MaxSequences,
         KvCacheType = KvCacheType,
+        Kernels = Kernels,
     };
 }

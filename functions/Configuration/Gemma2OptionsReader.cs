@@ -1,5 +1,6 @@
 using System.Globalization;
 using Gemma2.Backend;
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
 
 namespace Gemma2.Functions.Configuration;
@@ -21,7 +22,7 @@ internal static class Gemma2OptionsReader
     private static readonly string[] Keys =
     [
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
-        nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.KvCacheType),
+        nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous),
         nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
         nameof(Gemma2Options.QueueLeaseSeconds),
@@ -46,6 +47,7 @@ internal static class Gemma2OptionsReader
             ContextLength = Integer(section, nameof(Gemma2Options.ContextLength), ShortestContext, LongestContext),
             MaxSequences = Integer(section, nameof(Gemma2Options.MaxSequences), 1, MostSequences) ?? defaults.MaxSequences,
             KvCacheType = KvCache(section) ?? defaults.KvCacheType,
+            Kernels = Kernels(section) ?? defaults.Kernels,
             ApiKeys = ApiKeys(section),
             AllowAnonymous = Boolean(section, nameof(Gemma2Options.AllowAnonymous)) ?? defaults.AllowAnonymous,
             RequestsPerMinute = Integer(section, nameof(Gemma2Options.RequestsPerMinute), 0, RateLimit.Most) ?? defaults.RequestsPerMinute,
@@ -84,6 +86,10 @@ internal static class Gemma2OptionsReader
         "f32" => KvCacheType.F32,
         var other => throw Wrong(nameof(Gemma2Options.KvCacheType), other, "f16 or f32"),
     };
+
+    private static KernelOptions? Kernels(IConfigurationSection section) =>
+        Value(section, nameof(Gemma2Options.Kernels)) is not { } families ? null
+        : KernelOptions.TryParse(families) ?? throw Wrong(nameof(Gemma2Options.Kernels), families, KernelOptions.Allowed);
 
     // The message must not show a key.
     private static IReadOnlyList<ApiKey> ApiKeys(IConfigurationSection section) =>

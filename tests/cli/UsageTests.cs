@@ -79,6 +79,8 @@ public sealed class UsageTests
     [InlineData("--temperature", "NaN", "0 to 2")]
     [InlineData("--context", "0", "1 or more")]
     [InlineData("--kv", "f64", "f16 or f32")]
+    [InlineData("--kernels", "fast", "one of cpu, generic, tiled, coopmat, int8")]
+    [InlineData("--kernels", "-fast", "-coopmat")]
     [InlineData("--tokens", "2,x", "token ids")]
     [InlineData("--tokens", "2,,4", "token ids")]
     [InlineData("--tokens", "2,-4", "token ids")]

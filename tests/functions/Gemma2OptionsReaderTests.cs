@@ -1,3 +1,4 @@
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
 using Gemma2.Functions.Configuration;
 using Microsoft.Extensions.Configuration;
@@ -20,11 +21,12 @@ public sealed class Gemma2OptionsReaderTests
     [Fact]
     public void Read_AllSettings_AreTaken()
     {
-        Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "KvCacheType=F32", "ApiKeys=a, b");
+        Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "KvCacheType=F32", "Kernels=-int8, -coopmat", "ApiKeys=a, b");
 
         Assert.Equal(["a", "b"], options.ApiKeys.Select(key => key.Secret));
         EngineOptions engine = options.ToEngineOptions();
         Assert.Equal(("llvmpipe", true, 512, 8, KvCacheType.F32), (engine.Device, engine.AllowSoftwareDevice, engine.ContextLength, engine.MaxSequences, engine.KvCacheType));
+        Assert.Equal([KernelFamily.Int8, KernelFamily.Coopmat], engine.Kernels.TurnedOff);
     }
 
     [Theory]
@@ -38,6 +40,9 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__ContextLength is '99999999999'", "Model=nano", "ContextLength=99999999999")]
     [InlineData("Gemma2__MaxSequences is '-1'", "Model=nano", "MaxSequences=-1")]
     [InlineData("Gemma2__KvCacheType is 'q8_0'; allowed: f16 or f32", "Model=nano", "KvCacheType=q8_0")]
+    [InlineData("Gemma2__Kernels is 'fast'; allowed: one of cpu, generic, tiled, coopmat, int8", "Model=nano", "Kernels=fast")]
+    [InlineData("Gemma2__Kernels is 'tiled,int8'", "Model=nano", "Kernels=tiled,int8")]
+    [InlineData("Gemma2__Kernels is '-int8,-int8'", "Model=nano", "Kernels=-int8,-int8")]
     [InlineData("Gemma2__RequestsPerMinute is '-1'; allowed: integers from 0 to 10000000", "Model=nano", "RequestsPerMinute=-1")]
     [InlineData("Gemma2__TokensPerMinute is 'many'", "Model=nano", "TokensPerMinute=many")]
     [InlineData("Gemma2__KeyLimits is '***'; allowed: NAME=REQUESTS/TOKENS", "Model=nano", "ApiKeys=a=one", "KeyLimits=one=5/6")]

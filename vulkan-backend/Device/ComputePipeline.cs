@@ -24,6 +24,9 @@ internal sealed unsafe class ComputePipeline : IDisposable
 
     public Pipeline Handle { get; }
 
+    /// <summary>Whether a shader was compiled into this build: some need a newer compiler than every machine has.</summary>
+    public static bool IsEmbedded(string shader) => Assembly.GetExecutingAssembly().GetManifestResourceInfo($"{shader}.spv") is not null;
+
     public void Dispose() => _device.Api.DestroyPipeline(_device.Handle, Handle, null);
 
     private static byte[] LoadSpirv(string shader)

@@ -46,8 +46,14 @@ public sealed record DeviceDescription
     /// <summary>Threads that run in lockstep.</summary>
     public required int SubgroupSize { get; init; }
 
-    /// <summary>The device has VK_KHR_cooperative_matrix.</summary>
-    public required bool CooperativeMatrix { get; init; }
+    /// <summary>What some kernels make use of.</summary>
+    public required DeviceCapabilities Capabilities { get; init; }
+
+    /// <summary>The device multiplies matrices with VK_KHR_cooperative_matrix.</summary>
+    public bool CooperativeMatrix => Capabilities.CooperativeMatrixShapes.Count > 0;
+
+    /// <summary>Known faults of its driver.</summary>
+    public required IReadOnlyList<DriverQuirk> Quirks { get; init; }
 
     /// <summary>What the engine needs and the device lacks; empty when it can be used.</summary>
     public required IReadOnlyList<string> Missing { get; init; }

@@ -3,7 +3,7 @@ using Silk.NET.Vulkan;
 namespace Gemma2.Backend.Device;
 
 /// <summary>What the engine's shaders need from a device: asked for here once, for the check and for the creation alike.</summary>
-internal static unsafe class DeviceFeatures
+internal static unsafe partial class DeviceFeatures
 {
     private const SubgroupFeatureFlags NeededSubgroupOperations =
         SubgroupFeatureFlags.BasicBit | SubgroupFeatureFlags.ArithmeticBit | SubgroupFeatureFlags.BallotBit | SubgroupFeatureFlags.ShuffleBit;
@@ -44,9 +44,10 @@ internal static unsafe class DeviceFeatures
         return missing;
     }
 
-    /// <summary>Creates the logical device with just the features that are needed.</summary>
-    public static Silk.NET.Vulkan.Device Create(Vk api, PhysicalDevice physical, uint queueFamily)
+    /// <summary>Creates the logical device with the features that are needed, and those of the capabilities that kernels use.</summary>
+    public static Silk.NET.Vulkan.Device Create(Vk api, PhysicalDevice physical, uint queueFamily, DeviceCapabilities capabilities)
     {
+        bool cooperativeMatrix = capabilities.CooperativeMatrixShapes.Count > 0;
         float priority = 1;
         var queue = new DeviceQueueCreateInfo
         {
@@ -55,18 +56,27 @@ internal static unsafe class DeviceFeatures
             QueueCount = 1,
             PQueuePriorities = &priority,
         };
+        var cooperative = new PhysicalDeviceCooperativeMatrixFeaturesKHR
+        {
+            SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr,
+            CooperativeMatrix = true,
+        };
         var vulkan13 = new PhysicalDeviceVulkan13Features
         {
             SType = StructureType.PhysicalDeviceVulkan13Features,
+            PNext = cooperativeMatrix ? &cooperative : null,
             SubgroupSizeControl = true,
             ComputeFullSubgroups = true,
             Maintenance4 = true,
+            ShaderIntegerDotProduct = capabilities.IntegerDotProduct,
         };
         var vulkan12 = new PhysicalDeviceVulkan12Features
         {
             SType = StructureType.PhysicalDeviceVulkan12Features,
             PNext = &vulkan13,
             BufferDeviceAddress = true,
+            ShaderFloat16 = cooperativeMatrix,
+            VulkanMemoryModel = cooperativeMatrix,
         };
         var vulkan11 = new PhysicalDeviceVulkan11Features
         {
@@ -80,12 +90,15 @@ internal static unsafe class DeviceFeatures
             PNext = &vulkan11,
             Features = new PhysicalDeviceFeatures { ShaderInt64 = true },
         };
+        using var extensions = new Utf8Array(cooperativeMatrix ? [CooperativeMatrixExtension] : []);
         var info = new DeviceCreateInfo
         {
             SType = StructureType.DeviceCreateInfo,
             PNext = &features,
             QueueCreateInfoCount = 1,
             PQueueCreateInfos = &queue,
+            EnabledExtensionCount = extensions.Count,
+            PpEnabledExtensionNames = extensions.Pointer,
         };
         api.CreateDevice(physical, in info, null, out Silk.NET.Vulkan.Device device).Check("open the Vulkan device");
         return device;

@@ -28,7 +28,7 @@ internal sealed unsafe partial class GpuDevice : IDisposable
         Api.GetPhysicalDeviceMemoryProperties(_physical, out _memory);
         _maxAllocationBytes = description.MaxAllocationBytes;
         _queueFamily = FindComputeQueueFamily();
-        Handle = DeviceFeatures.Create(Api, _physical, _queueFamily);
+        Handle = DeviceFeatures.Create(Api, _physical, _queueFamily, description.Capabilities);
         Api.GetDeviceQueue(Handle, _queueFamily, 0, out Queue queue);
         Queue = queue;
         PipelineLayout = CreatePipelineLayout();

@@ -20,7 +20,7 @@ public static class VulkanDevices
     }
 
     internal static IReadOnlyList<DeviceDescription> List(VulkanInstance instance) =>
-        [.. instance.PhysicalDevices().Select((device, index) => Describe(instance.Api, device, index))];
+        [.. instance.PhysicalDevices().Select((device, index) => Describe(instance, device, index))];
 
     /// <summary>Picks the device to use: the wanted one, else the first discrete, integrated, virtual, other, software one that is usable.</summary>
     /// <param name="devices">What <see cref="List()"/> gave.</param>
@@ -58,8 +58,9 @@ public static class VulkanDevices
         ? $"{device.Name} is a software device, which has to be allowed (Gemma2__AllowSoftwareDevice=true)"
         : $"{device.Name} lacks {string.Join(", ", device.Missing)}";
 
-    private static unsafe DeviceDescription Describe(Vk api, PhysicalDevice device, int index)
+    private static unsafe DeviceDescription Describe(VulkanInstance instance, PhysicalDevice device, int index)
     {
+        Vk api = instance.Api;
         var maintenance = new PhysicalDeviceMaintenance3Properties { SType = StructureType.PhysicalDeviceMaintenance3Properties };
         var driver = new PhysicalDeviceDriverProperties { SType = StructureType.PhysicalDeviceDriverProperties, PNext = &maintenance };
         var subgroup = new PhysicalDeviceSubgroupProperties { SType = StructureType.PhysicalDeviceSubgroupProperties, PNext = &driver };
@@ -77,7 +78,8 @@ public static class VulkanDevices
             MemoryBytes = (long)LargestDeviceLocalHeap(memory),
             MaxAllocationBytes = (long)maintenance.MaxMemoryAllocationSize,
             SubgroupSize = (int)subgroup.SubgroupSize,
-            CooperativeMatrix = HasExtension(api, device, "VK_KHR_cooperative_matrix"),
+            Capabilities = DeviceFeatures.Capabilities(api, instance.Handle, device, driver.DriverID),
+            Quirks = DriverQuirks.Of(driver.DriverID),
             Missing = DeviceFeatures.Missing(api, device, core.ApiVersion, subgroup),
         };
     }
@@ -102,7 +104,7 @@ public static class VulkanDevices
         return largest;
     }
 
-    private static unsafe bool HasExtension(Vk api, PhysicalDevice device, string name)
+    internal static unsafe bool HasExtension(Vk api, PhysicalDevice device, string name)
     {
         uint count = 0;
         if (api.EnumerateDeviceExtensionProperties(device, (byte*)null, ref count, null) != Result.Success) return false;

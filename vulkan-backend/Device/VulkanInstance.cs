@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Silk.NET.Core;
 using Silk.NET.Core.Loader;
-using Silk.NET.Core.Native;
 using Silk.NET.Vulkan;
 
 namespace Gemma2.Backend.Device;
@@ -99,16 +98,6 @@ internal sealed unsafe class VulkanInstance : IDisposable
             throw new DeviceException("No Vulkan driver is installed (on Debian, without a GPU: package mesa-vulkan-drivers).");
         result.Check("create a Vulkan instance");
         return instance;
-    }
-
-    /// <summary>A <c>char**</c> of UTF-8 strings.</summary>
-    private sealed class Utf8Array(string[] values) : IDisposable
-    {
-        public uint Count { get; } = (uint)values.Length;
-
-        public byte** Pointer { get; } = (byte**)SilkMarshal.StringArrayToPtr(values);
-
-        public void Dispose() => SilkMarshal.Free((nint)Pointer);
     }
 
     /// <summary>Collects what the validation layer says, through VK_EXT_debug_utils.</summary>

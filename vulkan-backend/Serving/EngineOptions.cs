@@ -1,3 +1,4 @@
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Weights;
 
 namespace Gemma2.Backend.Serving;
@@ -36,6 +37,9 @@ public sealed record EngineOptions
 
     /// <summary>How numbers are kept in the KV cache.</summary>
     public KvCacheType KvCacheType { get; init; } = KvCacheType.F16;
+
+    /// <summary>Which families of matrix kernels may be used.</summary>
+    public KernelOptions Kernels { get; init; } = KernelOptions.Default;
 
     /// <summary>Load the Khronos validation layer; tests look at what it reported.</summary>
     internal bool Validation { get; init; }

@@ -1,4 +1,5 @@
 using Gemma2.Backend.Device;
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Model;
 using Gemma2.Backend.Weights;
 
@@ -45,6 +46,7 @@ internal sealed class EngineResources : IDisposable
         ModelWeights? weights = null;
         try
         {
+            KernelChoice.For(device.Description, options.Kernels);
             using var uploader = new WeightUploader(device, model.Config);
             await model.ReadAsync(uploader, progress, cancellationToken).ConfigureAwait(false);
             weights = uploader.Finish();

@@ -27,6 +27,10 @@ type serviceSettings = {
   @description('How numbers are kept in the KV cache.')
   kvCacheType: ('f16' | 'f32')?
 
+  @description('Which families of matrix kernels may be used: one (tiled), or a minus before each that may not (-coopmat,-int8). See gemma2 devices.')
+  @maxLength(64)
+  kernels: string?
+
   @description('Whether requests need no key: only where something in front of the app checks who sends them.')
   allowAnonymous: bool?
 

@@ -4,9 +4,9 @@ namespace Gemma2.Backend.Tests.Device;
 
 public sealed class VulkanDevicesTests
 {
-    private static readonly DeviceDescription _software = Describe(0, "llvmpipe", DeviceKind.Software);
-    private static readonly DeviceDescription _integrated = Describe(1, "Small GPU", DeviceKind.Integrated);
-    private static readonly DeviceDescription _discrete = Describe(2, "Large GPU", DeviceKind.Discrete);
+    private static readonly DeviceDescription _software = Descriptions.Describe(0, "llvmpipe", DeviceKind.Software);
+    private static readonly DeviceDescription _integrated = Descriptions.Describe(1, "Small GPU", DeviceKind.Integrated);
+    private static readonly DeviceDescription _discrete = Descriptions.Describe(2, "Large GPU", DeviceKind.Discrete);
 
     [Fact]
     public void List_ThisMachine_DescribesEveryDevice()
@@ -63,18 +63,4 @@ public sealed class VulkanDevicesTests
 
     [Fact]
     public void Choose_NoDevice_SaysSo() => Assert.Throws<DeviceException>(() => VulkanDevices.Choose([], null, allowSoftware: true));
-
-    private static DeviceDescription Describe(int index, string name, DeviceKind kind) => new()
-    {
-        Index = index,
-        Name = name,
-        Kind = kind,
-        Driver = "test",
-        ApiVersion = "1.3.0",
-        MemoryBytes = 1 << 30,
-        MaxAllocationBytes = 1 << 30,
-        SubgroupSize = 32,
-        CooperativeMatrix = false,
-        Missing = [],
-    };
 }

@@ -15,6 +15,7 @@ param settings = {
   contextLength: 4096
   maxSequences: 16
   kvCacheType: 'f16'
+  kernels: '-int8'
   allowAnonymous: false
   requestsPerMinute: 60
   tokensPerMinute: 100000

@@ -1,0 +1,96 @@
+using Gemma2.Backend.Device;
+using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Tests.Device;
+using Silk.NET.Vulkan;
+
+namespace Gemma2.Backend.Tests.Kernels;
+
+public sealed class KernelChoiceTests
+{
+    private static readonly DeviceDescription _software = Descriptions.Describe(0, "llvmpipe", DeviceKind.Software);
+    private static readonly DeviceDescription _gpu = Descriptions.Describe(1, "A GPU", DeviceKind.Discrete);
+    private static readonly DeviceDescription _tensorGpu = _gpu with
+    {
+        Capabilities = _gpu.Capabilities with { CooperativeMatrixShapes = [new(16, 16, 16)], IntegerDotProduct = true, Float16 = true },
+    };
+
+    [Fact]
+    public void For_SoftwareDevice_TakesTheCpuFamily() =>
+        Assert.Equal((KernelFamily.Cpu, KernelFamily.Cpu), Choose(_software));
+
+    [Fact]
+    public void For_SoftwareDeviceWithCooperativeMatrices_StillTakesTheCpuFamily() =>
+        Assert.Equal((KernelFamily.Cpu, KernelFamily.Cpu), Choose(_software with { Capabilities = _tensorGpu.Capabilities }));
+
+    [Fact]
+    public void For_GpuWithCooperativeMatrices_TakesThemForPrompts() =>
+        Assert.Equal((KernelFamily.Generic, KernelFamily.Coopmat), Choose(_tensorGpu));
+
+    [Fact]
+    public void For_GpuWithoutCooperativeMatrices_TakesTiles() =>
+        Assert.Equal((KernelFamily.Generic, KernelFamily.Tiled), Choose(_gpu));
+
+    [Theory]
+    [InlineData("-coopmat", KernelFamily.Tiled)]
+    [InlineData("-coopmat,-tiled", KernelFamily.Generic)]
+    [InlineData("-int8", KernelFamily.Coopmat)]
+    [InlineData("int8", KernelFamily.Int8)]
+    [InlineData("generic", KernelFamily.Generic)]
+    public void For_Options_AreFollowed(string options, KernelFamily prompt) =>
+        Assert.Equal((KernelFamily.Generic, prompt), Choose(_tensorGpu, options));
+
+    [Fact]
+    public void For_NewShadersLeftOut_TakesTilesAndSaysWhy()
+    {
+        KernelChoice choice = KernelChoice.For(_tensorGpu, KernelOptions.Default, family => family != KernelFamily.Coopmat);
+
+        Assert.Equal(KernelFamily.Tiled, choice.Prompt);
+        KernelFamilyState coopmat = choice.Families.Single(state => state.Family == KernelFamily.Coopmat);
+        Assert.False(coopmat.IsCompiled || coopmat.IsUsed);
+        Assert.Contains("newer glslc", coopmat.Reason, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("coopmat", "The coopmat kernels cannot be used on A GPU: the device has no VK_KHR_cooperative_matrix")]
+    [InlineData("int8", "The int8 kernels cannot be used on A GPU: the device has no integer dot products")]
+    [InlineData("-cpu,-generic,-tiled,-coopmat,-int8", "No matrix kernels are left for A GPU")]
+    public void For_WhatTheDeviceLacks_IsRefusedInOneLine(string options, string expected)
+    {
+        var error = Assert.Throws<DeviceException>(() => Choose(_gpu, options));
+
+        Assert.StartsWith(expected, error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    [Fact]
+    public void For_DriverWithAFault_LeavesThatFamilyUnlessForced()
+    {
+        DeviceDescription faulty = _tensorGpu with { Quirks = DriverQuirks.Of(DriverId.IntelOpenSourceMesa) };
+
+        Assert.Equal((KernelFamily.Generic, KernelFamily.Tiled), Choose(faulty));
+        Assert.Contains("https://", KernelChoice.For(faulty, KernelOptions.Default, _ => true).Families.Single(s => s.Family == KernelFamily.Coopmat).Reason, StringComparison.Ordinal);
+        Assert.Equal((KernelFamily.Generic, KernelFamily.Coopmat), Choose(faulty, "coopmat"));
+    }
+
+    [Fact]
+    public void Of_OtherDrivers_HaveNoFaults() => Assert.Empty(DriverQuirks.Of(DriverId.NvidiaProprietary));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("fast")]
+    [InlineData("Tiled")]
+    [InlineData("tiled,coopmat")]
+    [InlineData("tiled,-coopmat")]
+    [InlineData("-int8,-int8")]
+    [InlineData("-int8,")]
+    [InlineData("-")]
+    [InlineData("--int8")]
+    [InlineData("2")]
+    public void TryParse_AnythingElse_IsRefused(string text) => Assert.Null(KernelOptions.TryParse(text));
+
+    private static (KernelFamily Decode, KernelFamily Prompt) Choose(DeviceDescription device, string? options = null)
+    {
+        KernelChoice choice = KernelChoice.For(device, options is null ? KernelOptions.Default : KernelOptions.TryParse(options)!, _ => true);
+        return (choice.Decode, choice.Prompt);
+    }
+}

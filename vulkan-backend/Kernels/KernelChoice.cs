@@ -1,0 +1,80 @@
+using Gemma2.Backend.Device;
+
+namespace Gemma2.Backend.Kernels;
+
+/// <summary>Which families of matrix kernels compute on a device, and why.</summary>
+public sealed record KernelChoice
+{
+    // What a CPU driver and a GPU do best, best first. Int8 is not among them: it waits for a device on which it is measured to be faster.
+    private static readonly KernelFamily[] _softwareOrder = [KernelFamily.Cpu, KernelFamily.Generic];
+    private static readonly KernelFamily[] _hardwareOrder = [KernelFamily.Coopmat, KernelFamily.Tiled, KernelFamily.Generic];
+
+    /// <summary>Computes one new token each of 1 to 8 sequences.</summary>
+    public required KernelFamily Decode { get; init; }
+
+    /// <summary>Computes chunks of prompts.</summary>
+    public required KernelFamily Prompt { get; init; }
+
+    /// <summary>Every family, and what became of it.</summary>
+    public required IReadOnlyList<KernelFamilyState> Families { get; init; }
+
+    /// <summary>Chooses for a device: the forced family, else the best one that is compiled in, fits the device and is not turned off.</summary>
+    /// <exception cref="DeviceException">The forced family cannot be used, or none is left.</exception>
+    public static KernelChoice For(DeviceDescription device, KernelOptions options) => For(device, options, IsCompiled);
+
+    internal static KernelChoice For(DeviceDescription device, KernelOptions options, Func<KernelFamily, bool> isCompiled)
+    {
+        string? Hindrance(KernelFamily family) => isCompiled(family) ? Lack(family, device) : "this build has no shaders of it: they need a newer glslc";
+        string? Objection(KernelFamily family) =>
+            options.TurnedOff.Contains(family) ? "turned off by the option" : device.Quirks.FirstOrDefault(quirk => quirk.Family == family)?.Text;
+
+        if (options.Forced is { } forced && Hindrance(forced) is { } lack)
+            throw new DeviceException($"The {forced.Word()} kernels cannot be used on {device.Name}: {lack}.");
+        KernelFamily[] order = device.Kind == DeviceKind.Software ? _softwareOrder : _hardwareOrder;
+        KernelFamily First(bool decodes) =>
+            options.Forced is { } wanted ? (wanted.Decodes() || !decodes ? wanted : KernelFamily.Generic)
+            : order.Cast<KernelFamily?>().FirstOrDefault(family => (family!.Value.Decodes() || !decodes) && Hindrance(family.Value) is null && Objection(family.Value) is null)
+            ?? throw new DeviceException($"No matrix kernels are left for {device.Name}: {string.Join(", ", options.TurnedOff.Select(family => family.Word()))} are turned off.");
+
+        (KernelFamily decode, KernelFamily prompt) = (First(decodes: true), First(decodes: false));
+        KernelFamilyState State(KernelFamily family)
+        {
+            bool isUsed = family == decode || family == prompt;
+            return new KernelFamilyState(family, isCompiled(family), isUsed, isUsed ? Use(family, decode, prompt, options) : Hindrance(family) ?? Objection(family) ?? "fits; used when asked for");
+        }
+        return new KernelChoice { Decode = decode, Prompt = prompt, Families = [.. Enum.GetValues<KernelFamily>().Select(State)] };
+    }
+
+    private static string Use(KernelFamily family, KernelFamily decode, KernelFamily prompt, KernelOptions options)
+    {
+        string work = family != prompt ? "decoding" : family != decode ? "prompts" : "decoding and prompts";
+        string reason = options.Forced is null ? "the best that fits" : options.Forced == family ? "asked for" : "what is left";
+        return $"{work}: {reason}";
+    }
+
+    private static bool IsCompiled(KernelFamily family) => Array.TrueForAll(Shaders(family), ComputePipeline.IsEmbedded);
+
+    private static string[] Shaders(KernelFamily family) => family switch
+    {
+        KernelFamily.Cpu => ["mat_vec_cpu", "mat_mul_cpu"],
+        KernelFamily.Generic => ["mat_vec", "mat_mul"],
+        KernelFamily.Tiled => ["mat_mul_tiled"],
+        KernelFamily.Coopmat => ["mat_mul_coopmat"],
+        _ => ["mat_mul_int8", "quantize_rows"],
+    };
+
+    /// <summary>What a device lacks for a family; null when it lacks nothing.</summary>
+    private static string? Lack(KernelFamily family, DeviceDescription device) => family switch
+    {
+        KernelFamily.Coopmat when !device.CooperativeMatrix => "the device has no VK_KHR_cooperative_matrix of float16 factors and float32 sums",
+        KernelFamily.Int8 when !device.Capabilities.IntegerDotProduct => "the device has no integer dot products",
+        _ => null,
+    };
+}
+
+/// <summary>What became of a family on a device.</summary>
+/// <param name="Family">The family.</param>
+/// <param name="IsCompiled">Whether its shaders were compiled into this build.</param>
+/// <param name="IsUsed">Whether it computes prompts, or decodes, or both.</param>
+/// <param name="Reason">What it does, or why it does nothing.</param>
+public sealed record KernelFamilyState(KernelFamily Family, bool IsCompiled, bool IsUsed, string Reason);
