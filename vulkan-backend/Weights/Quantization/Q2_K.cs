@@ -1,3 +1,5 @@
+using System.Numerics.Tensors;
+
 namespace Gemma2.Backend.Weights.Quantization;
 
 /// <summary>
@@ -7,6 +9,7 @@ namespace Gemma2.Backend.Weights.Quantization;
 internal readonly struct Q2_K : IBlockFormat
 {
     private const int GroupSize = 16;
+    private const int HighestScale = 15;
 
     /// <inheritdoc/>
     public static void Dequantize(ReadOnlySpan<byte> block, Span<float> values)
@@ -19,5 +22,31 @@ internal readonly struct Q2_K : IBlockFormat
             byte group = block[i / GroupSize];
             values[i] = (scales * (group & 15) * quants[i]) - (minimums * (group >> 4));
         }
+    }
+
+    /// <inheritdoc/>
+    public static void Quantize(ReadOnlySpan<float> values, Span<byte> block)
+    {
+        const int Groups = 16;
+        Span<float> scale = stackalloc float[Groups], minimum = stackalloc float[Groups], importance = stackalloc float[GroupSize];
+        for (int group = 0; group < Groups; group++)
+        {
+            ReadOnlySpan<float> numbers = values.Slice(group * GroupSize, GroupSize);
+            TensorPrimitives.Abs(numbers, importance);
+            (scale[group], minimum[group]) = ScaleSearch.WithMinimum(numbers, importance, highest: 3, minimumAboveZero: false);
+        }
+
+        float scales = BlockBytes.WriteScale(block, 80, TensorPrimitives.Max<float>(scale) / HighestScale);
+        float minimums = BlockBytes.WriteScale(block, 82, -TensorPrimitives.Min<float>(minimum) / HighestScale);
+        Span<byte> quants = stackalloc byte[256];
+        for (int group = 0; group < Groups; group++)
+        {
+            int groupScale = BlockBytes.Round(scale[group] * BlockBytes.Inverse(scales), 0, HighestScale);
+            int groupMinimum = BlockBytes.Round(-minimum[group] * BlockBytes.Inverse(minimums), 0, HighestScale);
+            block[group] = (byte)(groupScale | groupMinimum << 4);
+            BlockBytes.RoundAll(
+                values.Slice(group * GroupSize, GroupSize), scales * groupScale, -minimums * groupMinimum, highest: 3, quants.Slice(group * GroupSize, GroupSize));
+        }
+        TwoBits.Pack(quants, lowestBit: 0, block[16..80]);
     }
 }

@@ -14,4 +14,13 @@ internal readonly struct Q5_K : IBlockFormat
         for (int i = 0; i < quants.Length; i++) quants[i] |= (byte)((block[16 + (i % 32)] >> (i / 32) & 1) << 4);
         Q4_K.Dequantize(block, quants, values);
     }
+
+    /// <inheritdoc/>
+    public static void Quantize(ReadOnlySpan<float> values, Span<byte> block)
+    {
+        Span<byte> quants = stackalloc byte[256];
+        Q4_K.Quantize(values, highest: 31, block, quants);
+        BlockBytes.PackBits(quants, bit: 4, block[16..48]);
+        Q4_K.PackNibbles(quants, block[48..]);
+    }
 }
