@@ -3,23 +3,28 @@ using Silk.NET.Vulkan;
 
 namespace Gemma2.Backend.Device;
 
-/// <summary>Records work into one command buffer, submits it and waits for it. Used again for every step; allocates nothing while doing so.</summary>
+/// <summary>
+/// One command buffer: records work, submits it and waits for it. What was recorded once can be submitted again and again. Allocates nothing while doing so.
+/// </summary>
 internal sealed unsafe class CommandRecorder : IDisposable
 {
+    private const PipelineStageFlags Stages = PipelineStageFlags.ComputeShaderBit | PipelineStageFlags.TransferBit;
+    private const AccessFlags Written = AccessFlags.ShaderWriteBit | AccessFlags.TransferWriteBit;
+
     private readonly GpuDevice _device;
     private readonly CommandPool _pool;
     private readonly CommandBuffer _commands;
     private readonly Fence _fence;
+    private readonly DispatchTimer? _timer;
+    private DispatchLabel _label;
 
-    public CommandRecorder(GpuDevice device, uint queueFamily)
+    /// <param name="device">Whose queue does the work.</param>
+    /// <param name="queueFamily">That queue's family.</param>
+    /// <param name="timed">Whether every dispatch is timed.</param>
+    public CommandRecorder(GpuDevice device, uint queueFamily, bool timed)
     {
         _device = device;
-        var pool = new CommandPoolCreateInfo
-        {
-            SType = StructureType.CommandPoolCreateInfo,
-            Flags = CommandPoolCreateFlags.TransientBit,
-            QueueFamilyIndex = queueFamily,
-        };
+        var pool = new CommandPoolCreateInfo { SType = StructureType.CommandPoolCreateInfo, QueueFamilyIndex = queueFamily };
         device.Api.CreateCommandPool(device.Handle, in pool, null, out _pool).Check("create a command pool");
         var buffer = new CommandBufferAllocateInfo
         {
@@ -31,19 +36,23 @@ internal sealed unsafe class CommandRecorder : IDisposable
         device.Api.AllocateCommandBuffers(device.Handle, in buffer, out _commands).Check("allocate a command buffer");
         var fence = new FenceCreateInfo { SType = StructureType.FenceCreateInfo };
         device.Api.CreateFence(device.Handle, in fence, null, out _fence).Check("create a fence");
+        if (timed) _timer = new DispatchTimer(device);
     }
 
-    /// <summary>Starts over with an empty command buffer.</summary>
+    /// <summary>Starts over with an empty command buffer. What is recorded then sees all that was submitted before, also without waiting for it.</summary>
     public void Begin()
     {
         _device.Api.ResetCommandPool(_device.Handle, _pool, 0).Check("reset the command pool");
-        var info = new CommandBufferBeginInfo
-        {
-            SType = StructureType.CommandBufferBeginInfo,
-            Flags = CommandBufferUsageFlags.OneTimeSubmitBit,
-        };
+        var info = new CommandBufferBeginInfo { SType = StructureType.CommandBufferBeginInfo };
         _device.Api.BeginCommandBuffer(_commands, in info).Check("begin recording");
+        _timer?.Begin(_commands);
+        Barrier();
     }
+
+    /// <summary>Names what is recorded next, for those who time it.</summary>
+    /// <param name="step">What a dispatch does: "qkv".</param>
+    /// <param name="layer">For which layer; -1 outside of them.</param>
+    public void Label(string step, int layer = -1) => _label = new DispatchLabel(step, layer);
 
     /// <summary>Runs a kernel over a grid of workgroups. Kernels recorded without a barrier between them may overlap.</summary>
     public void Dispatch<TArguments>(ComputePipeline pipeline, in TArguments arguments, uint x, uint y = 1, uint z = 1)
@@ -54,16 +63,11 @@ internal sealed unsafe class CommandRecorder : IDisposable
         fixed (TArguments* values = &arguments)
             _device.Api.CmdPushConstants(_commands, _device.PipelineLayout, ShaderStageFlags.ComputeBit, 0, (uint)sizeof(TArguments), values);
         _device.Api.CmdDispatch(_commands, x, y, z);
+        _timer?.Stamp(_commands, _label, pipeline.Shader, (x, y, z));
     }
 
     /// <summary>What is recorded after sees all that was written before.</summary>
-    public void Barrier()
-    {
-        const AccessFlags written = AccessFlags.ShaderWriteBit | AccessFlags.TransferWriteBit;
-        const AccessFlags touched = AccessFlags.ShaderReadBit | AccessFlags.ShaderWriteBit | AccessFlags.TransferReadBit | AccessFlags.TransferWriteBit;
-        const PipelineStageFlags stages = PipelineStageFlags.ComputeShaderBit | PipelineStageFlags.TransferBit;
-        Barrier(stages, written, stages, touched);
-    }
+    public void Barrier() => Barrier(Stages, AccessFlags.ShaderReadBit | AccessFlags.TransferReadBit | Written);
 
     public void Fill(GpuBuffer buffer, uint value) => _device.Api.CmdFillBuffer(_commands, buffer.Handle, 0, Vk.WholeSize, value);
 
@@ -73,32 +77,51 @@ internal sealed unsafe class CommandRecorder : IDisposable
         _device.Api.CmdCopyBuffer(_commands, source.Handle, destination.Handle, 1, in region);
     }
 
-    /// <summary>Runs what was recorded and returns when it is done and its results are visible to the host.</summary>
-    /// <exception cref="DeviceException">The device was lost.</exception>
-    public void SubmitAndWait()
+    /// <summary>Ends recording: from now on it can be submitted, until the next <see cref="Begin"/>. The host sees its results after a wait.</summary>
+    public void End()
     {
-        Barrier(
-            PipelineStageFlags.ComputeShaderBit | PipelineStageFlags.TransferBit,
-            AccessFlags.ShaderWriteBit | AccessFlags.TransferWriteBit,
-            PipelineStageFlags.HostBit,
-            AccessFlags.HostReadBit);
+        Barrier(PipelineStageFlags.HostBit, AccessFlags.HostReadBit);
         _device.Api.EndCommandBuffer(_commands).Check("end recording");
+    }
+
+    /// <summary>Hands what was recorded to the device, behind all that was submitted before. Each time is followed by one <see cref="Wait"/>.</summary>
+    public void Submit()
+    {
         CommandBuffer commands = _commands;
         var submit = new SubmitInfo { SType = StructureType.SubmitInfo, CommandBufferCount = 1, PCommandBuffers = &commands };
         _device.Api.QueueSubmit(_device.Queue, 1, in submit, _fence).Check("submit work");
+    }
+
+    /// <summary>Returns when what was submitted is done.</summary>
+    /// <exception cref="DeviceException">The device was lost.</exception>
+    public void Wait()
+    {
         _device.Api.WaitForFences(_device.Handle, 1, in _fence, true, ulong.MaxValue).Check("wait for the device");
         _device.Api.ResetFences(_device.Handle, 1, in _fence).Check("reset a fence");
     }
 
+    /// <summary>Runs what was recorded and returns when it is done and its results are visible to the host.</summary>
+    /// <exception cref="DeviceException">The device was lost.</exception>
+    public void SubmitAndWait()
+    {
+        End();
+        Submit();
+        Wait();
+    }
+
+    /// <summary>When the dispatches of the last submission ran, in the order of recording; empty for a recorder that does not time them. Call after a wait.</summary>
+    public IReadOnlyList<DispatchTime> ReadTimes() => _timer?.Read() ?? [];
+
     public void Dispose()
     {
+        _timer?.Dispose();
         _device.Api.DestroyFence(_device.Handle, _fence, null);
         _device.Api.DestroyCommandPool(_device.Handle, _pool, null);
     }
 
-    private void Barrier(PipelineStageFlags before, AccessFlags written, PipelineStageFlags after, AccessFlags touched)
+    private void Barrier(PipelineStageFlags after, AccessFlags touched)
     {
-        var barrier = new MemoryBarrier { SType = StructureType.MemoryBarrier, SrcAccessMask = written, DstAccessMask = touched };
-        _device.Api.CmdPipelineBarrier(_commands, before, after, 0, 1, in barrier, 0, null, 0, null);
+        var barrier = new MemoryBarrier { SType = StructureType.MemoryBarrier, SrcAccessMask = Written, DstAccessMask = touched };
+        _device.Api.CmdPipelineBarrier(_commands, Stages, after, 0, 1, in barrier, 0, null, 0, null);
     }
 }

@@ -18,11 +18,15 @@ internal sealed unsafe class ComputePipeline : IDisposable
     public ComputePipeline(GpuDevice device, string shader, uint workgroupSize, params ReadOnlySpan<uint> constants)
     {
         _device = device;
+        Shader = shader;
         Span<uint> values = [workgroupSize, .. constants];
         Handle = Create(LoadSpirv(shader), values);
     }
 
     public Pipeline Handle { get; }
+
+    /// <summary>The shader's name.</summary>
+    public string Shader { get; }
 
     /// <summary>Whether a shader was compiled into this build: some need a newer compiler than every machine has.</summary>
     public static bool IsEmbedded(string shader) => Assembly.GetExecutingAssembly().GetManifestResourceInfo($"{shader}.spv") is not null;

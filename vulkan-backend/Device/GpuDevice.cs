@@ -72,7 +72,8 @@ internal sealed unsafe partial class GpuDevice : IDisposable
     }
 
     /// <summary>A command buffer to record into.</summary>
-    public CommandRecorder CreateRecorder() => new(this, _queueFamily);
+    /// <param name="timed">Whether every dispatch is timed.</param>
+    public CommandRecorder CreateRecorder(bool timed = false) => new(this, _queueFamily, timed);
 
     public void Dispose()
     {

@@ -1,11 +1,10 @@
-using System.Diagnostics;
 using System.Numerics.Tensors;
 
 namespace Gemma2.Backend.Sampling;
 
 /// <summary>Picks tokens from logits. Holds buffers, so one belongs to one thread; it keeps nothing else from one token to the next.</summary>
 /// <param name="vocabularySize">Length of the logits.</param>
-public sealed class Sampler(int vocabularySize)
+public sealed partial class Sampler(int vocabularySize)
 {
     private const int DigitBits = 11;
     private const int Digits = 1 << DigitBits;
@@ -19,7 +18,7 @@ public sealed class Sampler(int vocabularySize)
 
     /// <summary>
     /// Picks one token: logits divided by the temperature, then the K highest, then of their softmax the smallest set that reaches P, then one by chance.
-    /// Equal logits rank by id, lower first. The choice follows from the arguments alone. Allocates nothing.
+    /// Equal logits rank by id, lower first, and the random number runs down the ranks. The choice follows from the arguments alone. Allocates nothing.
     /// </summary>
     /// <param name="logits">Logits after the final softcap, [vocabulary].</param>
     /// <param name="options">Validated options.</param>
@@ -46,7 +45,7 @@ public sealed class Sampler(int vocabularySize)
             total = Sum(count);
         }
 
-        return Draw(count, SplitMix64.UniformAt(options.Seed, (ulong)index) * total);
+        return Draw(logits, count, SplitMix64.UniformAt(options.Seed, (ulong)index) * total);
     }
 
     private static float Highest(ReadOnlySpan<float> logits)
@@ -141,17 +140,14 @@ public sealed class Sampler(int vocabularySize)
         kept++;
     }
 
-    /// <summary>The candidate at which the running sum of weights passes <paramref name="point"/>.</summary>
-    private int Draw(int count, double point)
+    /// <summary>The candidate at which the running sum of weights, highest logit first, passes <paramref name="point"/>: the last of the fewest that do.</summary>
+    private int Draw(ReadOnlySpan<float> logits, int count, double point)
     {
-        double sum = 0;
-        for (int i = 0; i < count; i++)
-        {
-            sum += _weights[i];
-            if (sum > point) return _ids[i];
-        }
-
-        throw new UnreachableException("The point lies below the sum of all weights, which is added up in the same order.");
+        count = KeepHighest(logits, count, Math.BitIncrement(point));
+        int last = 0;
+        for (int i = 1; i < count; i++)
+            if (logits[_ids[i]] <= logits[_ids[last]]) last = i;
+        return _ids[last];
     }
 
     /// <summary>An unsigned number that orders as the float does; 0 and -0 are alike.</summary>

@@ -6,6 +6,7 @@ namespace Gemma2.Backend.Tests.Sampling;
 internal sealed class Oracle
 {
     private const double Edge = 1e-9;
+    private readonly int[] _ranked;
     private readonly double[] _probabilities;
     private readonly SamplingOptions _options;
     private readonly bool _cutIsNearAnEdge;
@@ -25,6 +26,7 @@ internal sealed class Oracle
             _cutIsNearAnEdge |= options.TopP < 1 && Math.Abs(sum / total - options.TopP) < Edge;
         }
 
+        _ranked = ranked[..kept];
         _probabilities = new double[logits.Length];
         for (int i = 0; i < kept; i++) _probabilities[ranked[i]] = weights[i] / sum;
     }
@@ -36,11 +38,11 @@ internal sealed class Oracle
     /// <summary>True where rounding may decide.</summary>
     public bool IsNearAnEdge(int index) => _cutIsNearAnEdge || Draw(index).Distance < Edge;
 
-    /// <summary>The token in whose part of [0, 1) the random number lies, and how far it lies from the part's ends.</summary>
+    /// <summary>The token in whose part of [0, 1) the random number lies, parts in order of rank, and how far it lies from the part's ends.</summary>
     private (int Id, double Distance) Draw(int index)
     {
         double point = SplitMix64.UniformAt(_options.Seed, (ulong)index), sum = 0;
-        for (int id = 0; id < _probabilities.Length; id++)
+        foreach (int id in _ranked)
         {
             double begin = sum;
             sum += _probabilities[id];

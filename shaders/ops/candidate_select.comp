@@ -1,0 +1,124 @@
+#version 460
+// The highest logits of a row, in any order, and the sum over all of it: one workgroup a row. Each of the COUNT highest logits lies in one of the COUNT
+// blocks whose own highest rank first, so blocks are selected by their highest, then logits among those of the selected blocks.
+#include "common.glsl"
+#include "candidates.glsl"
+
+layout(constant_id = 1) const uint COUNT = 256; // CandidatesKernel.Count
+const uint MOST_SUBGROUPS = 32;                 // a workgroup of 256 threads in subgroups of 8
+
+struct CandidateRow {
+    uint64_t keys[COUNT];
+    float sum;
+    uint count;
+    uint notFinite;
+    uint unused;
+};
+
+layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer CandidateRows { CandidateRow at[]; };
+
+shared uint counts[MOST_SUBGROUPS];
+shared float sums[MOST_SUBGROUPS];
+shared uint selectedBlocks[COUNT];
+shared uint selected;
+
+uint lane = gl_LocalInvocationID.x;
+uint width = gl_WorkGroupSize.x;
+
+// Sums over the workgroup, in the order of its subgroups.
+uint addAll(uint share) {
+    uint part = subgroupAdd(share);
+    if (subgroupElect()) counts[gl_SubgroupID] = part;
+    barrier();
+    uint sum = 0;
+    for (uint i = 0; i < gl_NumSubgroups; i++) sum += counts[i];
+    barrier();
+    return sum;
+}
+
+float addAll(float share) {
+    float part = subgroupAdd(share);
+    if (subgroupElect()) sums[gl_SubgroupID] = part;
+    barrier();
+    float sum = 0.0;
+    for (uint i = 0; i < gl_NumSubgroups; i++) sum += sums[i];
+    barrier();
+    return sum;
+}
+
+float maxAll(float share) {
+    float part = subgroupMax(share);
+    if (subgroupElect()) sums[gl_SubgroupID] = part;
+    barrier();
+    float highest = sums[0];
+    for (uint i = 1; i < gl_NumSubgroups; i++) highest = max(highest, sums[i]);
+    barrier();
+    return highest;
+}
+
+// A number that just `wanted` of the keys reach, found bit by bit from the top. Each thread reads only keys that it wrote.
+uint64_t thresholdOf(Keys keys, uint count, uint wanted) {
+    uint64_t threshold = 0;
+    for (uint bit = 64; bit-- > 0;) {
+        if (bit < 32 && bit >= ID_BITS) continue; // zero in all keys
+        uint64_t higher = threshold | (uint64_t(1) << bit);
+        uint mine = 0;
+        for (uint i = lane; i < count; i += width) mine += keys.at[i] >= higher ? 1 : 0;
+        uint reaching = addAll(mine);
+        if (reaching >= wanted) threshold = higher;
+        if (reaching == wanted) break;
+    }
+    return threshold;
+}
+
+void main() {
+    uint row = gl_WorkGroupID.x;
+    uint blocks = blockCount();
+    BlockSummaries summaries = BlockSummaries(a.blocks + uint64_t(row) * blocks * 8);
+    Floats logits = Floats(a.logits + uint64_t(row) * a.stride * 4);
+    Keys keys = Keys(a.keys + uint64_t(row) * a.keyStride * 8);
+    CandidateRows result = CandidateRows(a.candidates);
+
+    float highest = uintBitsToFloat(0xff800000u); // -infinity
+    uint notFinite = 0;
+    for (uint i = lane; i < blocks; i += width) {
+        BlockSummary block = summaries.at[i];
+        highest = max(highest, block.highest);
+        notFinite += isFinite(block.sum) ? 0 : 1;
+        keys.at[i] = rankKey(block.highest, i);
+    }
+    highest = maxAll(highest);
+    notFinite = addAll(notFinite);
+    float sum = 0.0;
+    float inverseTemperature = Floats(a.inverseTemperatures).at[row];
+    for (uint i = lane; i < blocks; i += width) {
+        BlockSummary block = summaries.at[i];
+        sum += block.sum * exp((block.highest - highest) * inverseTemperature);
+    }
+    sum = addAll(sum);
+
+    uint wantedBlocks = min(COUNT, blocks);
+    uint64_t threshold = thresholdOf(keys, blocks, wantedBlocks);
+    if (lane == 0) selected = 0;
+    barrier();
+    for (uint i = lane; i < blocks; i += width)
+        if (keys.at[i] >= threshold) selectedBlocks[atomicAdd(selected, 1)] = i;
+    barrier();
+
+    uint elements = wantedBlocks * BLOCK;
+    for (uint i = lane; i < elements; i += width) {
+        uint id = selectedBlocks[i / BLOCK] * BLOCK + i % BLOCK;
+        keys.at[i] = id < a.width ? rankKey(logits.at[id], id) : 0;
+    }
+    uint wanted = min(COUNT, a.width);
+    threshold = thresholdOf(keys, elements, wanted);
+    if (lane == 0) selected = 0;
+    barrier();
+    for (uint i = lane; i < elements; i += width)
+        if (keys.at[i] >= threshold) result.at[row].keys[atomicAdd(selected, 1)] = keys.at[i];
+    if (lane == 0) {
+        result.at[row].sum = sum;
+        result.at[row].count = wanted;
+        result.at[row].notFinite = notFinite;
+    }
+}
