@@ -20,7 +20,7 @@ internal static class Shared
 
     /// <summary>How numbers are kept in the KV cache.</summary>
     public static Option<KvCacheType?> KvCache() => Values.Choice(
-        "--kv", "How numbers are kept in the KV cache (without it: f16).", ("f16", KvCacheType.F16), ("f32", KvCacheType.F32));
+        "--kv", "How numbers are kept in the KV cache (without it: f16).", ("f16", KvCacheType.F16), ("f32", KvCacheType.F32), ("q8_0", KvCacheType.Q8_0));
 
     /// <summary>Which families of matrix kernels may be used.</summary>
     public static Option<KernelOptions?> Kernels() => Values.Parsed(

@@ -26,7 +26,7 @@ internal sealed record Gemma2Options
     /// <summary>How many sequences are worked on at once, 1 to 256; without a Functions host also how many jobs are taken from the queue at once.</summary>
     public int MaxSequences { get; init; } = 4;
 
-    /// <summary>How numbers are kept in the KV cache: <c>f16</c> or <c>f32</c>.</summary>
+    /// <summary>How numbers are kept in the KV cache: <c>f16</c>, <c>f32</c> or <c>q8_0</c>.</summary>
     public KvCacheType KvCacheType { get; init; } = KvCacheType.F16;
 
     /// <summary>Which families of matrix kernels may be used: <c>tiled</c> (this one) or <c>-coopmat,-int8</c> (none of these); left out lets the device decide.</summary>

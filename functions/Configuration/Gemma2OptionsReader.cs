@@ -84,7 +84,8 @@ internal static class Gemma2OptionsReader
         null => null,
         "f16" => KvCacheType.F16,
         "f32" => KvCacheType.F32,
-        var other => throw Wrong(nameof(Gemma2Options.KvCacheType), other, "f16 or f32"),
+        "q8_0" => KvCacheType.Q8_0,
+        var other => throw Wrong(nameof(Gemma2Options.KvCacheType), other, "f16, f32 or q8_0"),
     };
 
     private static KernelOptions? Kernels(IConfigurationSection section) =>

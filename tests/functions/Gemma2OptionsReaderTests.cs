@@ -39,7 +39,7 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__ContextLength is '8193'; allowed: integers from 2 to 8192", "Model=nano", "ContextLength=8193")]
     [InlineData("Gemma2__ContextLength is '99999999999'", "Model=nano", "ContextLength=99999999999")]
     [InlineData("Gemma2__MaxSequences is '-1'", "Model=nano", "MaxSequences=-1")]
-    [InlineData("Gemma2__KvCacheType is 'q8_0'; allowed: f16 or f32", "Model=nano", "KvCacheType=q8_0")]
+    [InlineData("Gemma2__KvCacheType is 'q4_0'; allowed: f16, f32 or q8_0", "Model=nano", "KvCacheType=q4_0")]
     [InlineData("Gemma2__Kernels is 'fast'; allowed: one of cpu, generic, tiled, coopmat, int8", "Model=nano", "Kernels=fast")]
     [InlineData("Gemma2__Kernels is 'tiled,int8'", "Model=nano", "Kernels=tiled,int8")]
     [InlineData("Gemma2__Kernels is '-int8,-int8'", "Model=nano", "Kernels=-int8,-int8")]

@@ -18,6 +18,9 @@ internal sealed record AttentionShape
     /// <summary>Query heads that share a key/value head.</summary>
     public int Group => Heads / KeyValueHeads;
 
+    /// <summary>Numbers of a row of queries, keys and values.</summary>
+    public int QkvWidth => (Heads + (2 * KeyValueHeads)) * HeadDimension;
+
     /// <summary>Cached keys and values start at multiples of this many elements, so that every type can be read eight elements at a time.</summary>
     public const int CacheAlignment = 8;
 

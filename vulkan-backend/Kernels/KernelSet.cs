@@ -14,9 +14,9 @@ internal sealed class KernelSet(GpuDevice device, AttentionShape shape, TensorTy
 
     public AddNormKernel AddNorm { get; } = new(device);
 
-    public RopeStoreKernel RopeStore { get; } = new(device, shape, cacheType);
+    public FirstRopeStoreKernel RopeStore { get; } = new(device, shape, cacheType);
 
-    public AttentionKernel Attention { get; } = new(device, shape, cacheType);
+    public FirstAttentionKernel Attention { get; } = new(device, shape, cacheType);
 
     public GegluKernel Geglu { get; } = new(device);
 

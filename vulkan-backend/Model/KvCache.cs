@@ -17,9 +17,9 @@ internal sealed class KvCache : IDisposable
         for (int layer = 0; layer < config.LayerCount; layer++)
         {
             int slots = Slots(config, layer, contextLength);
-            long half = (long)shape.KeyValueHeads * slots * shape.CacheStride * type.Size();
-            _buffers[layer] = device.Allocate(2 * half, MemoryKind.Device, $"the KV cache of a sequence of {contextLength} tokens");
-            _layers[layer] = new DeviceCache(_buffers[layer].Address, _buffers[layer].Address + (ulong)half, slots);
+            long bytes = CacheLayout.LayerBytes(type, shape, slots);
+            _buffers[layer] = device.Allocate(bytes, MemoryKind.Device, $"the KV cache of a sequence of {contextLength} tokens");
+            _layers[layer] = new DeviceCache(_buffers[layer].Address, _buffers[layer].Address + (ulong)(bytes / 2), slots);
         }
     }
 

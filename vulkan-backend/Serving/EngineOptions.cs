@@ -1,24 +1,6 @@
 using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Weights;
 
 namespace Gemma2.Backend.Serving;
-
-/// <summary>How numbers are kept in the KV cache.</summary>
-public enum KvCacheType
-{
-    /// <summary>16-bit floats: half the memory, the default.</summary>
-    F16,
-
-    /// <summary>32-bit floats: exact, for comparisons.</summary>
-    F32,
-}
-
-/// <summary>Facts about <see cref="KvCacheType"/>.</summary>
-internal static class KvCacheTypeExtensions
-{
-    /// <summary>The type of the numbers in the cache.</summary>
-    public static TensorType ToTensorType(this KvCacheType type) => type == KvCacheType.F32 ? TensorType.F32 : TensorType.F16;
-}
 
 /// <summary>What an engine is made with.</summary>
 public sealed record EngineOptions

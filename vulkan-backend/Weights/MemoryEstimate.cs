@@ -27,8 +27,8 @@ public sealed record MemoryEstimate(long WeightBytes, long KvCacheBytes)
 
     private static long CacheBytes(Gemma2Config config, int contextLength, KvCacheType type)
     {
-        long positions = Enumerable.Range(0, config.LayerCount).Sum(layer => (long)KvCache.Slots(config, layer, contextLength));
-        long numbersAPosition = 2L * config.KeyValueHeadCount * ForwardPass.ShapeOf(config).CacheStride;
-        return positions * numbersAPosition * type.ToTensorType().Size();
+        AttentionShape shape = ForwardPass.ShapeOf(config);
+        return Enumerable.Range(0, config.LayerCount)
+            .Sum(layer => CacheLayout.LayerBytes(type.ToTensorType(), shape, KvCache.Slots(config, layer, contextLength)));
     }
 }

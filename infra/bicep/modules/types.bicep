@@ -25,7 +25,7 @@ type serviceSettings = {
   maxSequences: int?
 
   @description('How numbers are kept in the KV cache.')
-  kvCacheType: ('f16' | 'f32')?
+  kvCacheType: ('f16' | 'f32' | 'q8_0')?
 
   @description('Which families of matrix kernels may be used: one (tiled), or a minus before each that may not (-coopmat,-int8). See gemma2 devices.')
   @maxLength(64)

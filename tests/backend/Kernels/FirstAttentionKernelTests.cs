@@ -3,7 +3,7 @@ using Gemma2.Backend.Weights;
 
 namespace Gemma2.Backend.Tests.Kernels;
 
-public sealed class AttentionKernelTests(DeviceFixture fixture) : KernelTest(fixture)
+public sealed class FirstAttentionKernelTests(DeviceFixture fixture) : KernelTest(fixture)
 {
     private const double Theta = 10000;
 
@@ -47,7 +47,7 @@ public sealed class AttentionKernelTests(DeviceFixture fixture) : KernelTest(fix
         Dictionary<int, float[]> values = RandomRows(shape, oldest, last, c);
         var cache = new DeviceCache(UploadCache(shape, keys, c), UploadCache(shape, values, c), c.Slots);
         Activation y = PoisonedRows(c.Count, c.Heads * c.HeadDimension);
-        var kernel = Own(new AttentionKernel(Device, shape, c.Type));
+        var kernel = Own(new FirstAttentionKernel(Device, shape, c.Type));
 
         Run(commands => kernel.Record(commands, UploadRows(qkv, width), cache, y, c.Position, c.Window, c.Count));
 
@@ -79,7 +79,7 @@ public sealed class AttentionKernelTests(DeviceFixture fixture) : KernelTest(fix
         var cache = new DeviceCache(keys, values, c.Slots);
         Activation chunk = PoisonedRows(c.Count, c.Heads * c.HeadDimension);
         Activation alone = PoisonedRows(1, c.Heads * c.HeadDimension);
-        var kernel = Own(new AttentionKernel(Device, shape, c.Type));
+        var kernel = Own(new FirstAttentionKernel(Device, shape, c.Type));
 
         Run(commands => kernel.Record(commands, qkv, cache, chunk, c.Position, c.Window, c.Count));
         Run(commands => kernel.Record(commands, qkv.From(5), cache, alone, c.Position + 5, c.Window, 1));
@@ -102,7 +102,7 @@ public sealed class AttentionKernelTests(DeviceFixture fixture) : KernelTest(fix
         Activation rows = UploadRows(qkv, width);
         ulong angles = Upload<float>(RotaryTable.Create(position + count, headDimension, Theta));
         var cache = new DeviceCache(UploadCache(shape, [], c), UploadCache(shape, [], c), slots);
-        var kernel = Own(new RopeStoreKernel(Device, shape, type));
+        var kernel = Own(new FirstRopeStoreKernel(Device, shape, type));
 
         Run(commands => kernel.Record(commands, rows, angles, cache, position, count));
 

@@ -5,11 +5,11 @@ using Gemma2.Backend.Weights;
 namespace Gemma2.Backend.Kernels;
 
 /// <summary>softmax(softcap(scale * Q K^T) + mask) V over the KV cache, for grouped query heads and an optional sliding window.</summary>
-internal sealed class AttentionKernel(GpuDevice device, AttentionShape shape, TensorType cacheType) : IDisposable
+internal sealed class FirstAttentionKernel(GpuDevice device, AttentionShape shape, TensorType cacheType) : IDisposable
 {
     private readonly ComputePipeline _pipeline = new(
         device,
-        "attention",
+        "first_attention",
         device.SubgroupSize,
         (uint)cacheType,
         (uint)shape.CacheStride,
