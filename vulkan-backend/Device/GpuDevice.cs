@@ -75,9 +75,12 @@ internal sealed unsafe partial class GpuDevice : IDisposable
     /// <param name="timed">Whether every dispatch is timed.</param>
     public CommandRecorder CreateRecorder(bool timed = false) => new(this, _queueFamily, timed);
 
+    /// <summary>Returns when all that was submitted is done, or the device is lost.</summary>
+    public void WaitIdle() => Api.DeviceWaitIdle(Handle);
+
     public void Dispose()
     {
-        Api.DeviceWaitIdle(Handle);
+        WaitIdle();
         Api.DestroyPipelineLayout(Handle, PipelineLayout, null);
         Api.DestroyDevice(Handle, null);
         _instance.Dispose();

@@ -3,21 +3,21 @@ using Gemma2.Backend.Device;
 
 namespace Gemma2.Backend.Kernels;
 
-/// <summary>x[t] = embedding[tokens[t]] * sqrt(hidden).</summary>
+/// <summary>x[t] = embedding[token of row t] * sqrt(hidden).</summary>
 internal sealed class EmbedKernel(GpuDevice device, Weights.TensorType type) : IDisposable
 {
     private readonly ComputePipeline _pipeline = new(device, "embed", device.SubgroupSize, (uint)type);
 
     /// <param name="commands">Where to record.</param>
-    /// <param name="tokens">[count] uint32: ids below the embedding's rows (the caller checks).</param>
+    /// <param name="passRows">[count] <see cref="PassRow"/>: their tokens are below the embedding's rows (the caller checks).</param>
     /// <param name="embedding">[vocabulary, hidden].</param>
     /// <param name="x">[count, hidden].</param>
     /// <param name="count">Number of tokens.</param>
-    public void Record(CommandRecorder commands, ulong tokens, in DeviceMatrix embedding, in Activation x, int count)
+    public void Record(CommandRecorder commands, ulong passRows, in DeviceMatrix embedding, in Activation x, int count)
     {
         var arguments = new Arguments
         {
-            Tokens = tokens,
+            PassRows = passRows,
             Embedding = embedding.Address,
             X = x.Address,
             Stride = (uint)embedding.Stride,
@@ -31,7 +31,7 @@ internal sealed class EmbedKernel(GpuDevice device, Weights.TensorType type) : I
     [StructLayout(LayoutKind.Sequential)]
     private struct Arguments
     {
-        public ulong Tokens;
+        public ulong PassRows;
         public ulong Embedding;
         public ulong X;
         public uint Stride;

@@ -4,8 +4,14 @@ using Gemma2.Backend.Weights;
 namespace Gemma2.Backend.Kernels;
 
 /// <summary>The kernels that a model needs on a device. This is the one place that picks variants.</summary>
-internal sealed class KernelSet(GpuDevice device, AttentionShape shape, TensorType embeddingType, TensorType cacheType) : IDisposable
+internal sealed class KernelSet(GpuDevice device, AttentionShape shape, TensorType embeddingType, TensorType cacheType, int vocabularySize) : IDisposable
 {
+    /// <summary>Most rows of a prompt pass: prompts are cut into chunks of this many.</summary>
+    public const int MaxPromptRows = 256;
+
+    /// <summary>Most rows of a decoding pass.</summary>
+    public const int MaxDecodingRows = 8;
+
     private readonly Dictionary<TensorType, MatrixKernel> _matrix = [];
 
     public EmbedKernel Embed { get; } = new(device, embeddingType);
@@ -14,13 +20,13 @@ internal sealed class KernelSet(GpuDevice device, AttentionShape shape, TensorTy
 
     public AddNormKernel AddNorm { get; } = new(device);
 
-    public FirstRopeStoreKernel RopeStore { get; } = new(device, shape, cacheType);
+    public RopeStoreKernel RopeStore { get; } = new(device, shape, cacheType);
 
     public FirstAttentionKernel Attention { get; } = new(device, shape, cacheType);
 
     public GegluKernel Geglu { get; } = new(device);
 
-    public SoftcapKernel Softcap { get; } = new(device);
+    public CandidatesKernel Candidates { get; } = new(device, vocabularySize);
 
     /// <summary>The matrix kernel of a weight type.</summary>
     public MatrixKernel Matrix(TensorType type)
@@ -33,7 +39,7 @@ internal sealed class KernelSet(GpuDevice device, AttentionShape shape, TensorTy
     public void Dispose()
     {
         foreach (MatrixKernel kernel in _matrix.Values) kernel.Dispose();
-        Softcap.Dispose();
+        Candidates.Dispose();
         Geglu.Dispose();
         Attention.Dispose();
         RopeStore.Dispose();

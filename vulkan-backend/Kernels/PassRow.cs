@@ -9,5 +9,9 @@ namespace Gemma2.Backend.Kernels;
 /// <param name="Token">The token's id.</param>
 /// <param name="Position">Its position in its sequence, from 0.</param>
 /// <param name="Sequence">Number of the sequence's KV cache.</param>
-[StructLayout(LayoutKind.Sequential, Size = 16)]
-internal readonly record struct PassRow(uint Token, uint Position, uint Sequence);
+[StructLayout(LayoutKind.Sequential, Size = Bytes)]
+internal readonly record struct PassRow(uint Token, uint Position, uint Sequence)
+{
+    /// <summary>Size of a row in memory.</summary>
+    public const int Bytes = 16;
+}

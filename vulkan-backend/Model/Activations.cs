@@ -9,64 +9,59 @@ internal sealed class Activations : IDisposable
     private readonly GpuDevice _device;
     private readonly List<GpuBuffer> _buffers = [];
 
-    public Activations(GpuDevice device, Gemma2Config config, AttentionShape shape, int maxTokens)
+    /// <param name="device">Where they live.</param>
+    /// <param name="config">The model.</param>
+    /// <param name="shape">Its attention.</param>
+    /// <param name="maxRows">Most rows of a pass.</param>
+    /// <param name="scratchBytes">Memory that kernels use for themselves within a dispatch or two.</param>
+    public Activations(GpuDevice device, Gemma2Config config, AttentionShape shape, int maxRows, long scratchBytes)
     {
         _device = device;
-        TokenIds = Allocate(maxTokens, MemoryKind.Upload);
-        Logits = Allocate(config.VocabularySize, MemoryKind.Readback);
-        RawLogits = new Activation(Allocate(RowLayout.Stride(config.VocabularySize), MemoryKind.Device).Address, config.VocabularySize);
-
-        X = Rows(config.HiddenSize, maxTokens);
-        H = Rows(config.HiddenSize, maxTokens);
-        Qkv = Rows((shape.Heads + (2 * shape.KeyValueHeads)) * shape.HeadDimension, maxTokens);
-        Attention = Rows(shape.Heads * shape.HeadDimension, maxTokens);
-        Output = Rows(config.HiddenSize, maxTokens);
-        GateUp = Rows(2 * config.IntermediateSize, maxTokens);
-        U = Rows(config.IntermediateSize, maxTokens);
+        X = Rows(config.HiddenSize, maxRows);
+        H = Rows(config.HiddenSize, maxRows);
+        Qkv = Rows((shape.Heads + (2 * shape.KeyValueHeads)) * shape.HeadDimension, maxRows);
+        Attention = Rows(shape.Heads * shape.HeadDimension, maxRows);
+        Output = Rows(config.HiddenSize, maxRows);
+        GateUp = Rows(2 * config.IntermediateSize, maxRows);
+        U = Rows(config.IntermediateSize, maxRows);
+        Scratch = Allocate(scratchBytes).Address;
         ClearAll();
     }
 
-    /// <summary>[tokens] uint32, written by the host.</summary>
-    public GpuBuffer TokenIds { get; }
-
-    /// <summary>The residual stream: [tokens, hidden].</summary>
+    /// <summary>The residual stream: [rows, hidden].</summary>
     public Activation X { get; }
 
-    /// <summary>The residual stream, normed: [tokens, hidden].</summary>
+    /// <summary>The residual stream, normed: [rows, hidden].</summary>
     public Activation H { get; }
 
-    /// <summary>Queries, keys, values: [tokens, (heads + 2 * kvHeads) * headDim].</summary>
+    /// <summary>Queries, keys, values: [rows, (heads + 2 * kvHeads) * headDim].</summary>
     public Activation Qkv { get; }
 
-    /// <summary>Attention before its output matrix: [tokens, heads * headDim].</summary>
+    /// <summary>Attention before its output matrix: [rows, heads * headDim].</summary>
     public Activation Attention { get; }
 
-    /// <summary>A block's output, before its norm: [tokens, hidden].</summary>
+    /// <summary>A block's output, before its norm: [rows, hidden].</summary>
     public Activation Output { get; }
 
-    /// <summary>Gate, then up: [tokens, 2 * intermediate].</summary>
+    /// <summary>Gate, then up: [rows, 2 * intermediate].</summary>
     public Activation GateUp { get; }
 
-    /// <summary>gelu(gate) * up: [tokens, intermediate].</summary>
+    /// <summary>gelu(gate) * up: [rows, intermediate].</summary>
     public Activation U { get; }
 
-    /// <summary>Logits before the softcap: [1, vocabulary].</summary>
-    public Activation RawLogits { get; }
-
-    /// <summary>[vocabulary] float32, read by the host.</summary>
-    public GpuBuffer Logits { get; }
+    /// <summary>What kernels need for themselves.</summary>
+    public ulong Scratch { get; }
 
     public void Dispose()
     {
         foreach (GpuBuffer buffer in _buffers) buffer.Dispose();
     }
 
-    private Activation Rows(int width, int count) => new(Allocate((long)RowLayout.Stride(width) * count, MemoryKind.Device).Address, width);
+    private Activation Rows(int width, int count) => new(Allocate((long)RowLayout.Stride(width) * count * sizeof(float)).Address, width);
 
-    /// <summary>Takes memory for a number of float32 or uint32.</summary>
-    private GpuBuffer Allocate(long count, MemoryKind kind)
+    private GpuBuffer Allocate(long bytes)
     {
-        GpuBuffer buffer = _device.Allocate(count * sizeof(float), kind, "activations");
+        GpuBuffer buffer = _device.Allocate(bytes, MemoryKind.Device, "activations");
         _buffers.Add(buffer);
         return buffer;
     }

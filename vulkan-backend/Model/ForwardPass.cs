@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Weights;
@@ -5,30 +6,45 @@ using Gemma2.Backend.Weights;
 namespace Gemma2.Backend.Model;
 
 /// <summary>
-/// Gemma 2's arithmetic, recorded as straight-line code. Source: arXiv:2408.00118, section 2, and Google's reference implementation
-/// (github.com/google/gemma_pytorch). Owned by one thread.
+/// Runs passes over the model, of two kinds: a chunk of one sequence's prompt, or the next token of several sequences. Passes are handed to the device one behind
+/// the other without waiting; whoever submits one waits for it before its <see cref="Pass"/> comes round again. Owned by one thread.
 /// </summary>
-internal sealed class ForwardPass : IDisposable
+internal sealed partial class ForwardPass : IDisposable
 {
-    /// <summary>Most tokens that one pass takes: prompts are cut into chunks of this many.</summary>
-    public const int MaxTokens = 64;
+    /// <summary>Passes that may be on their way at a time: while one runs, the next is made ready.</summary>
+    public const int MaxInFlight = 2;
 
     private readonly Gemma2Config _config;
     private readonly ModelWeights _weights;
+    private readonly KvCache _cache;
     private readonly KernelSet _kernels;
     private readonly Activations _activations;
     private readonly GpuBuffer _angles;
-    private readonly CommandRecorder _commands;
+    private readonly (Pass Pass, CommandRecorder Commands)[] _prompts;
+    private readonly Pass _decoding;
+    private readonly CommandRecorder _decodingCommands;
+    private int _promptCount;
 
-    public ForwardPass(GpuDevice device, Gemma2Config config, ModelWeights weights, int contextLength, TensorType cacheType)
+    /// <param name="device">The device.</param>
+    /// <param name="config">The model.</param>
+    /// <param name="weights">Its weights on the device.</param>
+    /// <param name="cache">Keys and values of all sequences.</param>
+    /// <param name="contextLength">Longest sequence.</param>
+    /// <param name="cacheType">How keys and values are kept.</param>
+    /// <param name="timed">Whether every dispatch is timed.</param>
+    public ForwardPass(
+        GpuDevice device, Gemma2Config config, ModelWeights weights, KvCache cache, int contextLength, TensorType cacheType, bool timed = false)
     {
-        _config = config;
-        _weights = weights;
+        (_config, _weights, _cache) = (config, weights, cache);
         AttentionShape shape = ShapeOf(config);
-        _kernels = new KernelSet(device, shape, weights.Embedding.Type, cacheType);
-        _activations = new Activations(device, config, shape, MaxTokens);
+        _kernels = new KernelSet(device, shape, weights.Embedding.Type, cacheType, config.VocabularySize);
+        _activations = new Activations(device, config, shape, KernelSet.MaxPromptRows, _kernels.Candidates.ScratchBytes(KernelSet.MaxDecodingRows));
         _angles = CreateAngles(device, config, contextLength);
-        _commands = device.CreateRecorder();
+        _decoding = new Pass(device, KernelSet.MaxDecodingRows, KernelSet.MaxDecodingRows, config.VocabularySize);
+        _decodingCommands = device.CreateRecorder(timed);
+        _prompts = new (Pass, CommandRecorder)[MaxInFlight];
+        for (int i = 0; i < MaxInFlight; i++)
+            _prompts[i] = (new Pass(device, KernelSet.MaxPromptRows, 1, config.VocabularySize), device.CreateRecorder(timed));
     }
 
     /// <summary>Attention's numbers for a model.</summary>
@@ -41,90 +57,54 @@ internal sealed class ForwardPass : IDisposable
         Softcap = config.AttentionSoftcap,
     };
 
-    /// <summary>Computes tokens that follow what the cache holds, and keeps their keys and values there.</summary>
-    /// <param name="tokens">1 to <see cref="MaxTokens"/> ids below the vocabulary size.</param>
+    /// <summary>Hands over a chunk of a prompt: tokens that follow what the sequence's cache holds. Their keys and values come to lie there.</summary>
+    /// <param name="tokens">1 to <see cref="KernelSet.MaxPromptRows"/> ids below the vocabulary size.</param>
     /// <param name="position">Position of the first one.</param>
-    /// <param name="cache">The sequence's keys and values up to there.</param>
-    /// <param name="wantLogits">Whether the last token's logits are computed too.</param>
-    /// <returns>[vocabulary] logits after the softcap, valid until the next call; empty when not wanted.</returns>
-    public Span<float> Run(ReadOnlySpan<int> tokens, int position, KvCache cache, bool wantLogits)
+    /// <param name="sequence">Number of the sequence's cache.</param>
+    /// <param name="temperature">Temperature at which the last token's logits are used; null when they are not needed.</param>
+    /// <returns>The pass; its row 0 holds the last token's logits.</returns>
+    public Pass SubmitPrompt(ReadOnlySpan<int> tokens, int position, int sequence, double? temperature)
     {
-        tokens.CopyTo(_activations.TokenIds.Span<int>(0, tokens.Length));
-        _commands.Begin();
-        RecordLayers(cache, position, tokens.Length);
-        if (wantLogits) RecordLogits(tokens.Length - 1);
-        _commands.SubmitAndWait();
-        return wantLogits ? _activations.Logits.Span<float>(0, _config.VocabularySize) : default;
+        (Pass pass, CommandRecorder commands) = _prompts[_promptCount++ % MaxInFlight];
+        Span<PassRow> rows = pass.Rows(tokens.Length);
+        for (int i = 0; i < rows.Length; i++) rows[i] = new PassRow((uint)tokens[i], (uint)(position + i), (uint)sequence);
+        if (temperature is double given) pass.SetTemperature(0, given);
+        commands.Begin();
+        pass.RecordInputs(commands);
+        RecordLayers(commands, pass, 0, tokens.Length);
+        if (temperature is not null) RecordLogits(commands, pass, tokens.Length - 1, 1);
+        commands.End();
+        pass.Submit(commands);
+        return pass;
+    }
+
+    /// <summary>Where the host writes the rows of the next <see cref="SubmitDecoding"/>: they belong to different sequences.</summary>
+    public Pass Decoding => _decoding;
+
+    /// <summary>Hands over the next token of several sequences, as written to <see cref="Decoding"/>.</summary>
+    /// <param name="count">1 to <see cref="KernelSet.MaxDecodingRows"/> rows.</param>
+    public void SubmitDecoding(int count)
+    {
+        _decodingCommands.Begin();
+        _decoding.RecordInputs(_decodingCommands);
+        for (int row = 0; row < count; row++) RecordLayers(_decodingCommands, _decoding, row, 1);
+        RecordLogits(_decodingCommands, _decoding, 0, count);
+        _decodingCommands.End();
+        _decoding.Submit(_decodingCommands);
     }
 
     public void Dispose()
     {
-        _commands.Dispose();
+        foreach ((Pass pass, CommandRecorder commands) in _prompts)
+        {
+            commands.Dispose();
+            pass.Dispose();
+        }
+        _decodingCommands.Dispose();
+        _decoding.Dispose();
         _angles.Dispose();
         _activations.Dispose();
         _kernels.Dispose();
-    }
-
-    private void RecordLayers(KvCache cache, int position, int count)
-    {
-        Activations a = _activations;
-        _kernels.Embed.Record(_commands, a.TokenIds.Address, _weights.Embedding, a.X, count);
-        _commands.Barrier();
-        _kernels.RmsNorm.Record(_commands, a.X, _weights.Layers[0].InputNorm, a.H, _config.RmsNormEpsilon, count);
-        _commands.Barrier();
-        for (int layer = 0; layer < _config.LayerCount; layer++)
-        {
-            LayerWeights w = _weights.Layers[layer];
-            bool isLast = layer == _config.LayerCount - 1;
-            RecordAttention(w, cache.Layer(layer), Gemma2Config.IsSliding(layer) ? _config.SlidingWindow : null, position, count);
-            RecordSeam(w.PostAttentionNorm, w.PreFeedForwardNorm, count);
-            RecordFeedForward(w, count);
-            RecordSeam(w.PostFeedForwardNorm, isLast ? _weights.FinalNorm : _weights.Layers[layer + 1].InputNorm, count);
-        }
-    }
-
-    /// <summary>h -> output.</summary>
-    private void RecordAttention(LayerWeights w, DeviceCache cache, int? window, int position, int count)
-    {
-        Activations a = _activations;
-        RecordProduct(w.Qkv, a.H, a.Qkv, count);
-        _kernels.RopeStore.Record(_commands, a.Qkv, _angles.Address, cache, position, count);
-        _commands.Barrier();
-        _kernels.Attention.Record(_commands, a.Qkv, cache, a.Attention, position, window, count);
-        _commands.Barrier();
-        RecordProduct(w.AttentionOutput, a.Attention, a.Output, count);
-    }
-
-    /// <summary>h -> output.</summary>
-    private void RecordFeedForward(LayerWeights w, int count)
-    {
-        Activations a = _activations;
-        RecordProduct(w.GateUp, a.H, a.GateUp, count);
-        _kernels.Geglu.Record(_commands, a.GateUp, a.U, count);
-        _commands.Barrier();
-        RecordProduct(w.Down, a.U, a.Output, count);
-    }
-
-    /// <summary>x += norm(output), h = norm(x).</summary>
-    private void RecordSeam(ulong postNorm, ulong preNorm, int count)
-    {
-        Activations a = _activations;
-        _kernels.AddNorm.Record(_commands, a.Output, postNorm, a.X, preNorm, a.H, _config.RmsNormEpsilon, count);
-        _commands.Barrier();
-    }
-
-    /// <summary>One row of h, which holds the final norm by now -> logits.</summary>
-    private void RecordLogits(int row)
-    {
-        Activations a = _activations;
-        RecordProduct(_weights.Embedding, a.H.From(row), a.RawLogits, 1);
-        _kernels.Softcap.Record(_commands, a.RawLogits.Address, a.Logits.Address, _config.FinalSoftcap, _config.VocabularySize);
-    }
-
-    private void RecordProduct(in DeviceMatrix w, in Activation x, in Activation y, int count)
-    {
-        _kernels.Matrix(w.Type).Record(_commands, w, x, y, count);
-        _commands.Barrier();
     }
 
     private static GpuBuffer CreateAngles(GpuDevice device, Gemma2Config config, int contextLength)
@@ -132,7 +112,7 @@ internal sealed class ForwardPass : IDisposable
         float[] table = RotaryTable.Create(contextLength, config.HeadDimension, config.RopeTheta);
         GpuBuffer buffer = device.Allocate((long)table.Length * sizeof(float), MemoryKind.Device, "rotary angles");
         using var uploader = new StagingUploader(device);
-        uploader.Write(buffer, 0, System.Runtime.InteropServices.MemoryMarshal.AsBytes<float>(table));
+        uploader.Write(buffer, 0, MemoryMarshal.AsBytes<float>(table));
         return buffer;
     }
 }

@@ -1,9 +1,10 @@
 namespace Gemma2.Backend.Sampling;
 
 /// <summary>What the device tells of a row of logits instead of all of them.</summary>
-/// <param name="highest">The highest logits and their tokens, in order of rank: falling logit, of equal ones the lower id first. All are finite.</param>
+/// <param name="highest">The highest logits and their tokens, in order of rank: falling logit, of equal ones the lower id first.</param>
 /// <param name="sum">
-/// Sum over the whole vocabulary of exp((logit - highest) / temperature), relative error below <see cref="SumError"/>; not used at temperature 0.
+/// Sum over the whole vocabulary of exp((logit - highest) / temperature), relative error below <see cref="SumError"/>; of no meaning at temperature 0.
+/// NaN where a logit is not finite: then nothing else here means anything.
 /// </param>
 /// <param name="vocabularySize">How many logits there are.</param>
 internal readonly ref struct Candidates(ReadOnlySpan<Candidate> highest, double sum, int vocabularySize)

@@ -12,6 +12,7 @@ public sealed partial class Sampler
     /// <returns>The token; null when all logits have to be looked at.</returns>
     internal static int? Sample(Candidates candidates, SamplingOptions options, int index)
     {
+        if (double.IsNaN(candidates.Sum)) return null;
         ReadOnlySpan<Candidate> highest = candidates.Highest;
         if (options.Temperature == 0) return highest[0].Id;
 

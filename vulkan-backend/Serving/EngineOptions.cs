@@ -23,6 +23,9 @@ public sealed record EngineOptions
     /// <summary>Which families of matrix kernels may be used.</summary>
     public KernelOptions Kernels { get; init; } = KernelOptions.Default;
 
+    /// <summary>Told, by the engine's thread, of every pass and how long each of its dispatches took; null times nothing.</summary>
+    public Action<PassProfile>? PassTimed { get; init; }
+
     /// <summary>Load the Khronos validation layer; tests look at what it reported.</summary>
     internal bool Validation { get; init; }
 

@@ -17,10 +17,8 @@ internal sealed class EngineResources : IDisposable
         _weights = weights;
         ContextLength = contextLength;
         TensorType cacheType = options.KvCacheType.ToTensorType();
-        Forward = new ForwardPass(device, config, weights, contextLength, cacheType);
-        Caches = new KvCache[options.MaxSequences];
-        for (int i = 0; i < Caches.Length; i++)
-            Caches[i] = new KvCache(device, config, ForwardPass.ShapeOf(config), contextLength, cacheType);
+        Cache = new KvCache(device, config, ForwardPass.ShapeOf(config), contextLength, cacheType, options.MaxSequences);
+        Forward = new ForwardPass(device, config, weights, Cache, contextLength, cacheType, options.PassTimed is not null);
     }
 
     public GpuDevice Device { get; }
@@ -31,7 +29,7 @@ internal sealed class EngineResources : IDisposable
 
     public ForwardPass Forward { get; }
 
-    public KvCache[] Caches { get; }
+    public KvCache Cache { get; }
 
     public static async Task<EngineResources> LoadAsync(
         OpenModel model,
@@ -62,8 +60,9 @@ internal sealed class EngineResources : IDisposable
 
     public void Dispose()
     {
-        foreach (KvCache cache in Caches) cache.Dispose();
+        Device.WaitIdle();
         Forward.Dispose();
+        Cache.Dispose();
         _weights.Dispose();
         Device.Dispose();
     }

@@ -1,4 +1,5 @@
 using System.Threading.Channels;
+using Gemma2.Backend.Model;
 using Gemma2.Backend.Sampling;
 
 namespace Gemma2.Backend.Serving;
@@ -10,24 +11,25 @@ internal sealed class GenerationSequence(int[] prompt, int maxTokens, SamplingOp
     private readonly Channel<GeneratedToken> _output =
         Channel.CreateUnbounded<GeneratedToken>(new UnboundedChannelOptions { SingleReader = true, SingleWriter = true });
 
-    private readonly int[] _lastToken = new int[1];
     private int _count;
 
     /// <summary>The tokens as they come. Ends with the sequence, or throws why it failed.</summary>
     public ChannelReader<GeneratedToken> Output => _output.Reader;
 
     /// <inheritdoc/>
+    public override double Temperature => options.Temperature;
+
+    /// <inheritdoc/>
     public override void Complete(Exception? error) => _output.Writer.TryComplete(error);
 
     /// <inheritdoc/>
-    protected override ReadOnlyMemory<int>? TakeLogits(Span<float> logits)
+    protected override int? Next(Pass pass, int row)
     {
-        int token = sampler.Sample(logits, options, _count++);
+        int token = Sampler.Sample(pass.Candidates(row), options, _count) ?? sampler.Sample(pass.ReadLogits(row), options, _count);
+        _count++;
         FinishReason? finish = IsEnd(token) ? FinishReason.Stop : _count == maxTokens ? FinishReason.Length : null;
         _output.Writer.TryWrite(new GeneratedToken(token, finish));
-        if (finish is not null) return null;
-        _lastToken[0] = token;
-        return _lastToken;
+        return finish is null ? token : null;
     }
 
     private bool IsEnd(int token)

@@ -24,12 +24,12 @@ public sealed class InferenceEngine : IInferenceEngine
     private volatile bool _isStopping;
     private volatile Exception? _fault;
 
-    private InferenceEngine(EngineResources resources, string modelName, GemmaTokenizer? tokenizer)
+    private InferenceEngine(EngineResources resources, EngineOptions options, string modelName, GemmaTokenizer? tokenizer)
     {
         _resources = resources;
         ModelName = modelName;
         Tokenizer = tokenizer;
-        _scheduler = new Scheduler(resources.Forward, resources.Caches);
+        _scheduler = new Scheduler(resources.Forward, resources.Cache.Sequences, options.PassTimed);
         _sampler = new Sampler(Config.VocabularySize);
         _thread = new Thread(Run) { IsBackground = true, Name = "inference" };
         _thread.Start();
@@ -68,7 +68,7 @@ public sealed class InferenceEngine : IInferenceEngine
     {
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken).ConfigureAwait(false);
         EngineResources resources = await EngineResources.LoadAsync(model, options, progress, cancellationToken).ConfigureAwait(false);
-        return new InferenceEngine(resources, source.Name, model.Tokenizer);
+        return new InferenceEngine(resources, options, source.Name, model.Tokenizer);
     }
 
     /// <inheritdoc/>

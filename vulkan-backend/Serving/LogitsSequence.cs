@@ -1,3 +1,5 @@
+using Gemma2.Backend.Model;
+
 namespace Gemma2.Backend.Serving;
 
 /// <summary>A sequence that ends with its prompt and gives the last token's logits.</summary>
@@ -9,15 +11,18 @@ internal sealed class LogitsSequence(int[] prompt) : Sequence(prompt)
     public Task<float[]> Logits => _logits.Task;
 
     /// <inheritdoc/>
+    public override double Temperature => 0;
+
+    /// <inheritdoc/>
     public override void Complete(Exception? error)
     {
         if (error is not null) _logits.TrySetException(error);
     }
 
     /// <inheritdoc/>
-    protected override ReadOnlyMemory<int>? TakeLogits(Span<float> logits)
+    protected override int? Next(Pass pass, int row)
     {
-        _logits.TrySetResult(logits.ToArray());
+        _logits.TrySetResult(pass.ReadLogits(row).ToArray());
         return null;
     }
 }

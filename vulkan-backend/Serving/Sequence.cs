@@ -1,3 +1,4 @@
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Model;
 
 namespace Gemma2.Backend.Serving;
@@ -9,36 +10,43 @@ namespace Gemma2.Backend.Serving;
 internal abstract class Sequence(int[] prompt)
 {
     private volatile bool _isAbandoned;
-
-    /// <summary>Tokens not yet in the cache: what is left of the prompt, or the one token picked last.</summary>
-    private ReadOnlyMemory<int> _pending = prompt;
+    private int _lastToken;
 
     /// <summary>True when nobody waits for the answer any more.</summary>
     public bool IsAbandoned => _isAbandoned;
 
-    /// <summary>Keys and values; set while the sequence is running.</summary>
-    public KvCache? Cache { get; set; }
+    /// <summary>Number of its KV cache while the sequence is running.</summary>
+    public int Cache { get; set; }
 
-    /// <summary>Tokens in the cache.</summary>
+    /// <summary>Tokens handed to passes.</summary>
     public int Position { get; private set; }
 
-    /// <summary>The tokens of the next pass. Where prompts are cut depends on the prompt alone, never on the load.</summary>
-    public ReadOnlySpan<int> NextTokens => _pending.Span[..Math.Min(_pending.Length, ForwardPass.MaxTokens)];
+    /// <summary>True until the whole prompt was handed to passes.</summary>
+    public bool IsPrompting => Position < prompt.Length;
 
-    /// <summary>True when the next pass reaches the last known token, so that its logits are needed.</summary>
-    public bool NextPassNeedsLogits => _pending.Length <= ForwardPass.MaxTokens;
+    /// <summary>The temperature at which its logits are used.</summary>
+    public abstract double Temperature { get; }
 
-    /// <summary>Takes note of a pass over <see cref="NextTokens"/>.</summary>
-    /// <param name="logits">The last token's logits; empty when they were not needed. May be overwritten.</param>
-    /// <returns>False when the sequence has ended.</returns>
-    public bool Advance(Span<float> logits)
+    /// <summary>The next chunk of the prompt. Where prompts are cut depends on the prompt alone, never on the load.</summary>
+    public ReadOnlySpan<int> TakeChunk()
     {
-        int count = NextTokens.Length;
-        Position += count;
-        _pending = _pending[count..];
-        if (!_pending.IsEmpty) return true;
-        if (TakeLogits(logits) is not ReadOnlyMemory<int> next) return false;
-        _pending = next;
+        ReadOnlySpan<int> chunk = prompt.AsSpan(Position, Math.Min(prompt.Length - Position, KernelSet.MaxPromptRows));
+        Position += chunk.Length;
+        return chunk;
+    }
+
+    /// <summary>The token that was picked last, as a row of a decoding pass.</summary>
+    public PassRow TakeRow() => new((uint)_lastToken, (uint)Position++, (uint)Cache);
+
+    /// <summary>Takes the logits after the last token that was handed over.</summary>
+    /// <param name="pass">A pass that is done.</param>
+    /// <param name="row">Which of its logits are this sequence's.</param>
+    /// <returns>False when the sequence has ended.</returns>
+    /// <exception cref="GenerationException">They are of no use.</exception>
+    public bool Advance(Pass pass, int row)
+    {
+        if (Next(pass, row) is not int token) return false;
+        _lastToken = token;
         return true;
     }
 
@@ -49,7 +57,6 @@ internal abstract class Sequence(int[] prompt)
     /// <param name="error">Why it failed; null when it ended well.</param>
     public abstract void Complete(Exception? error);
 
-    /// <summary>Uses the logits after all known tokens.</summary>
-    /// <returns>The token that follows; null when the sequence has ended.</returns>
-    protected abstract ReadOnlyMemory<int>? TakeLogits(Span<float> logits);
+    /// <summary>The token that follows; null when the sequence has ended.</summary>
+    protected abstract int? Next(Pass pass, int row);
 }

@@ -14,7 +14,7 @@ public sealed class DecodeAllocationTests : EngineTest
         await using OpenModel model = await ModelReader.OpenAsync(new FolderModelSource(NanoModel.Folder), Cancellation);
         var options = new EngineOptions { AllowSoftwareDevice = true, MaxSequences = 1, ContextLength = 256 };
         using EngineResources resources = await EngineResources.LoadAsync(model, options, null, Cancellation);
-        var scheduler = new Scheduler(resources.Forward, resources.Caches);
+        var scheduler = new Scheduler(resources.Forward, resources.Cache.Sequences);
         var sampling = new SamplingOptions { Temperature = 0.8, TopK = 40, TopP = 0.9, Seed = 3 };
         var sequence = new GenerationSequence([2, 300, 301], 200, sampling, new Sampler(model.Config.VocabularySize), endTokens: []);
         scheduler.Add(sequence);

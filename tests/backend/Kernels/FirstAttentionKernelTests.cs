@@ -87,47 +87,6 @@ public sealed class FirstAttentionKernelTests(DeviceFixture fixture) : KernelTes
         Assert.Equal(ReadRows(chunk, c.Count)[(5 * chunk.Width)..], ReadRows(alone, 1));
     }
 
-    [Theory]
-    [InlineData(4, 2, 16, 0, 1, 8, TensorType.F32)]
-    [InlineData(4, 2, 16, 5, 7, 8, TensorType.F16)]
-    [InlineData(2, 1, 18, 8000, 3, 16, TensorType.F32)]
-    [InlineData(1, 1, 2, 3, 2, 5, TensorType.F16)]
-    [InlineData(2, 1, 256, 31, 9, 40, TensorType.F16)]
-    public void RopeStore_OddShapes_MatchesOracle(int heads, int kvHeads, int headDimension, int position, int count, int slots, TensorType type)
-    {
-        var c = new Shape(heads, kvHeads, headDimension, null, position, count, slots, type, 0);
-        AttentionShape shape = ShapeOf(c);
-        int width = (heads + (2 * kvHeads)) * headDimension;
-        float[] qkv = RandomNumbers(count * width);
-        Activation rows = UploadRows(qkv, width);
-        ulong angles = Upload<float>(RotaryTable.Create(position + count, headDimension, Theta));
-        var cache = new DeviceCache(UploadCache(shape, [], c), UploadCache(shape, [], c), slots);
-        var kernel = Own(new FirstRopeStoreKernel(Device, shape, type));
-
-        Run(commands => kernel.Record(commands, rows, angles, cache, position, count));
-
-        double tolerance = type == TensorType.F32 ? 2e-6 : 2e-3;
-        Span<float> rotated = Read<float>(rows.Address, count * rows.Stride);
-        for (int t = 0; t < count; t++)
-        {
-            float[] line = rotated.Slice(t * rows.Stride, width).ToArray();
-            for (int head = 0; head < heads; head++)
-                AssertClose(Rotate(qkv, t, head), line[(head * headDimension)..((head + 1) * headDimension)], _ => 2e-6);
-            for (int head = 0; head < kvHeads; head++)
-            {
-                int slot = (position + t) % slots;
-                AssertClose(Rotate(qkv, t, heads + head), ReadCache(cache.Keys, shape, c, head, slot), _ => tolerance);
-                double[] value = [.. qkv.AsSpan((t * width) + ((heads + kvHeads + head) * headDimension), headDimension).ToArray().Select(v => (double)v)];
-                AssertClose(value, ReadCache(cache.Values, shape, c, head, slot), _ => type == TensorType.F32 ? 0 : tolerance);
-            }
-        }
-        AssertOtherSlotsPoisoned(cache.Keys, shape, c);
-        AssertOtherSlotsPoisoned(cache.Values, shape, c);
-
-        double[] Rotate(float[] all, int t, int head) =>
-            Oracle.Rope(all.AsSpan((t * width) + (head * headDimension), headDimension), position + t, Theta);
-    }
-
     private static AttentionShape ShapeOf(Shape c) => new()
     {
         Heads = c.Heads,

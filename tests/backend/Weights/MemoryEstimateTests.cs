@@ -26,7 +26,7 @@ public sealed class MemoryEstimateTests(DeviceFixture fixture)
         ];
         MemoryEstimate one = MemoryEstimate.Of(Gemma2B, tensors, 8192, KvCacheType.F16);
         Assert.Equal(3 * 32 * 2 + 5 * 4, one.WeightBytes);
-        Assert.Equal(13L * (8192 + 4096 + 63) * 2 * 4 * 256 * 2, one.KvCacheBytes);
+        Assert.Equal(13L * (8192 + 4096 + 255) * 2 * 4 * 256 * 2, one.KvCacheBytes);
         Assert.Equal(one.WeightBytes + one.KvCacheBytes, one.TotalBytes);
         Assert.Equal(one.KvCacheBytes * 6, MemoryEstimate.Of(Gemma2B, tensors, 8192, KvCacheType.F32, sequences: 3).KvCacheBytes);
         Assert.Equal(one.KvCacheBytes * (256 + 16) / 512, MemoryEstimate.Of(Gemma2B, tensors, 8192, KvCacheType.Q8_0).KvCacheBytes);
