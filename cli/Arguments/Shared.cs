@@ -9,7 +9,7 @@ namespace Gemma2.Cli.Arguments;
 internal static class Shared
 {
     /// <summary>Which model.</summary>
-    public static Argument<string> Model(string description = "A Hugging Face folder, or blob:NAME for a model in blob storage.") =>
+    public static Argument<string> Model(string description = "A Hugging Face folder, a .gguf file, or blob:NAME for a model in blob storage.") =>
         new("MODEL") { Description = description };
 
     /// <summary>A model's name in blob storage.</summary>

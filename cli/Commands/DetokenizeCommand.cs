@@ -13,7 +13,7 @@ internal static class DetokenizeCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        Argument<string> model = Shared.Model("A Hugging Face folder, blob:NAME, or a bare tokenizer.model.");
+        Argument<string> model = Shared.Model("A Hugging Face folder, a .gguf file, blob:NAME, or a bare tokenizer.model.");
         var command = new Command("detokenize", "Answer each line of stdin, one JSON array of token ids, with one JSON string.") { model };
         command.SetAction(async (parse, cancellationToken) =>
         {

@@ -12,19 +12,19 @@ internal static class PushCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        Argument<string> folder = new("DIR") { Description = "A Hugging Face folder." };
+        Argument<string> path = new("PATH") { Description = "A Hugging Face folder, or a .gguf file." };
         Argument<string> name = Shared.StoredModel();
         Option<bool> json = Shared.Json();
-        var command = new Command("push", "Store a model in blob storage. Files that are there already are not sent again.") { folder, name, json };
+        var command = new Command("push", "Store a model in blob storage. Files that are there already are not sent again.") { path, name, json };
         command.SetAction((parse, cancellationToken) =>
-            RunAsync(parse.GetRequiredValue(folder), parse.GetRequiredValue(name), parse.GetValue(json), cancellationToken));
+            RunAsync(parse.GetRequiredValue(path), parse.GetRequiredValue(name), parse.GetValue(json), cancellationToken));
         return command;
     }
 
-    private static async Task RunAsync(string folder, string name, bool json, CancellationToken cancellationToken)
+    private static async Task RunAsync(string path, string name, bool json, CancellationToken cancellationToken)
     {
         var store = new ModelStore(StorageConnection.FromEnvironment());
-        PushResult result = await ProgressBar.RunAsync("Hashing", progress => store.PushAsync(folder, name, progress, cancellationToken));
+        PushResult result = await ProgressBar.RunAsync("Hashing", progress => store.PushAsync(path, name, progress, cancellationToken));
         if (json) StandardOutput.WriteJson(new PushReport(name, result.FilesUploaded, result.FilesSkipped, result.BytesUploaded), CliJson.Document.PushReport);
         else Console.WriteLine($"blob:{name}: {result.FilesUploaded} files sent ({Sizes.Describe(result.BytesUploaded)}), {result.FilesSkipped} were there already.");
     }

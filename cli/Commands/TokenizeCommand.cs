@@ -13,7 +13,7 @@ internal static class TokenizeCommand
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        Argument<string> model = Shared.Model("A Hugging Face folder, blob:NAME, or a bare tokenizer.model.");
+        Argument<string> model = Shared.Model("A Hugging Face folder, a .gguf file, blob:NAME, or a bare tokenizer.model.");
         Option<bool> special = new("--special") { Description = "The names of control tokens in a text (<bos> ...) become their ids." };
         Option<bool> chat = new("--chat") { Description = "Lines are arrays of chat messages: {\"role\": ..., \"content\": ...}." };
         var command = new Command("tokenize", "Answer each line of stdin, one JSON string, with one JSON array of token ids.") { model, special, chat };

@@ -3,6 +3,8 @@ using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
 using Gemma2.Backend;
+using Gemma2.Backend.Weights;
+using Gemma2.Backend.Weights.Gguf;
 
 namespace Gemma2.Storage.Models;
 
@@ -47,26 +49,27 @@ public sealed class ModelStore(StorageConnection connection)
     }
 
     /// <summary>
-    /// Stores the model in a Hugging Face folder under a name. Files that storage has already are not sent again, also after a push that was
+    /// Stores a local model under a name. Files that storage has already are not sent again, also after a push that was
     /// interrupted. The old manifest goes first and the new one comes last: at no moment does a manifest name bytes that are not there.
     /// </summary>
-    /// <param name="folder">A folder with config.json and *.safetensors.</param>
+    /// <param name="path">A folder with config.json and *.safetensors, a .gguf file, or a folder of one.</param>
     /// <param name="name">The model's name in storage.</param>
     /// <param name="progress">Told of each file that is hashed and each block that is sent, from several threads; may be null.</param>
     /// <param name="cancellationToken">Ends the push: the model is then incomplete in storage until it is pushed again.</param>
-    /// <exception cref="ModelException">The folder holds no model, the name is not allowed, or a file changed meanwhile.</exception>
+    /// <exception cref="ModelException">There is no model, the name is not allowed, or a file changed meanwhile.</exception>
     /// <exception cref="StorageException">Storage failed.</exception>
-    public async Task<PushResult> PushAsync(string folder, string name, IProgress<PushProgress>? progress, CancellationToken cancellationToken)
+    public async Task<PushResult> PushAsync(string path, string name, IProgress<PushProgress>? progress, CancellationToken cancellationToken)
     {
         ModelName.Validate(name);
         try
         {
-            ModelManifest manifest = await HashAsync(FindFiles(folder, name), progress, cancellationToken);
-            return await StoreAsync(folder, name, manifest, progress, cancellationToken);
+            FileInfo[] files = FindFiles(path, name);
+            ModelManifest manifest = await HashAsync(files, progress, cancellationToken);
+            return await StoreAsync(files[0].DirectoryName!, name, manifest, progress, cancellationToken);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new ModelException($"The folder '{folder}' cannot be read: {e.Message}", e);
+            throw new ModelException($"'{path}' cannot be read: {e.Message}", e);
         }
     }
 
@@ -87,15 +90,33 @@ public sealed class ModelStore(StorageConnection connection)
         return new PushResult(changed.Length, manifest.Files.Count - changed.Length, changed.Sum(file => file.Size));
     }
 
-    private static FileInfo[] FindFiles(string folder, string name)
+    private static FileInfo[] FindFiles(string path, string name)
     {
-        var directory = new DirectoryInfo(folder);
-        if (!directory.Exists) throw new ModelException($"There is no folder '{folder}'.");
-        FileInfo[] files = [.. Patterns.SelectMany(directory.EnumerateFiles).OrderBy(file => file.Name, StringComparer.Ordinal)];
-        if (!files.Any(file => file.Name == "config.json")) throw new ModelException($"The folder '{folder}' has no config.json.");
-        if (!files.Any(file => file.Extension == ".safetensors")) throw new ModelException($"The folder '{folder}' has no *.safetensors.");
+        FileInfo[] files = File.Exists(path) ? FindGguf(new FileInfo(path).Directory!, Path.GetFileName(path)) : FindFiles(new DirectoryInfo(path));
+        if (files.Length == 0) throw new ModelException($"'{path}' is a file that holds no model; supported are {LocalModel.Allowed}.");
         foreach (FileInfo file in files) ModelName.ValidateFile(name, file.Name);
         return files;
+    }
+
+    private static FileInfo[] FindFiles(DirectoryInfo folder)
+    {
+        if (!folder.Exists) throw new ModelException($"There is no folder '{folder}'.");
+        FileInfo[] files = [.. Patterns.SelectMany(folder.EnumerateFiles).OrderBy(file => file.Name, StringComparer.Ordinal)];
+        if (!files.Any(file => file.Name == "config.json"))
+        {
+            FileInfo[] gguf = FindGguf(folder, "*" + GgufFiles.Extension);
+            return gguf.Length > 0 ? gguf : throw new ModelException($"The folder '{folder}' has no config.json, nor a {GgufFiles.Extension} file.");
+        }
+
+        return files.Any(file => file.Extension == ".safetensors") ? files : throw new ModelException($"The folder '{folder}' has no *.safetensors.");
+    }
+
+    /// <summary>The GGUF files of one model: one that the pattern names, or the parts that it was split into.</summary>
+    private static FileInfo[] FindGguf(DirectoryInfo folder, string pattern)
+    {
+        IEnumerable<string> named = folder.EnumerateFiles(pattern).SelectMany(file => GgufFiles.PartsOf(file.Name)).Distinct();
+        Dictionary<string, long> there = named.Where(file => File.Exists(Path.Combine(folder.FullName, file))).ToDictionary(file => file, _ => 0L);
+        return [.. GgufFiles.Find(there, folder.FullName).Select(file => new FileInfo(Path.Combine(folder.FullName, file)))];
     }
 
     private static async Task<ModelManifest> HashAsync(FileInfo[] files, IProgress<PushProgress>? progress, CancellationToken cancellationToken)

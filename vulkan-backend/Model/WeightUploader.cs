@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Weights;
@@ -77,6 +79,7 @@ internal sealed class WeightUploader(GpuDevice device, Gemma2Config config) : IT
         foreach (string name in names)
         {
             rows += _tensors[name].Shape[0];
+            if (_tensors[name].Type.IsQuantized()) throw new ModelException($"{name} is {_tensors[name].Type}, which this version does not compute with.");
             if (_tensors[name].Type != _tensors[names[0]].Type)
                 throw new ModelException($"{name} is {_tensors[name].Type}, but {names[0]} is {_tensors[names[0]].Type}; they must be of one type.");
         }
@@ -123,6 +126,8 @@ internal sealed class WeightUploader(GpuDevice device, Gemma2Config config) : IT
     private ulong Norm(string name)
     {
         byte[] widened = Widen(_norms[name], _tensors[name].Type);
+        Span<float> values = MemoryMarshal.Cast<byte, float>(widened.AsSpan());
+        if (_tensors[name].HoldsFactor) TensorPrimitives.Subtract(values, 1f, values);
         GpuBuffer buffer = device.Allocate(widened.Length, MemoryKind.Device, name);
         _buffers.Add(buffer);
         _uploader.Write(buffer, 0, widened);

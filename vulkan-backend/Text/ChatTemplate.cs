@@ -7,6 +7,19 @@ namespace Gemma2.Backend.Text;
 /// </summary>
 public static class ChatTemplate
 {
+    /// <summary>The template as Google publishes it, in Jinja.</summary>
+    private const string Jinja =
+        "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+        + "{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
+        + "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"
+        + "{% if (message['role'] == 'assistant') %}{% set role = 'model' %}{% else %}{% set role = message['role'] %}{% endif %}"
+        + "{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}"
+        + "{% if add_generation_prompt %}{{'<start_of_turn>model\n'}}{% endif %}";
+
+    /// <summary>Whether a template that came with a model is the one that <see cref="Render"/> follows.</summary>
+    /// <param name="jinja">The template; line breaks in its texts may be written as such or as <c>\n</c>.</param>
+    public static bool IsGemmas(string jinja) => jinja.Replace("\\n", "\n").Trim() == Jinja;
+
     /// <summary>The prompt tokens of a conversation, <c>&lt;bos&gt;</c> first.</summary>
     /// <param name="tokenizer">The model's vocabulary.</param>
     /// <param name="messages">The turns, a user's first.</param>
@@ -16,7 +29,9 @@ public static class ChatTemplate
     /// </remarks>
     /// <exception cref="InvalidRequestException">The conversation is not one that Gemma knows; the parameter is "messages".</exception>
     public static int[] Encode(GemmaTokenizer tokenizer, IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = true) =>
-        tokenizer.Encode(Render(messages, addGenerationPrompt), special: true);
+        tokenizer.HasGemmasChatTemplate
+            ? tokenizer.Encode(Render(messages, addGenerationPrompt), special: true)
+            : throw Invalid("This model's chat template is not Gemma 2's, so it takes no messages; completions of plain prompts work.");
 
     /// <summary>The prompt of a conversation as text, control tokens by name.</summary>
     /// <inheritdoc cref="Encode" path="/param"/>

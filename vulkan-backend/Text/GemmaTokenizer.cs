@@ -16,13 +16,14 @@ public sealed class GemmaTokenizer
     private readonly PieceMatcher _userDefined;
     private readonly PieceMatcher _special;
 
-    private GemmaTokenizer(Vocabulary vocabulary)
+    private GemmaTokenizer(Vocabulary vocabulary, bool hasGemmasChatTemplate = true)
     {
         _vocabulary = vocabulary;
+        HasGemmasChatTemplate = hasGemmasChatTemplate;
         (Pad, Eos, Bos, Unknown) = (vocabulary.Find("<pad>"), vocabulary.Find("<eos>"), vocabulary.Find("<bos>"), vocabulary.Find("<unk>"));
         (StartOfTurn, EndOfTurn) = (vocabulary.Find("<start_of_turn>"), vocabulary.Find("<end_of_turn>"));
-        _userDefined = MatcherOf(PieceType.UserDefined);
-        _special = MatcherOf(PieceType.UserDefined, PieceType.Control, PieceType.Unknown);
+        _userDefined = MatcherOf(text => text.Replace(' ', Vocabulary.Space), PieceType.UserDefined);
+        _special = MatcherOf(text => text, PieceType.UserDefined, PieceType.Control, PieceType.Unknown);
     }
 
     /// <summary>Number of token ids; they begin at 0.</summary>
@@ -46,6 +47,9 @@ public sealed class GemmaTokenizer
     /// <summary>Id of <c>&lt;end_of_turn&gt;</c>.</summary>
     public int EndOfTurn { get; }
 
+    /// <summary>False when the model came with a chat template that is not Gemma 2's: it takes texts, but no conversations.</summary>
+    public bool HasGemmasChatTemplate { get; }
+
     /// <summary>Reads a <c>tokenizer.model</c>.</summary>
     /// <param name="sentencePieceModel">The file's content, read to its end.</param>
     /// <param name="fileName">The file's name, for messages.</param>
@@ -53,9 +57,22 @@ public sealed class GemmaTokenizer
     public static GemmaTokenizer Load(Stream sentencePieceModel, string fileName)
     {
         Vocabulary vocabulary = SentencePieceFile.Read(sentencePieceModel, fileName);
+        return Create(() => vocabulary, fileName, hasGemmasChatTemplate: true);
+    }
+
+    /// <summary>Makes the tokenizer of a vocabulary that was stored in another form.</summary>
+    /// <param name="pieces">All pieces; their place is their id.</param>
+    /// <param name="fileName">The name of the file that they are from, for messages.</param>
+    /// <param name="hasGemmasChatTemplate">Whether conversations are rendered as Gemma 2's are.</param>
+    /// <exception cref="ModelException">They are not a vocabulary of Gemma's kind; the message begins with <paramref name="fileName"/>.</exception>
+    internal static GemmaTokenizer Create(Piece[] pieces, string fileName, bool hasGemmasChatTemplate) =>
+        Create(() => new Vocabulary(pieces, SentencePieceFile.DefaultUnknownSurface), fileName, hasGemmasChatTemplate);
+
+    private static GemmaTokenizer Create(Func<Vocabulary> vocabulary, string fileName, bool hasGemmasChatTemplate)
+    {
         try
         {
-            return new GemmaTokenizer(vocabulary);
+            return new GemmaTokenizer(vocabulary(), hasGemmasChatTemplate);
         }
         catch (InvalidDataException e)
         {
@@ -74,7 +91,8 @@ public sealed class GemmaTokenizer
         text = WellFormed(text);
         string escaped = text.Replace(' ', Vocabulary.Space);
 
-        // SentencePiece looks for whole pieces after spaces became U+2581, Hugging Face before: there, runs of spaces are left to merging.
+        // SentencePiece looks for whole pieces after spaces became U+2581, Hugging Face before: there, runs of spaces are left to merging,
+        // unless pieces have true spaces, as in GGUF files.
         string searched = special ? text : escaped;
         PieceMatcher matcher = special ? _special : _userDefined;
         BytePairEncoder encoder = new(_vocabulary);
@@ -143,6 +161,6 @@ public sealed class GemmaTokenizer
     private static string WellFormed(string text) =>
         text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) : text;
 
-    private PieceMatcher MatcherOf(params PieceType[] types) =>
-        new(Enumerable.Range(0, _vocabulary.Count).Where(id => types.Contains(_vocabulary[id].Type)).Select(id => (_vocabulary[id].Text, id)));
+    private PieceMatcher MatcherOf(Func<string, string> form, params PieceType[] types) =>
+        new(Enumerable.Range(0, _vocabulary.Count).Where(id => types.Contains(_vocabulary[id].Type)).Select(id => (form(_vocabulary[id].Text), id)));
 }

@@ -15,12 +15,15 @@ internal enum PieceType
     /// <summary>Text that is always one piece wherever it stands, such as <c>&lt;start_of_turn&gt;</c> or a run of spaces.</summary>
     UserDefined = 4,
 
+    /// <summary>A place that no text uses.</summary>
+    Unused = 5,
+
     /// <summary>One byte of a character that has no piece of its own, written <c>&lt;0xE2&gt;</c>.</summary>
     Byte = 6,
 }
 
 /// <summary>One entry of a vocabulary.</summary>
-/// <param name="Text">Its text, with U+2581 in place of spaces.</param>
+/// <param name="Text">Its text, with U+2581 in place of spaces; in GGUF files, runs of spaces are stored as they are.</param>
 /// <param name="Score">Merges that make a piece of higher score come first.</param>
 /// <param name="Type">What it stands for.</param>
 internal readonly record struct Piece(string Text, float Score, PieceType Type);

@@ -13,6 +13,9 @@ namespace Gemma2.Backend.Text;
 /// </remarks>
 internal static class SentencePieceFile
 {
+    /// <summary>What the unknown piece decodes to where a file does not say.</summary>
+    public const string DefaultUnknownSurface = " \u2047 ";
+
     /// <summary>Google's file has 4 MB; a stream that goes on for longer than this is something else.</summary>
     private const int MaxFileBytes = 64 << 20;
 
@@ -88,7 +91,7 @@ internal static class SentencePieceFile
             }
         }
 
-        return Enum.IsDefined((PieceType)type)
+        return Enum.IsDefined((PieceType)type) && (PieceType)type != PieceType.Unused
             ? new Piece(text, score, (PieceType)type)
             : throw new InvalidDataException($"piece {id} has type {type}; supported are 1 to 4 and 6.");
     }
@@ -114,7 +117,7 @@ internal static class SentencePieceFile
         private bool _byteFallback;
 
         /// <summary>What the unknown piece decodes to.</summary>
-        public string UnknownSurface { get; private set; } = " \u2047 ";
+        public string UnknownSurface { get; private set; } = DefaultUnknownSurface;
 
         public void Read(CodedInputStream input, long end)
         {

@@ -81,7 +81,7 @@ internal sealed class Vocabulary
     /// <summary>The text that a piece decodes to. Not for pieces of type <see cref="PieceType.Byte"/>, which are no text by themselves.</summary>
     public string Surface(int id) => _pieces[id] switch
     {
-        { Type: PieceType.Control } => "",
+        { Type: PieceType.Control or PieceType.Unused } => "",
         { Type: PieceType.Unknown } => _unknownSurface,
         Piece piece => piece.Text.Replace(Space, ' '),
     };

@@ -22,7 +22,7 @@ public sealed record MemoryEstimate(long WeightBytes, long KvCacheBytes)
         new(tensors.Sum(DeviceBytes), sequences * CacheBytes(config, contextLength, type));
 
     private static long DeviceBytes(TensorEntry tensor) => tensor.Shape is [long rows, long columns]
-        ? rows * RowLayout.Stride((int)columns) * tensor.Type.Size()
+        ? rows * tensor.Type.RowBytes(RowLayout.Stride((int)columns))
         : tensor.Shape.Sum() * sizeof(float);
 
     private static long CacheBytes(Gemma2Config config, int contextLength, KvCacheType type)

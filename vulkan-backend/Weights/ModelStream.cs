@@ -25,22 +25,22 @@ internal static class ModelStream
     /// <summary>Fills a buffer.</summary>
     public static async Task ReadAsync(Stream stream, Memory<byte> buffer, string label, CancellationToken cancellationToken)
     {
-        int read = await Guard(() => stream.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken), label);
-        if (read < buffer.Length) throw new ModelException($"{label}: ends before its listed length.");
+        if (await ReadSomeAsync(stream, buffer, label, cancellationToken) < buffer.Length)
+            throw new ModelException($"{label}: ends before its listed length.");
     }
 
     /// <summary>Reads the end of a file. A source that checks hashes does it here.</summary>
     public static async Task ReadEndAsync(Stream stream, string label, CancellationToken cancellationToken)
     {
-        if (await Guard(() => stream.ReadAsync(new byte[1], cancellationToken), label) != 0)
+        if (await ReadSomeAsync(stream, new byte[1], label, cancellationToken) != 0)
             throw new ModelException($"{label}: is longer than its listed length.");
     }
 
-    private static async Task<int> Guard(Func<ValueTask<int>> read, string label)
+    private static async ValueTask<int> ReadSomeAsync(Stream stream, Memory<byte> buffer, string label, CancellationToken cancellationToken)
     {
         try
         {
-            return await read();
+            return await stream.ReadAtLeastAsync(buffer, buffer.Length, throwOnEndOfStream: false, cancellationToken);
         }
         catch (IOException error)
         {

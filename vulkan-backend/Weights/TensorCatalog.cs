@@ -31,45 +31,40 @@ public static class TensorCatalog
     }
 
     /// <summary>Checks that the tensors found are those of the configuration, no more and no less, in shapes and types that the engine computes with.</summary>
-    /// <param name="found">All tensors of a model, their names distinct.</param>
+    /// <param name="found">All tensors of a model.</param>
     /// <param name="config">The model's configuration.</param>
     /// <param name="model">The model's name, for messages.</param>
+    /// <param name="configSource">What the configuration was read from, for messages.</param>
+    /// <param name="nameInFile">What a weight file calls the tensor of a name; null: the same.</param>
     /// <exception cref="ModelException">Names the file and the tensor that is missing, not known or of another shape or type.</exception>
-    public static void Check(IReadOnlyList<TensorEntry> found, Gemma2Config config, string model)
+    internal static void Check(
+        IReadOnlyList<TensorEntry> found, Gemma2Config config, string model, string configSource = "config.json", Func<string, string>? nameInFile = null)
     {
-        Dictionary<string, TensorEntry> tensors = found.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
-        HashSet<string> known = new(StringComparer.Ordinal);
-        foreach ((string name, long[] shape) in Shapes(config))
-        {
-            if (!tensors.TryGetValue(name, out TensorEntry? tensor))
-                throw new ModelException($"{model}: no weight file holds {name}.");
-            CheckShape(tensor, shape, model);
-            known.Add(name);
-        }
+        string Name(string name) => ModelJson.Show(nameInFile?.Invoke(name) ?? name);
+        ModelException Error(TensorEntry tensor, string message) => new($"{model}/{tensor.File}: {Name(tensor.Name)} {message}");
 
-        foreach (TensorEntry tensor in found.Where(tensor => !known.Contains(tensor.Name)))
+        Dictionary<string, TensorEntry> tensors = new(StringComparer.Ordinal);
+        foreach (TensorEntry tensor in found)
+            if (!tensors.TryAdd(tensor.Name, tensor)) throw Error(tensor, "is there twice.");
+
+        Dictionary<string, long[]> shapes = new(Shapes(config), StringComparer.Ordinal);
+        foreach (string name in shapes.Keys.Where(name => !tensors.ContainsKey(name)).Take(1))
+            throw new ModelException($"{model}: no weight file holds {Name(name)}.");
+
+        shapes.Add(TensorNames.TiedHead, shapes[TensorNames.Embedding]);
+        foreach (TensorEntry tensor in found)
         {
-            if (tensor.Name != TensorNames.TiedHead)
-                throw new ModelException($"{model}/{tensor.File}: {ModelJson.Show(tensor.Name)} is no tensor of a Gemma 2 of {config.LayerCount} layers.");
-            CheckShape(tensor, [config.VocabularySize, config.HiddenSize], model);
+            if (!shapes.TryGetValue(tensor.Name, out long[]? shape)) throw Error(tensor, $"is no tensor of a Gemma 2 of {config.LayerCount} layers.");
+            if (!tensor.Shape.SequenceEqual(shape))
+                throw Error(tensor, $"is [{string.Join(", ", tensor.Shape)}]; by {configSource} it must be [{string.Join(", ", shape)}].");
+            if (shape.Length == 1 && tensor.Type.IsQuantized()) throw Error(tensor, $"is {tensor.Type}; allowed for norms are F32, F16 and BF16.");
         }
 
         for (int layer = 0; layer < config.LayerCount; layer++)
         {
-            CheckSameType(model, tensors[TensorNames.Gate(layer)], tensors[TensorNames.Up(layer)]);
+            // These two matrices are multiplied by one kernel.
+            (TensorEntry gate, TensorEntry up) = (tensors[TensorNames.Gate(layer)], tensors[TensorNames.Up(layer)]);
+            if (up.Type != gate.Type) throw Error(up, $"is {up.Type}, but {Name(gate.Name)} is {gate.Type}; they must be of one type.");
         }
-    }
-
-    private static void CheckShape(TensorEntry tensor, long[] shape, string model)
-    {
-        if (!tensor.Shape.SequenceEqual(shape))
-            throw new ModelException($"{model}/{tensor.File}: {tensor.Name} is [{string.Join(", ", tensor.Shape)}]; by config.json it must be [{string.Join(", ", shape)}].");
-    }
-
-    /// <summary>These two matrices are multiplied by one kernel.</summary>
-    private static void CheckSameType(string model, TensorEntry first, TensorEntry other)
-    {
-        if (other.Type != first.Type)
-            throw new ModelException($"{model}/{other.File}: {other.Name} is {other.Type}, but {first.Name} is {first.Type}; they must be of one type.");
     }
 }
