@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Gemma2.Backend.Device;
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Model;
 using Gemma2.Backend.Sampling;
 using Gemma2.Backend.Text;
@@ -110,10 +111,10 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <exception cref="GenerationException">The model computes no finite numbers.</exception>
     public async Task WarmUpAsync(CancellationToken cancellationToken = default)
     {
-        // A prompt of two runs the matrix-matrix kernels, the step after it the matrix-vector ones.
+        // A prompt of more rows than a decoding pass has runs the matrix-matrix kernels, the pass after it the matrix-vector ones.
         var request = new GenerationRequest
         {
-            PromptTokens = [.. Enumerable.Repeat(Config.BeginToken, Math.Min(2, ContextLength - 1))],
+            PromptTokens = [.. Enumerable.Repeat(Config.BeginToken, Math.Min(2 * KernelSet.MaxDecodingRows, ContextLength - 1))],
             MaxTokens = 2,
             IgnoreEndTokens = true,
             Sampling = new SamplingOptions { Temperature = 0 },

@@ -1,7 +1,5 @@
 using Gemma2.Backend.Sampling;
 using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
-using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Engine;
 
@@ -10,13 +8,11 @@ public sealed class DecodeAllocationTests : EngineTest
     [Fact]
     public async Task Decode_AfterTheFirstTokens_AllocatesNothingOnTheManagedHeap()
     {
-        // The engine's own parts, run by this thread so that its allocations can be counted.
-        await using OpenModel model = await ModelReader.OpenAsync(new FolderModelSource(NanoModel.Folder), Cancellation);
-        var options = new EngineOptions { AllowSoftwareDevice = true, MaxSequences = 1, ContextLength = 256 };
-        using EngineResources resources = await EngineResources.LoadAsync(model, options, null, Cancellation);
+        // Run by this thread, so that its allocations can be counted.
+        using EngineResources resources = await LoadResourcesAsync(NanoModel.Folder, new EngineOptions { MaxSequences = 1, ContextLength = 256 });
         var scheduler = new Scheduler(resources.Forward, resources.Cache.Sequences);
         var sampling = new SamplingOptions { Temperature = 0.8, TopK = 40, TopP = 0.9, Seed = 3 };
-        var sequence = new GenerationSequence([2, 300, 301], 200, sampling, new Sampler(model.Config.VocabularySize), endTokens: []);
+        var sequence = new GenerationSequence([2, 300, 301], 200, sampling, new Sampler(resources.Config.VocabularySize), endTokens: []);
         scheduler.Add(sequence);
         for (int i = 0; i < 20; i++) Step(scheduler, sequence);
 

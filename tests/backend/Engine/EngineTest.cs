@@ -15,6 +15,13 @@ public abstract class EngineTest
     private protected static Task<InferenceEngine> LoadGoldenAsync(string name, KvCacheType cache = KvCacheType.F32, int maxSequences = 1) =>
         LoadAsync(GoldenModels.Open(name).Folder, new EngineOptions { KvCacheType = cache, MaxSequences = maxSequences });
 
+    /// <summary>The engine's own parts, to be run by the test's thread.</summary>
+    private protected static async Task<EngineResources> LoadResourcesAsync(string folder, EngineOptions options)
+    {
+        await using OpenModel model = await ModelReader.OpenAsync(new FolderModelSource(folder), Cancellation);
+        return await EngineResources.LoadAsync(model, options with { AllowSoftwareDevice = true }, null, Cancellation);
+    }
+
     private protected static async Task<List<int>> GenerateAsync(InferenceEngine engine, GenerationRequest request)
     {
         var ids = new List<int>();
