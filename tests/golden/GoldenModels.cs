@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace Gemma2.Golden;
@@ -31,8 +29,7 @@ public static class GoldenModels
 /// <summary>One golden case: a model folder with expected results beside it.</summary>
 public sealed class GoldenModel
 {
-    private readonly byte[] _data;
-    private readonly Dictionary<string, (int[] Shape, int Begin, int End)> _tensors = [];
+    private readonly GoldenTensors _tensors;
 
     internal GoldenModel(string folder)
     {
@@ -45,15 +42,7 @@ public sealed class GoldenModel
         ActivationTolerance = 10 * root.GetProperty("agreement_max_abs").GetProperty("activations_f32_vs_numpy_f64").GetSingle();
         Prompts = [.. root.GetProperty("prompts").EnumerateArray().Select(ReadPrompt)];
 
-        byte[] file = File.ReadAllBytes(Path.Combine(folder, "golden.safetensors"));
-        int headerLength = (int)BinaryPrimitives.ReadInt64LittleEndian(file);
-        _data = file[(8 + headerLength)..];
-        using JsonDocument header = JsonDocument.Parse(file.AsMemory(8, headerLength));
-        foreach (JsonProperty tensor in header.RootElement.EnumerateObject().Where(entry => entry.Name != "__metadata__"))
-        {
-            int[] offsets = ReadInts(tensor.Value.GetProperty("data_offsets"));
-            _tensors.Add(tensor.Name, (ReadInts(tensor.Value.GetProperty("shape")), offsets[0], offsets[1]));
-        }
+        _tensors = new GoldenTensors(Path.Combine(folder, "golden.safetensors"));
     }
 
     /// <summary>The model's folder: config.json and weights, ready to be loaded.</summary>
@@ -75,17 +64,13 @@ public sealed class GoldenModel
     public GoldenPrompt Prompt(string name) => Prompts.Single(prompt => prompt.Name == name);
 
     /// <summary>Names of all expected tensors.</summary>
-    public IEnumerable<string> TensorNames => _tensors.Keys;
+    public IEnumerable<string> TensorNames => _tensors.Names;
 
     /// <summary>Shape of an expected tensor, outermost dimension first.</summary>
-    public IReadOnlyList<int> Shape(string tensor) => _tensors[tensor].Shape;
+    public IReadOnlyList<int> Shape(string tensor) => _tensors.Shape(tensor);
 
     /// <summary>Values of an expected tensor, row by row.</summary>
-    public float[] Tensor(string tensor)
-    {
-        (_, int begin, int end) = _tensors[tensor];
-        return MemoryMarshal.Cast<byte, float>(_data.AsSpan(begin, end - begin)).ToArray();
-    }
+    public float[] Tensor(string tensor) => _tensors.Values(tensor);
 
     private static GoldenPrompt ReadPrompt(JsonElement prompt)
     {

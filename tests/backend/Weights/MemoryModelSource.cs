@@ -49,7 +49,7 @@ internal sealed class MemoryModelSource : IModelSource
             int read = await base.ReadAsync(buffer, cancellationToken);
             if (read > 0 || buffer.IsEmpty) return read;
             source.ReadToEnd.Add(file);
-            return source.FailAtEnd is null || !file.EndsWith(".safetensors", StringComparison.Ordinal) ? 0 : throw source.FailAtEnd;
+            return source.FailAtEnd is null || file is "config.json" ? 0 : throw source.FailAtEnd;
         }
 
         protected override void Dispose(bool disposing)

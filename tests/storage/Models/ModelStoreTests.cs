@@ -164,7 +164,7 @@ public class ModelStoreTests(AzuriteFixture azurite)
     }
 
     [Theory]
-    [InlineData("config.json", "has no config.json.")]
+    [InlineData("config.json", "has no config.json, nor a .gguf file.")]
     [InlineData(TestModel.Weights, "has no *.safetensors.")]
     public async Task Push_FolderWithoutAModel_SaysWhatIsMissing(string missing, string message)
     {

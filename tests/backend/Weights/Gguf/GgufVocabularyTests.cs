@@ -1,0 +1,124 @@
+using System.Text.Json;
+using Gemma2.Backend.Text;
+using Gemma2.Backend.Weights;
+using Gemma2.Golden;
+
+namespace Gemma2.Backend.Tests.Weights.Gguf;
+
+/// <summary>Vocabularies in GGUF files against llama.cpp and SentencePiece.</summary>
+public sealed class GgufVocabularyTests
+{
+    public static TheoryData<string, string> Models => new() { { "k256", "Q4_0" }, { "s64", "F32" } };
+
+    [Theory, MemberData(nameof(Models))]
+    public async Task Encode_Special_EqualsLlamaCpp(string model, string type)
+    {
+        GemmaTokenizer tokenizer = await ReadAsync(model, type);
+        foreach (JsonElement entry in GoldenGguf.Vectors(model, "encode"))
+        {
+            Assert.Equal(entry.Ids("ids"), tokenizer.Encode(entry.Text("text"), special: true));
+            Assert.Equal(entry.GetProperty("pieces").EnumerateArray().Select(piece => piece.GetString()), entry.Ids("ids").Select(tokenizer.Piece));
+        }
+    }
+
+    [Theory, MemberData(nameof(Models))]
+    public async Task Encode_PlainText_EqualsSentencePiece(string model, string type)
+    {
+        GemmaTokenizer tokenizer = await ReadAsync(model, type);
+        foreach (JsonElement entry in GoldenGguf.Vectors(model, "encode"))
+        {
+            string which = new[] { "sentencepiece_ids", "ids_special_text_not_parsed" }.FirstOrDefault(key => entry.Has(key), "ids");
+            Assert.Equal(entry.Ids(which), tokenizer.Encode(entry.Text("text")));
+        }
+    }
+
+    [Theory, MemberData(nameof(Models))]
+    public async Task Decode_IdsOfAText_GivesTheText(string model, string type)
+    {
+        GemmaTokenizer tokenizer = await ReadAsync(model, type);
+        int[] silent = [tokenizer.Bos, tokenizer.Eos, tokenizer.Pad, tokenizer.Unknown];
+        foreach (JsonElement entry in GoldenGguf.Vectors(model, "encode").Where(entry => entry.GetProperty("roundtrip").GetBoolean()))
+            if (!entry.Ids("ids").Intersect(silent).Any()) Assert.Equal(entry.Text("text"), tokenizer.Decode(entry.Ids("ids")));
+    }
+
+    [Theory, MemberData(nameof(Models))]
+    public async Task EncodeChat_Vectors_EqualTheTemplateOfTheFile(string model, string type)
+    {
+        GemmaTokenizer tokenizer = await ReadAsync(model, type);
+        Assert.True(tokenizer.HasGemmasChatTemplate);
+        foreach (JsonElement entry in GoldenGguf.Vectors(model, "chat"))
+        {
+            ChatMessage[] messages = [.. entry.GetProperty("messages").EnumerateArray().Select(message => new ChatMessage(message.Text("role"), message.Text("content")))];
+            int[] Encode() => ChatTemplate.Encode(tokenizer, messages, entry.GetProperty("add_generation_prompt").GetBoolean());
+            if (entry.Has("error")) Assert.Contains(entry.Text("error"), Assert.Throws<InvalidRequestException>(Encode).Message, StringComparison.Ordinal);
+            else Assert.Equal(entry.Ids("ids"), Encode());
+        }
+    }
+
+    [Fact]
+    public async Task EncodeChat_AnotherTemplate_IsRefusedAndTextsWork()
+    {
+        GemmaTokenizer tokenizer = await ReadAsync(Vocabulary("tokenizer.chat_template", "{% for message in messages %}[INST]{% endfor %}"));
+        InvalidRequestException error = Assert.Throws<InvalidRequestException>(() => ChatTemplate.Encode(tokenizer, [new ChatMessage("user", "a")]));
+        Assert.Equal("messages", error.Parameter);
+        Assert.Contains("chat template is not Gemma 2's", error.Message, StringComparison.Ordinal);
+        Assert.Equal([6 + 'a', 262, 6 + 'b'], tokenizer.Encode("a   b", special: true));
+    }
+
+    [Fact]
+    public async Task EncodeChat_TemplateWithEscapedLineBreaks_IsGemmas()
+    {
+        const string template = """
+            {{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}{% if (message['role'] == 'assistant') %}{% set role = 'model' %}{% else %}{% set role = message['role'] %}{% endif %}{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{'<start_of_turn>model\n'}}{% endif %}
+            """;
+        Assert.True((await ReadAsync(Vocabulary("tokenizer.chat_template", template))).HasGemmasChatTemplate);
+    }
+
+    [Fact]
+    public async Task Read_NoTemplate_IsGemmas() => Assert.True((await ReadAsync(Vocabulary("general.name", "a"))).HasGemmasChatTemplate);
+
+    [Theory]
+    [InlineData("tokenizer.ggml.model", "gpt2", "tokenizer.ggml.model is \"gpt2\"; allowed is \"llama\"")]
+    [InlineData("tokenizer.ggml.add_space_prefix", true, "tokenizer.ggml.add_space_prefix is true; allowed is false")]
+    [InlineData("tokenizer.ggml.scores", new[] { 1, 2 }, "tokenizer.ggml.scores is an array; allowed is an array of 32-bit floats")]
+    [InlineData("tokenizer.ggml.token_type", new[] { 1, 2 }, "tokenizer.ggml.token_type is an array of 2; allowed is one of 270")]
+    [InlineData("tokenizer.ggml.tokens", new[] { 1, 2 }, "tokenizer.ggml.tokens is an array; allowed is an array of strings")]
+    [InlineData("tokenizer.ggml.unknown_token_id", 270u, "tokenizer.ggml.unknown_token_id is 270; allowed is a whole number from 0 to 269")]
+    public async Task Read_VocabularyOfAnotherKind_IsRefused(string key, object value, string reason)
+    {
+        ModelException error = await Assert.ThrowsAsync<ModelException>(() => ReadAsync(Vocabulary(key, value)));
+        Assert.Contains(reason, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Read_TypeOfAPieceThatIsNotKnown_IsRefused()
+    {
+        GgufBytes file = Vocabulary("general.name", "a");
+        ((int[])file.Metadata["tokenizer.ggml.token_type"])[263] = 7;
+        ModelException error = await Assert.ThrowsAsync<ModelException>(() => ReadAsync(file));
+        Assert.Contains("allowed is an array of numbers from 1 to 6, not 7", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Read_UnusedPieces_StandForNoText()
+    {
+        GgufBytes file = Vocabulary("general.name", "a");
+        ((int[])file.Metadata["tokenizer.ggml.token_type"])[263] = 5;
+        GemmaTokenizer tokenizer = await ReadAsync(file);
+        Assert.Equal([6 + 'p', 6 + '0'], tokenizer.Encode("p0"));
+        Assert.Equal("", tokenizer.Decode([263]));
+    }
+
+    private static GgufBytes Vocabulary(string key, object value)
+    {
+        GgufBytes file = GgufBytes.Of(GgufFuzzTests.Small).WithVocabulary(270);
+        file.Metadata[key] = value;
+        return file;
+    }
+
+    private static Task<GemmaTokenizer> ReadAsync(GgufBytes file) => ReadAsync(new MemoryModelSource(("m.gguf", file.Write())));
+
+    private static Task<GemmaTokenizer> ReadAsync(string model, string type) => ReadAsync(new FileModelSource(GoldenGguf.Open($"{model}/{type}").File));
+
+    private static Task<GemmaTokenizer> ReadAsync(IModelSource source) => TokenizerReader.ReadAsync(source, TestContext.Current.CancellationToken);
+}
