@@ -27,7 +27,7 @@ public abstract class KernelTest(DeviceFixture fixture) : IDisposable
     }
 
     /// <summary>Numbers between -scale and scale.</summary>
-    protected float[] RandomNumbers(int count, float scale = 1)
+    internal float[] RandomNumbers(int count, float scale = 1)
     {
         var numbers = new float[count];
         for (int i = 0; i < count; i++) numbers[i] = ((2 * Random.NextSingle()) - 1) * scale;

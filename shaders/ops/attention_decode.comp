@@ -1,0 +1,196 @@
+#version 460
+// softmax(softcap(scale * Q K^T) + mask) V for single queries of different sequences, over a split of the keys with a running softmax
+// (https://arxiv.org/abs/2205.14135); attention_combine.comp puts the splits together. A workgroup is one subgroup and takes a split of one key/value head
+// and HEADS of its query heads. Eight threads share a key: each has its part of the queries and of the sums in registers, so that every key and value
+// is read once, in neighbouring pieces. All sums are float32.
+#include "common.glsl"
+#include "elements.glsl"
+#include "cache.glsl"
+#include "activations.glsl"
+#include "attention.glsl"
+#include "attention_splits.glsl"
+#include "pass_rows.glsl"
+
+layout(constant_id = 3) const uint HEADS = 2; // query heads that share the reads
+
+const uint CLUSTER = 8; // threads that share a key; they take as many keys at a time
+const uint PIECES = (ROW_ELEMENTS + CLUSTER * 8 - 1) / (CLUSTER * 8); // of a row, each thread's
+
+layout(push_constant) uniform Arguments {
+    uint64_t passRows; // [rows] PassRow
+    uint64_t qkv;      // [rows, qkvStride] float32: rotated queries first
+    uint64_t table;    // the caches' addresses
+    uint64_t scratch;  // [rows, heads, splits] partial results
+    uint tableStride;
+    uint slots;
+    uint qkvStride;
+    uint heads;
+    uint group;  // query heads that share a key/value head
+    uint window; // a query sees this many positions, itself included
+    float scale;
+    float cap;
+} a;
+
+layout(buffer_reference, std430, buffer_reference_align = 16) writeonly buffer Quads { vec4 at[]; };
+
+uint clusterThread() {
+    return gl_SubgroupInvocationID % CLUSTER;
+}
+
+uint firstElement(uint piece) {
+    return (piece * CLUSTER + clusterThread()) * 8;
+}
+
+// Where a thread reads a piece; those past the row's end read its last elements, and their queries are zero.
+uint readElement(uint piece) {
+    return ROW_ELEMENTS % (CLUSTER * 8) == 0 ? firstElement(piece) : min(firstElement(piece), ROW_ELEMENTS - 8);
+}
+
+Eight loadQuery(Floats query, uint piece) {
+    Eight q;
+    [[unroll]] for (uint j = 0; j < 8; j++) {
+        uint i = firstElement(piece) + j;
+        float x = query.at[min(i, HEAD_DIM - 1)];
+        x = i < HEAD_DIM ? x : 0.0;
+        if (j < 4) q.low[j] = x; else q.high[j - 4] = x;
+    }
+    return q;
+}
+
+float clusterMax(float x) {
+    [[unroll]] for (uint step = 1; step < CLUSTER; step *= 2) x = max(x, subgroupShuffleXor(x, step));
+    return x;
+}
+
+float clusterSum(float x) {
+    [[unroll]] for (uint step = 1; step < CLUSTER; step *= 2) x += subgroupShuffleXor(x, step);
+    return x;
+}
+
+// Sums x[j] over the cluster's threads; thread j gets the sum of x[j].
+float transposedSum(float x[CLUSTER]) {
+    [[unroll]] for (uint step = 1; step < CLUSTER; step *= 2) {
+        bool isUpper = (gl_SubgroupInvocationID & step) != 0;
+        [[unroll]] for (uint j = 0; j < CLUSTER; j += 2 * step) {
+            float kept = isUpper ? x[j + step] : x[j];
+            float given = isUpper ? x[j] : x[j + step];
+            x[j] = kept + subgroupShuffleXor(given, step);
+        }
+    }
+    return x[0];
+}
+
+void main() {
+    uint split = gl_WorkGroupID.x;
+    uint splits = gl_NumWorkGroups.x;
+    uint row = gl_WorkGroupID.z;
+    uint chunks = (a.group + HEADS - 1) / HEADS;
+    uint kvHead = gl_WorkGroupID.y / chunks;
+    uint firstHead = gl_WorkGroupID.y % chunks * HEADS; // of the group
+
+    PassRow passRow = PassRows(a.passRows).at[row];
+    uint position = passRow.position;
+    uint visible = firstVisible(position, a.window);
+    uint length = splitLength(position + 1 - visible, splits);
+    uint first = visible + split * length;
+    if (first > position) return;
+    uint last = min(first + length - 1, position);
+
+    uint64_t keys = headKeys(a.table, a.tableStride, passRow.sequence, kvHead, a.slots);
+    uint64_t values = keys + uint64_t(a.heads / a.group) * a.slots * ROW_BYTES;
+    uint firstSlot = first % a.slots;
+
+    Eight query[HEADS][PIECES];
+    Eight sum[HEADS][PIECES];
+    float highest[HEADS];
+    float total[HEADS]; // this thread's keys alone
+    [[unroll]] for (uint h = 0; h < HEADS; h++) {
+        uint head = kvHead * a.group + min(firstHead + h, a.group - 1);
+        Floats q = Floats(a.qkv + (uint64_t(row) * a.qkvStride + head * HEAD_DIM) * 4);
+        [[unroll]] for (uint i = 0; i < PIECES; i++) {
+            query[h][i] = loadQuery(q, i);
+            sum[h][i] = Eight(vec4(0.0), vec4(0.0));
+        }
+        highest[h] = NO_SCORE;
+        total[h] = 0.0;
+    }
+
+    for (uint tile = first; tile <= last; tile += gl_WorkGroupSize.x) {
+        uint firstKey = tile + gl_SubgroupInvocationID / CLUSTER * CLUSTER;
+        bool isKey = firstKey + clusterThread() <= last;
+        uint offset[CLUSTER];
+        [[unroll]] for (uint j = 0; j < CLUSTER; j++) offset[j] = slotFrom(first, firstSlot, min(firstKey + j, last), a.slots) * ROW_BYTES;
+
+        float scores[HEADS][CLUSTER];
+        [[unroll]] for (uint j = 0; j < CLUSTER; j++) {
+            vec4 products[HEADS];
+            [[unroll]] for (uint h = 0; h < HEADS; h++) products[h] = vec4(0.0);
+            [[unroll]] for (uint i = 0; i < PIECES; i++) {
+                Piece key = loadPiece(keys + offset[j], readElement(i));
+                [[unroll]] for (uint h = 0; h < HEADS; h++) {
+                    if (CACHE == Q8_0) {
+                        products[h] = fma(vec4(key.scale), fma(query[h][i].high, key.values.high, query[h][i].low * key.values.low), products[h]);
+                    } else {
+                        products[h] = fma(query[h][i].low, key.values.low, products[h]);
+                        products[h] = fma(query[h][i].high, key.values.high, products[h]);
+                    }
+                }
+            }
+            [[unroll]] for (uint h = 0; h < HEADS; h++) scores[h][j] = (products[h].x + products[h].y) + (products[h].z + products[h].w);
+        }
+
+        float weight[HEADS]; // of this thread's key
+        [[unroll]] for (uint h = 0; h < HEADS; h++) {
+            float score = softcap(transposedSum(scores[h]) * a.scale, a.cap);
+            float newHighest = max(highest[h], clusterMax(isKey ? score : NO_SCORE));
+            float shrink = exp(highest[h] - newHighest);
+            weight[h] = isKey ? exp(score - newHighest) : 0.0;
+            highest[h] = newHighest;
+            total[h] = fma(total[h], shrink, weight[h]);
+            [[unroll]] for (uint i = 0; i < PIECES; i++) {
+                sum[h][i].low *= shrink;
+                sum[h][i].high *= shrink;
+            }
+        }
+
+        [[unroll]] for (uint i = 0; i < PIECES; i++) {
+            [[unroll]] for (uint j = 0; j < CLUSTER; j++) {
+                Piece value = loadPiece(values + offset[j], readElement(i));
+                [[unroll]] for (uint h = 0; h < HEADS; h++) {
+                    vec4 w = vec4(subgroupShuffle(weight[h], gl_SubgroupInvocationID / CLUSTER * CLUSTER + j) * value.scale);
+                    sum[h][i].low = fma(w, value.values.low, sum[h][i].low);
+                    sum[h][i].high = fma(w, value.values.high, sum[h][i].high);
+                }
+            }
+        }
+    }
+
+    [[unroll]] for (uint h = 0; h < HEADS; h++) {
+        // Clusters had different keys.
+        for (uint step = CLUSTER; step < gl_WorkGroupSize.x; step *= 2) {
+            float newHighest = max(highest[h], subgroupShuffleXor(highest[h], step));
+            float shrink = exp(highest[h] - newHighest);
+            highest[h] = newHighest;
+            total[h] *= shrink;
+            total[h] += subgroupShuffleXor(total[h], step);
+            [[unroll]] for (uint i = 0; i < PIECES; i++) {
+                sum[h][i].low *= shrink;
+                sum[h][i].high *= shrink;
+                sum[h][i].low += subgroupShuffleXor(sum[h][i].low, step);
+                sum[h][i].high += subgroupShuffleXor(sum[h][i].high, step);
+            }
+        }
+        total[h] = clusterSum(total[h]);
+
+        if (gl_SubgroupInvocationID < CLUSTER && firstHead + h < a.group) {
+            Quads partial = Quads(partialOf(a.scratch, row, a.heads, kvHead * a.group + firstHead + h, splits, split));
+            [[unroll]] for (uint i = 0; i < PIECES; i++) {
+                if (firstElement(i) < PARTIAL_ELEMENTS) {
+                    partial.at[firstElement(i) / 4] = sum[h][i].low;
+                    partial.at[firstElement(i) / 4 + 1] = sum[h][i].high;
+                }
+            }
+            if (clusterThread() == 0) partial.at[PARTIAL_ELEMENTS / 4] = vec4(highest[h], total[h], 0.0, 0.0);
+        }
+    }
+}
