@@ -9,6 +9,7 @@ using Gemma2.Backend.Weights;
 using Gemma2.Cli.Commands;
 using Gemma2.Cli.Commands.Batches;
 using Gemma2.Cli.Commands.Jobs;
+using Gemma2.Cli.Models;
 using Gemma2.Cli.Planning.Report;
 using Gemma2.Cli.Terminal;
 using Gemma2.Storage.Batches;
@@ -40,6 +41,7 @@ namespace Gemma2.Cli;
 [JsonSerializable(typeof(DeviceReport))]
 [JsonSerializable(typeof(ErrorAnswer))]
 [JsonSerializable(typeof(FetchReport))]
+[JsonSerializable(typeof(FileReport))]
 [JsonSerializable(typeof(GenerationReport))]
 [JsonSerializable(typeof(JobListReport))]
 [JsonSerializable(typeof(JobReport))]

@@ -48,6 +48,8 @@ internal static class CommandLine
         LogitsCommand.Create(),
         TokenizeCommand.Create(),
         DetokenizeCommand.Create(),
+        QuantizeCommand.Create(),
+        SynthesizeCommand.Create(),
         PushCommand.Create(),
         PullCommand.Create(),
         SubmitCommand.Create(),

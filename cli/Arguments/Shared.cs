@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Parsing;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
+using Gemma2.Backend.Weights;
 
 namespace Gemma2.Cli.Arguments;
 
@@ -14,6 +15,16 @@ internal static class Shared
 
     /// <summary>A model's name in blob storage.</summary>
     public static Argument<string> StoredModel() => new("NAME") { Description = "The model's name in blob storage." };
+
+    /// <summary>A file that is made.</summary>
+    public static Argument<string> NewFile() => new("OUT") { Description = "The GGUF file that is written." };
+
+    /// <summary>Whether a file that is there is replaced.</summary>
+    public static Option<bool> Force() => new("--force") { Description = "Replace OUT where it exists." };
+
+    /// <summary>How matrices are stored.</summary>
+    public static Option<TensorType?> WeightType(string description) => Values.Choice(
+        "--type", description, [.. Enum.GetValues<TensorType>().Select(type => (type.ToString().ToLowerInvariant(), type))]);
 
     /// <summary>One JSON document on stdout.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON document and nothing else." };

@@ -8,7 +8,7 @@ namespace Gemma2.Backend.Text;
 public static class ChatTemplate
 {
     /// <summary>The template as Google publishes it, in Jinja.</summary>
-    private const string Jinja =
+    internal const string Jinja =
         "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
         + "{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
         + "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"

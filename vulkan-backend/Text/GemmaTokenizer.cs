@@ -50,6 +50,9 @@ public sealed class GemmaTokenizer
     /// <summary>False when the model came with a chat template that is not Gemma 2's: it takes texts, but no conversations.</summary>
     public bool HasGemmasChatTemplate { get; }
 
+    /// <summary>All pieces.</summary>
+    internal Vocabulary Vocabulary => _vocabulary;
+
     /// <summary>Reads a <c>tokenizer.model</c>.</summary>
     /// <param name="sentencePieceModel">The file's content, read to its end.</param>
     /// <param name="fileName">The file's name, for messages.</param>

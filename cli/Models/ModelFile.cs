@@ -1,0 +1,32 @@
+using Gemma2.Backend.Serving;
+using Gemma2.Cli.Terminal;
+
+namespace Gemma2.Cli.Models;
+
+/// <summary>Writes a model's one file.</summary>
+internal static class ModelFile
+{
+    /// <summary>Writes the file under a progress bar and reports it. A failure leaves nothing new behind.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="force">Replace one that is there.</param>
+    /// <param name="json">Report as JSON.</param>
+    /// <param name="title">What the progress bar says.</param>
+    /// <param name="write">Writes it.</param>
+    /// <exception cref="IOException">There is such a file, or it cannot be written.</exception>
+    public static async Task WriteAsync(string path, bool force, bool json, string title, Func<Stream, IProgress<LoadProgress>?, Task> write)
+    {
+        if (File.Exists(path) && !force) throw new IOException($"{path} exists; --force replaces it.");
+        FileReport report = await ProgressBar.RunAsync(title, async progress =>
+        {
+            await AtomicFile.WriteAsync(path, file => write(file, progress));
+            return new FileReport(path, new FileInfo(path).Length);
+        });
+        if (json) StandardOutput.WriteJson(report, CliJson.Document.FileReport);
+        else Console.WriteLine($"{report.File}: {Sizes.Describe(report.Bytes)}.");
+    }
+}
+
+/// <summary>What <c>gemma2 quantize --json</c> and <c>gemma2 synthesize --json</c> print.</summary>
+/// <param name="File">The file's path.</param>
+/// <param name="Bytes">Its length.</param>
+internal sealed record FileReport(string File, long Bytes);

@@ -1,0 +1,93 @@
+using Gemma2.Backend.Model;
+using Gemma2.Backend.Text;
+using Gemma2.Backend.Weights;
+using Gemma2.Backend.Weights.Quantization;
+using Gemma2.Golden;
+
+namespace Gemma2.Backend.Tests.Weights;
+
+public sealed class ModelQuantizerTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task WriteAsync_AsFloats_KeepsEveryNumberAndToken()
+    {
+        byte[] file = await QuantizeAsync(new FolderModelSource(NanoModel.Folder), TensorType.F32);
+        (OpenModel nano, RecordingSink original) = await ReadAsync(new FolderModelSource(NanoModel.Folder));
+        (OpenModel written, RecordingSink stored) = await ReadAsync(new MemoryModelSource(("nano.gguf", file)));
+        Assert.Equal(nano.Config with { EndTokens = [] }, written.Config with { EndTokens = [], RmsNormEpsilon = nano.Config.RmsNormEpsilon });
+        Assert.Equal(nano.Config.RmsNormEpsilon, written.Config.RmsNormEpsilon, 1e-12);
+        Assert.Equal(nano.Config.EndTokens, written.Config.EndTokens);
+
+        foreach (TensorEntry tensor in nano.Tensors)
+        {
+            TensorEntry same = written.Tensors.Single(entry => entry.Name == tensor.Name);
+            float[] expected = Values(tensor, original), actual = Values(same, stored);
+            Assert.Equal(TensorType.F32, same.Type);
+            Assert.Equal(tensor.Shape, same.Shape);
+            Assert.Equal(expected.Select(value => tensor.Shape.Count == 1 ? value + 1 : value), actual);
+        }
+
+        foreach (string text in (string[])["The secret code is 51996.", "  spaces\n\nand\tüñí🙂", "<start_of_turn>user\n"])
+            Assert.Equal(nano.Tokenizer!.Encode(text), written.Tokenizer!.Encode(text));
+        ChatMessage[] chat = [new("user", "Where is Nina?")];
+        Assert.Equal(ChatTemplate.Encode(nano.Tokenizer!, chat), ChatTemplate.Encode(written.Tokenizer!, chat));
+    }
+
+    [Fact]
+    public async Task WriteAsync_WhatItWrote_IsTheSameWhenWrittenAgain()
+    {
+        byte[] file = await QuantizeAsync(new FolderModelSource(NanoModel.Folder), TensorType.Q5_1);
+        byte[] again = await QuantizeAsync(new MemoryModelSource(("nano.gguf", file)), TensorType.Q5_1);
+        // Only the model's name differs, which lies in the header.
+        Assert.Equal(file[^1_000_000..], again[^1_000_000..]);
+    }
+
+    [Fact]
+    public async Task WriteAsync_FileThatIsQuantizedInAnotherType_SaysSo()
+    {
+        byte[] file = await QuantizeAsync(new FolderModelSource(NanoModel.Folder), TensorType.Q4_0);
+        string message = (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(new MemoryModelSource(("nano.gguf", file)), TensorType.Q8_0))).Message;
+        Assert.Contains("already and does not become Q8_0", message);
+    }
+
+    [Fact]
+    public async Task WriteAsync_ModelWithoutTokenizer_SaysSo() => Assert.Equal(
+        "a-base: has no tokenizer, which a GGUF file holds too.",
+        (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(new FolderModelSource(GoldenModels.Open("a-base").Folder), TensorType.Q8_0))).Message);
+
+    [Fact]
+    public async Task WriteAsync_ScaleOfQueriesThatGgufCannotSay_SaysSo()
+    {
+        MemoryModelSource source = MemoryModelSource.Of(NanoModel.Folder);
+        string config = System.Text.Encoding.UTF8.GetString(source.Files["config.json"]);
+        string changed = System.Text.RegularExpressions.Regex.Replace(config, "\"query_pre_attn_scalar\": *[0-9.]+", "\"query_pre_attn_scalar\": 77");
+        Assert.NotEqual(config, changed);
+        source.Files["config.json"] = System.Text.Encoding.UTF8.GetBytes(changed);
+        string message = (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(source, TensorType.Q8_0))).Message;
+        Assert.StartsWith("memory: query_pre_attn_scalar is 77; in GGUF, which has no key for it, it must be ", message);
+    }
+
+    private static async Task<byte[]> QuantizeAsync(IModelSource source, TensorType type)
+    {
+        using MemoryStream file = new();
+        await ModelQuantizer.WriteAsync(source, type, pure: false, file, cancellationToken: Cancellation);
+        return file.ToArray();
+    }
+
+    private static async Task<(OpenModel Model, RecordingSink Tensors)> ReadAsync(IModelSource source)
+    {
+        await using OpenModel model = await ModelReader.OpenAsync(source, Cancellation);
+        RecordingSink sink = new();
+        await model.ReadAsync(sink, cancellationToken: Cancellation);
+        return (model, sink);
+    }
+
+    private static float[] Values(TensorEntry tensor, RecordingSink sink)
+    {
+        float[] values = new float[tensor.Shape.Aggregate(1L, (product, size) => product * size)];
+        BlockCodec.Dequantize(tensor.Type, sink.Bytes(tensor.Name), values);
+        return values;
+    }
+}

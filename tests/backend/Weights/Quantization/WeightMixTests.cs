@@ -1,0 +1,67 @@
+using Gemma2.Backend.Model;
+using Gemma2.Backend.Weights;
+using Gemma2.Backend.Weights.Quantization;
+
+namespace Gemma2.Backend.Tests.Weights.Quantization;
+
+/// <summary>Expected types are what llama.cpp's llama-quantize gave to models of these shapes.</summary>
+public sealed class WeightMixTests
+{
+    private static readonly Gemma2Config K256 = Gemma2Shapes.Tiny with { HiddenSize = 256, IntermediateSize = 256, LayerCount = 2, HeadCount = 8, KeyValueHeadCount = 1 };
+    private static readonly Gemma2Config S64 = Gemma2Shapes.Tiny with { HiddenSize = 64, IntermediateSize = 96, LayerCount = 4, HeadCount = 4, KeyValueHeadCount = 2, HeadDimension = 32 };
+
+    [Theory]
+    [InlineData(TensorType.Q4_0, false, "Q6_K", "Q4_0", "Q4_0", "Q4_0", "Q4_0", "Q4_0")]
+    [InlineData(TensorType.IQ4_XS, false, "Q6_K", "IQ4_XS", "Q5_K", "IQ4_XS", "IQ4_XS", "IQ4_XS")]
+    [InlineData(TensorType.Q2_K, false, "Q6_K", "Q2_K", "Q4_K", "Q3_K", "Q2_K", "Q3_K")]
+    [InlineData(TensorType.Q2_K, true, "Q2_K", "Q2_K", "Q2_K", "Q2_K", "Q2_K", "Q2_K")]
+    [InlineData(TensorType.Q3_K, false, "Q6_K", "Q3_K", "Q5_K", "Q4_K", "Q3_K", "Q4_K")]
+    [InlineData(TensorType.Q4_K, false, "Q6_K", "Q4_K", "Q4_K Q6_K", "Q4_K", "Q4_K", "Q4_K Q6_K")]
+    [InlineData(TensorType.Q5_K, false, "Q6_K", "Q5_K", "Q5_K Q6_K", "Q5_K", "Q5_K", "Q5_K Q6_K")]
+    [InlineData(TensorType.Q6_K, false, "Q6_K", "Q6_K", "Q6_K", "Q6_K", "Q6_K", "Q6_K")]
+    public void TypeOf_RowsOf256_IsWhatLlamaQuantizeGives(
+        TensorType type, bool pure, string embedding, string query, string value, string output, string gate, string down) =>
+        AssertTypes(K256, type, pure, embedding, query, value, output, gate, down);
+
+    [Theory]
+    [InlineData(TensorType.F32, false, "F32", "F32", "F32", "F32", "F32", "F32")]
+    [InlineData(TensorType.F16, false, "F16", "F16", "F16", "F16", "F16", "F16")]
+    [InlineData(TensorType.Q8_0, false, "Q8_0", "Q8_0", "Q8_0", "Q8_0", "Q8_0", "Q8_0")]
+    [InlineData(TensorType.Q4_0, true, "Q4_0", "Q4_0", "Q4_0", "Q4_0", "Q4_0", "Q4_0")]
+    [InlineData(TensorType.Q4_1, false, "Q8_0", "Q4_1", "Q4_1", "Q4_1", "Q4_1", "Q4_1")]
+    [InlineData(TensorType.Q5_0, false, "Q8_0", "Q5_0", "Q5_0", "Q5_0", "Q5_0", "Q5_0")]
+    [InlineData(TensorType.Q5_1, false, "Q8_0", "Q5_1", "Q5_1", "Q5_1", "Q5_1", "Q5_1")]
+    [InlineData(TensorType.IQ4_NL, false, "Q8_0", "IQ4_NL", "IQ4_NL", "IQ4_NL", "IQ4_NL", "IQ4_NL")]
+    [InlineData(TensorType.Q4_K, false, "Q8_0", "Q5_0", "Q5_0 Q5_0 Q8_0 Q8_0", "Q5_0", "Q5_0", "Q5_0 Q5_0 Q8_0 Q8_0")]
+    public void TypeOf_RowsThatAreNoMultipleOf256_FallsBackAsLlamaQuantizeDoes(
+        TensorType type, bool pure, string embedding, string query, string value, string output, string gate, string down) =>
+        AssertTypes(S64, type, pure, embedding, query, value, output, gate, down);
+
+    [Fact]
+    public void TypeOf_RowsOfNoBlocks_IsF16() =>
+        Assert.Equal(TensorType.F16, new WeightMix(TensorType.Q8_0, S64).TypeOf(new TensorEntry(TensorNames.Query(0), TensorType.F32, [4, 40], "f", 0, 640)));
+
+    [Fact]
+    public void TypeOf_Norm_Stays() =>
+        Assert.Equal(TensorType.BF16, new WeightMix(TensorType.Q8_0, S64).TypeOf(new TensorEntry(TensorNames.FinalNorm, TensorType.BF16, [64], "f", 0, 128)));
+
+    private static void AssertTypes(
+        Gemma2Config config, TensorType type, bool pure, string embedding, string query, string value, string output, string gate, string down)
+    {
+        WeightMix mix = new(type, config, pure);
+        Dictionary<string, long[]> shapes = new(TensorCatalog.Shapes(config));
+        string Types(params IEnumerable<string> names) =>
+            string.Join(' ', names.Select(name => mix.TypeOf(new TensorEntry(name, TensorType.F32, shapes[name], "f", 0, 0))));
+        string Layers(Func<int, string> name) => Types(Enumerable.Range(0, config.LayerCount).Select(name));
+        string All(string types) => types.Contains(' ') ? types : string.Join(' ', Enumerable.Repeat(types, config.LayerCount));
+
+        Assert.Equal(embedding, Types(TensorNames.Embedding));
+        Assert.Equal(All(query), Layers(TensorNames.Query));
+        Assert.Equal(All(query), Layers(TensorNames.Key));
+        Assert.Equal(All(value), Layers(TensorNames.Value));
+        Assert.Equal(All(output), Layers(TensorNames.AttentionOutput));
+        Assert.Equal(All(gate), Layers(TensorNames.Gate));
+        Assert.Equal(All(gate), Layers(TensorNames.Up));
+        Assert.Equal(All(down), Layers(TensorNames.Down));
+    }
+}
