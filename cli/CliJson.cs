@@ -6,6 +6,7 @@ using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
 using Gemma2.Backend.Text;
 using Gemma2.Backend.Weights;
+using Gemma2.Cli.Benchmarks;
 using Gemma2.Cli.Commands;
 using Gemma2.Cli.Commands.Batches;
 using Gemma2.Cli.Commands.Jobs;
@@ -36,6 +37,7 @@ namespace Gemma2.Cli;
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(BatchListReport))]
 [JsonSerializable(typeof(BatchReport))]
+[JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(ChatMessage[]))]
 [JsonSerializable(typeof(CompletionBody))]
 [JsonSerializable(typeof(DeviceReport))]

@@ -46,6 +46,7 @@ internal static class CommandLine
         InspectCommand.Create(),
         GenerateCommand.Create(),
         LogitsCommand.Create(),
+        BenchCommand.Create(),
         TokenizeCommand.Create(),
         DetokenizeCommand.Create(),
         QuantizeCommand.Create(),

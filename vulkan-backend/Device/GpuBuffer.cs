@@ -41,5 +41,6 @@ internal sealed unsafe class GpuBuffer : IDisposable
     {
         _device.Api.DestroyBuffer(_device.Handle, Handle, null);
         _device.Api.FreeMemory(_device.Handle, _memory, null);
+        _device.Forget(this);
     }
 }

@@ -23,6 +23,11 @@ internal sealed unsafe partial class GpuDevice
     /// <summary>Coherent, so that nothing has to be flushed.</summary>
     private const MemoryPropertyFlags HostVisible = MemoryPropertyFlags.HostVisibleBit | MemoryPropertyFlags.HostCoherentBit;
 
+    private long _allocatedBytes;
+
+    /// <summary>Bytes of all buffers that are there now.</summary>
+    public long AllocatedBytes => Interlocked.Read(ref _allocatedBytes);
+
     /// <summary>Takes memory. Its content is undefined.</summary>
     /// <param name="bytes">Size; at least 1.</param>
     /// <param name="kind">Who touches it.</param>
@@ -49,6 +54,7 @@ internal sealed unsafe partial class GpuDevice
         Result result = Api.AllocateMemory(Handle, in allocation, null, out DeviceMemory memory);
         if (result < Result.Success) Api.DestroyBuffer(Handle, buffer, null);
         result.Check($"take {size} on {Description.Name}");
+        Interlocked.Add(ref _allocatedBytes, bytes);
 
         Api.BindBufferMemory(Handle, buffer, memory, 0).Check("bind memory");
         void* mapped = null;
@@ -58,6 +64,9 @@ internal sealed unsafe partial class GpuDevice
         var address = new BufferDeviceAddressInfo { SType = StructureType.BufferDeviceAddressInfo, Buffer = buffer };
         return new GpuBuffer(this, buffer, memory, Api.GetBufferDeviceAddress(Handle, in address), bytes, (byte*)mapped);
     }
+
+    /// <summary>Counts a buffer that is gone.</summary>
+    internal void Forget(GpuBuffer buffer) => Interlocked.Add(ref _allocatedBytes, -buffer.Size);
 
     /// <summary>The first memory type that has the best set of properties for a use; drivers list better types first.</summary>
     private uint FindMemoryType(uint allowed, MemoryKind kind)

@@ -10,8 +10,9 @@ internal sealed class EngineResources : IDisposable
 {
     private readonly ModelWeights _weights;
 
-    private EngineResources(GpuDevice device, Gemma2Config config, ModelWeights weights, int contextLength, EngineOptions options)
+    private EngineResources(GpuDevice device, Gemma2Config config, ModelWeights weights, long weightBytes, int contextLength, EngineOptions options)
     {
+        WeightBytes = weightBytes;
         Device = device;
         Config = config;
         _weights = weights;
@@ -26,6 +27,8 @@ internal sealed class EngineResources : IDisposable
     public Gemma2Config Config { get; }
 
     public int ContextLength { get; }
+
+    public long WeightBytes { get; }
 
     public ForwardPass Forward { get; }
 
@@ -48,7 +51,8 @@ internal sealed class EngineResources : IDisposable
             using var uploader = new WeightUploader(device, model.Config);
             await model.ReadAsync(uploader, progress, cancellationToken).ConfigureAwait(false);
             weights = uploader.Finish();
-            return new EngineResources(device, model.Config, weights, contextLength, options);
+            long weightBytes = MemoryEstimate.Of(model.Config, model.Tensors, contextLength, options.KvCacheType).WeightBytes;
+            return new EngineResources(device, model.Config, weights, weightBytes, contextLength, options);
         }
         catch
         {

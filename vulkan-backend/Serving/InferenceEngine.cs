@@ -51,6 +51,12 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <summary>The device that computes.</summary>
     public DeviceDescription Device => _resources.Device.Description;
 
+    /// <summary>Bytes of the weights in device memory.</summary>
+    public long WeightBytes => _resources.WeightBytes;
+
+    /// <summary>Bytes of all device memory that is taken: weights, caches, activations.</summary>
+    public long DeviceBytes => _resources.Device.AllocatedBytes;
+
     /// <summary>What the validation layer reported so far.</summary>
     internal IReadOnlyCollection<string> ValidationReports => _resources.Device.ValidationReports;
 

@@ -1,5 +1,6 @@
 using Gemma2.Benchmarks.Peers.Sides;
 using Gemma2.Benchmarks.Peers.Workers;
+using Gemma2.Cli.Benchmarks;
 
 namespace Gemma2.Benchmarks.Peers;
 
@@ -61,7 +62,7 @@ internal sealed record Comparison(
         var measured = new List<Round>();
         for (int i = 0; i < rounds; i++)
         {
-            int[] tokens = Prompt.Of(prompt, ours.Description.VocabularySize);
+            int[] tokens = SyntheticPrompt.Of(prompt, ours.Description.VocabularySize);
             (Turn our, double inOurs) = await MachineLoad.DuringAsync(() => ours.MeasureAsync(tokens, decode));
             (Turn their, double inTheirs) = await MachineLoad.DuringAsync(() => theirs.MeasureAsync(tokens, decode));
             measured.Add(new Round(our, their, inOurs, inTheirs));

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Gemma2.Benchmarks.Peers.Accuracy;
+using Gemma2.Cli.Benchmarks;
 
 namespace Gemma2.Benchmarks.Peers.Reports;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Xml.Linq;
+using Gemma2.Cli.Benchmarks;
 using Gemma2.Cli.Planning.Report;
 
 namespace Gemma2.Benchmarks.Peers.Reports;

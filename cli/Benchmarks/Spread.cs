@@ -1,4 +1,4 @@
-namespace Gemma2.Benchmarks.Peers;
+namespace Gemma2.Cli.Benchmarks;
 
 /// <summary>Several measurements of one thing.</summary>
 /// <param name="Median">The middle one, or the mean of the two in the middle.</param>

@@ -1,0 +1,36 @@
+using Gemma2.Backend.Model;
+using Gemma2.Backend.Serving;
+using Gemma2.Backend.Weights;
+using Gemma2.Cli.Planning.Rates;
+
+namespace Gemma2.Cli.Benchmarks;
+
+/// <summary>What a step must at least read and compute.</summary>
+/// <param name="Config">The model's numbers.</param>
+/// <param name="WeightBytes">The weights as they lie in device memory: every step reads them once.</param>
+/// <param name="KvCache">How keys and values are kept.</param>
+internal sealed record ModelWork(Gemma2Config Config, long WeightBytes, KvCacheType KvCache)
+{
+    private const double OperationsPerNumber = 2;
+
+    /// <summary>Bytes that a decode step of several sequences reads: all weights, and the keys and values of each.</summary>
+    /// <param name="sequences">Sequences in the step.</param>
+    /// <param name="cachedTokens">Tokens of each in its cache.</param>
+    public long DecodeStepBytes(int sequences, int cachedTokens) =>
+        WeightBytes + MemoryEstimate.Of(Config, [], cachedTokens, KvCache, sequences).KvCacheBytes;
+
+    /// <summary>Multiplications and additions of a prompt: all matrices of the layers for each token, and scores and mixes of attention for each pair.</summary>
+    public double PromptOperations(int tokens)
+    {
+        double matrices = OperationsPerNumber * new ModelShape("", Config).LayerParameters * tokens;
+        double pairs = Enumerable.Range(0, Config.LayerCount).Sum(layer => (double)VisiblePairs(tokens, Gemma2Config.IsSliding(layer) ? Config.SlidingWindow : tokens));
+        return matrices + (2 * OperationsPerNumber * Config.HeadCount * Config.HeadDimension * pairs);
+    }
+
+    /// <summary>Pairs of a query and a key that it sees: itself and those before it, at most <paramref name="window"/> in all.</summary>
+    private static long VisiblePairs(long tokens, long window)
+    {
+        long growing = Math.Min(tokens, window);
+        return (growing * (growing + 1) / 2) + ((tokens - growing) * window);
+    }
+}
