@@ -23,7 +23,7 @@ internal sealed class Ours : ISide
     public static async Task<Ours> LoadAsync(string model, SideOptions options)
     {
         long start = Stopwatch.GetTimestamp();
-        InferenceEngine engine = await InferenceEngine.LoadAsync(new FolderModelSource(model), new EngineOptions
+        InferenceEngine engine = await InferenceEngine.LoadAsync(LocalModel.Find(model) ?? throw new FileNotFoundException($"There is no model {model}."), new EngineOptions
         {
             Device = $"{options.Device}",
             AllowSoftwareDevice = true,
