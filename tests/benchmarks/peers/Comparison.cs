@@ -59,10 +59,13 @@ internal sealed record Comparison(
         say($"{name}: loading on both sides");
         await using Worker ours = await Worker.StartAsync(SideName.Ours, model, options);
         await using Worker theirs = await Worker.StartAsync(peer, model, options);
+        int[] tokens = SyntheticPrompt.Of(prompt, ours.Description.VocabularySize);
+        // Not counted: shaders of these sizes are compiled, pages are touched.
+        await ours.MeasureAsync(tokens, 1);
+        await theirs.MeasureAsync(tokens, 1);
         var measured = new List<Round>();
         for (int i = 0; i < rounds; i++)
         {
-            int[] tokens = SyntheticPrompt.Of(prompt, ours.Description.VocabularySize);
             (Turn our, double inOurs) = await MachineLoad.DuringAsync(() => ours.MeasureAsync(tokens, decode));
             (Turn their, double inTheirs) = await MachineLoad.DuringAsync(() => theirs.MeasureAsync(tokens, decode));
             measured.Add(new Round(our, their, inOurs, inTheirs));

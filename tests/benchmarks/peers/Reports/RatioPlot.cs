@@ -20,13 +20,14 @@ internal static class RatioPlot
     private const string GridColor = "#ccc";
     private const string SpreadColor = "#222";
 
-    private static readonly double[] Ticks = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000];
+    // 1, 2, 5, 10, ... far beyond what any comparison gives
+    private static readonly double[] Ticks = [.. Enumerable.Range(-6, 12).SelectMany(power => (double[])[1, 2, 5], (power, digit) => digit * Math.Pow(10, power))];
 
     /// <summary>The picture of all comparisons.</summary>
     public static XElement Draw(Report report)
     {
         Spread[] all = [.. report.Comparisons.SelectMany(c => (Spread[])[c.PromptRatio, c.DecodeRatio])];
-        var axis = new Axis(Ticks.Last(tick => tick <= all.Min(ratio => ratio.Lowest) && tick < 1), Ticks.First(tick => tick >= all.Max(ratio => ratio.Highest) && tick > 1));
+        var axis = new Axis(Ticks.Last(tick => tick <= all.Min(ratio => ratio.Lowest) && tick < 0.9), Ticks.First(tick => tick >= all.Max(ratio => ratio.Highest) && tick > 1.1));
         int bottom = Top + (report.Comparisons.Count * ((2 * Pitch) + GroupGap));
         return Svg.Picture(
             Width,
@@ -47,8 +48,8 @@ internal static class RatioPlot
     {
         foreach (double tick in Ticks.Where(axis.Has))
         {
-            yield return Svg.Line(string.Create(CultureInfo.InvariantCulture, $"M{Svg.Number(axis.At(tick))} {Top - 6}V{bottom}"), tick == 1 ? SpreadColor : GridColor);
-            yield return Svg.Text(axis.At(tick), bottom + 16, tick.ToString(CultureInfo.InvariantCulture), "middle");
+            yield return Svg.Line(string.Create(CultureInfo.InvariantCulture, $"M{Svg.Number(axis.At(tick))} {Top - 6}V{bottom}"), Math.Abs(tick - 1) < 0.01 ? SpreadColor : GridColor);
+            yield return Svg.Text(axis.At(tick), bottom + 16, tick.ToString("G3", CultureInfo.InvariantCulture), "middle");
         }
         yield return Svg.Text(axis.At(1) - 8, bottom + 36, "llama.cpp faster", "end");
         yield return Svg.Text(axis.At(1) + 8, bottom + 36, "ours faster");

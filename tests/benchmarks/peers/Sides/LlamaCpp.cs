@@ -51,7 +51,7 @@ internal sealed unsafe class LlamaCpp : ISide
         Step(context, [1]);
         var description = new SideDescription(
             $"llama.cpp {Text(LlamaCppApi.Version())}",
-            $"{Devices()}; weights in {LlamaCppLog.WeightBuffers}; {LlamaCppApi.Threads(context)} threads",
+            $"{Devices()}; weights in {LlamaCppLog.WeightBuffers}; {LlamaCppLog.KvCache} cache; {LlamaCppApi.Threads(context)} threads",
             LlamaCppApi.VocabularySize(LlamaCppApi.Vocabulary(loaded)),
             Stopwatch.GetElapsedTime(start).TotalSeconds);
         return new LlamaCpp(loaded, context, description);

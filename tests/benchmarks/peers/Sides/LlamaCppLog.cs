@@ -25,6 +25,9 @@ internal static unsafe partial class LlamaCppLog
     /// <summary>Which buffers hold the weights, such as "CPU_REPACK".</summary>
     public static string WeightBuffers => string.Join(" + ", Buffer().Matches(Text).Select(match => match.Groups[1].Value).Distinct());
 
+    /// <summary>How keys are kept: "f16".</summary>
+    public static string KvCache => Keys().Match(Text).Groups[1].Value;
+
     /// <summary>Catches what it says from here on.</summary>
     public static void Catch() => LlamaCppApi.SetLog(&Add, null);
 
@@ -36,6 +39,9 @@ internal static unsafe partial class LlamaCppLog
 
     [GeneratedRegex(@"offloaded (\d+)/\d+ layers to GPU")]
     private static partial Regex Offloaded();
+
+    [GeneratedRegex(@"K \((\w+)\):")]
+    private static partial Regex Keys();
 
     [GeneratedRegex(@"(\S+) model buffer size")]
     private static partial Regex Buffer();
