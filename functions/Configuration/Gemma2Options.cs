@@ -10,7 +10,8 @@ internal sealed record Gemma2Options
     public const string Section = "Gemma2";
 
     /// <summary>
-    /// The model to serve: <c>NAME</c> or <c>blob:NAME</c> in the container <c>models</c>, or a folder, which has a slash in its path (<c>./nano</c>). Needed.
+    /// The model to serve: <c>NAME</c> or <c>blob:NAME</c> in the container <c>models</c>, or a folder or .gguf file, which has a slash in
+    /// its path (<c>./nano</c>). Needed.
     /// </summary>
     public required string Model { get; init; }
 

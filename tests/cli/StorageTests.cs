@@ -44,6 +44,19 @@ public sealed class StorageTests(AzuriteFixture azurite)
     }
 
     [Fact]
+    public async Task Push_GgufFile_IsAModelInStorage()
+    {
+        using var copy = new TemporaryFolder();
+        string file = GoldenGguf.Open("s64/F16").File;
+        (await RunAsync("push", file, "tiny")).Succeeded();
+        using JsonDocument report = JsonDocument.Parse(
+            (await RunAsync("generate", "blob:tiny", "--tokens", "2,300", "--ignore-eos", "--max-tokens", "2", "--json")).Succeeded());
+        Assert.Equal("tiny", report.RootElement.GetProperty("model").GetString());
+        (await RunAsync("pull", "tiny", copy.Path)).Succeeded();
+        Assert.Equal(await File.ReadAllBytesAsync(file, Cancellation), await File.ReadAllBytesAsync(copy.File("model.gguf"), Cancellation));
+    }
+
+    [Fact]
     public async Task Inspect_ModelThatIsNotStored_FailsAndNamesIt() => (await RunAsync("inspect", "blob:absent")).Failed(1, "absent");
 
     [Fact]

@@ -176,6 +176,39 @@ public class ModelStoreTests(AzuriteFixture azurite)
         Assert.Equal($"The folder '{model.Folder}' {message}", error.Message);
     }
 
+    [Theory]
+    [InlineData("a.gguf", "a.gguf")]
+    [InlineData(".", "a.gguf")]
+    [InlineData("m-00002-of-00002.gguf", "m-00001-of-00002.gguf m-00002-of-00002.gguf")]
+    public async Task Push_GgufFileOrItsFolder_StoresWhatBelongsToIt(string path, string stored)
+    {
+        var storage = new TestStorage(azurite);
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("gguf-");
+        foreach (string file in stored.Split(' ').Append("README.md")) await File.WriteAllTextAsync(Path.Combine(folder.FullName, file), file, Cancel);
+
+        await new ModelStore(storage.Connection).PushAsync(Path.Combine(folder.FullName, path), "tiny", null, Cancel);
+
+        Assert.Equal(stored.Split(' '), (await new BlobModelSource(storage.Connection, "tiny").ListAsync(Cancel)).Keys.Order());
+        folder.Delete(recursive: true);
+    }
+
+    [Theory]
+    [InlineData("m-00001-of-00002.gguf", "m-00001-of-00002.gguf", "has no m-00002-of-00002.gguf, which belongs to m-00001-of-00002.gguf.")]
+    [InlineData("a.gguf b.gguf", ".", "has several .gguf models; name the file to be read.")]
+    [InlineData("a.bin", "a.bin", "is a file that holds no model")]
+    [InlineData("a.bin", ".", "has no config.json, nor a .gguf file.")]
+    public async Task Push_GgufThatIsIncompleteOrNone_IsRefused(string files, string path, string message)
+    {
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("gguf-");
+        foreach (string file in files.Split(' ')) await File.WriteAllTextAsync(Path.Combine(folder.FullName, file), file, Cancel);
+
+        var error = await Assert.ThrowsAsync<ModelException>(
+            () => new ModelStore(new TestStorage(azurite).Connection).PushAsync(Path.Combine(folder.FullName, path), "tiny", null, Cancel));
+
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+        folder.Delete(recursive: true);
+    }
+
     [Fact]
     public async Task Push_NoFolder_SaysSo()
     {
