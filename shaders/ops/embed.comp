@@ -1,28 +1,32 @@
 #version 460
-// x[t] = embedding[tokens[t]] * sqrt(hidden): one workgroup a token.
+// x[t] = embedding[token of row t] * sqrt(hidden), for tokens whose row lies in this part of the embedding: one workgroup a row.
 #include "common.glsl"
-#include "elements.glsl"
 #include "pass_rows.glsl"
 
-layout(constant_id = 1) const uint TYPE = F32;
+layout(constant_id = 1) const uint TYPE = 0;
+layout(constant_id = 2) const uint TILE = 1;
+#include "weights.glsl"
 
 layout(push_constant) uniform Arguments {
-    uint64_t passRows;  // [rows] PassRow
-    uint64_t embedding; // [vocabulary, stride] TYPE
-    uint64_t x;         // [tokens, stride] float32
-    uint stride;        // elements from row to row, a multiple of 8; the elements past the hidden size are zero
+    Weights embedding; // [rows, chunks * 32]
+    uint64_t passRows; // [count]
+    uint64_t x;        // [count, xStride] float32
+    uint firstRow;     // the part's first token
+    uint rows;
+    uint chunks; // of 32 columns
+    uint width;  // the hidden size
+    uint xStride;
     float scale;
 } a;
 
 void main() {
-    uint token = PassRows(a.passRows).at[gl_WorkGroupID.x].token;
-    uint64_t row = a.embedding + uint64_t(token) * a.stride * elementBytes(TYPE);
-    Floats x = Floats(a.x + uint64_t(gl_WorkGroupID.x) * a.stride * 4);
-    for (uint i = gl_LocalInvocationID.x * 8; i < a.stride; i += gl_WorkGroupSize.x * 8) {
-        Eight e = loadEight(TYPE, row, i);
-        [[unroll]] for (uint j = 0; j < 4; j++) {
-            x.at[i + j] = e.low[j] * a.scale;
-            x.at[i + 4 + j] = e.high[j] * a.scale;
-        }
+    uint token = PassRows(a.passRows).at[gl_WorkGroupID.x].token - a.firstRow;
+    if (token >= a.rows) return; // Of another part: less than its first row wraps around.
+    uint unit = firstUnit(token, a.chunks);
+    Floats x = Floats(a.x + uint64_t(gl_WorkGroupID.x) * a.xStride * 4);
+    for (uint i = gl_LocalInvocationID.x * 8; i < a.width; i += gl_WorkGroupSize.x * 8) {
+        Eight e = loadWeights(a.embedding, unit + i / CHUNK_COLUMNS * TILE, i % CHUNK_COLUMNS / 8);
+        uint count = min(8, a.width - i);
+        for (uint j = 0; j < count; j++) x.at[i + j] = (j < 4 ? e.low[j] : e.high[j - 4]) * a.scale;
     }
 }

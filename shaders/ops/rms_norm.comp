@@ -1,11 +1,11 @@
 #version 460
-// y = x * rsqrt(mean(x^2) + epsilon) * (1 + weight): one workgroup (one subgroup) a row. https://arxiv.org/abs/1910.07467
+// y = x * rsqrt(mean(x^2) + epsilon) * weight: one workgroup (one subgroup) a row. https://arxiv.org/abs/1910.07467
 #include "common.glsl"
 #include "row_norm.glsl"
 
 layout(push_constant) uniform Arguments {
     uint64_t x;      // [rows, stride] float32
-    uint64_t weight; // [width] float32
+    uint64_t weight; // [width] float32: the factors, 1 + w
     uint64_t y;      // [rows, stride] float32
     uint width;
     uint stride;
@@ -18,5 +18,5 @@ void main() {
     Floats y = Floats(a.y + row);
     Floats weight = Floats(a.weight);
     float scale = inverseRms(x, a.width, a.epsilon);
-    for (uint i = gl_LocalInvocationID.x; i < a.width; i += gl_WorkGroupSize.x) y.at[i] = x.at[i] * scale * (1.0 + weight.at[i]);
+    for (uint i = gl_LocalInvocationID.x; i < a.width; i += gl_WorkGroupSize.x) y.at[i] = x.at[i] * scale * weight.at[i];
 }

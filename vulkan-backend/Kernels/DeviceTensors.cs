@@ -1,5 +1,3 @@
-using Gemma2.Backend.Weights;
-
 namespace Gemma2.Backend.Kernels;
 
 /// <summary>How rows lie in device memory.</summary>
@@ -10,12 +8,6 @@ internal static class RowLayout
 
     /// <summary>Elements from one row to the next. Those past the row's width are zero and stay so.</summary>
     public static int Stride(int width) => (width + Alignment - 1) / Alignment * Alignment;
-}
-
-/// <summary>A matrix of weights in device memory: [Rows, Columns], rows <see cref="Stride"/> elements apart.</summary>
-internal readonly record struct DeviceMatrix(ulong Address, TensorType Type, int Rows, int Columns)
-{
-    public int Stride => RowLayout.Stride(Columns);
 }
 
 /// <summary>Activations in device memory: float32, [tokens, Width], rows <see cref="Stride"/> elements apart.</summary>

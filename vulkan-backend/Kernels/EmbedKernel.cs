@@ -1,29 +1,39 @@
 using System.Runtime.InteropServices;
 using Gemma2.Backend.Device;
+using Gemma2.Backend.Weights.Packing;
 
 namespace Gemma2.Backend.Kernels;
 
-/// <summary>x[t] = embedding[token of row t] * sqrt(hidden).</summary>
-internal sealed class EmbedKernel(GpuDevice device, Weights.TensorType type) : IDisposable
+/// <summary>x[t] = embedding[token of row t] * sqrt(hidden), from an embedding of any type, in any number of parts.</summary>
+internal sealed class EmbedKernel(GpuDevice device, WeightLayout layout) : IDisposable
 {
-    private readonly ComputePipeline _pipeline = new(device, "embed", device.SubgroupSize, (uint)type);
+    private readonly ComputePipeline _pipeline = new(device, "embed", device.SubgroupSize, (uint)layout.Type, (uint)layout.TileRows);
 
     /// <param name="commands">Where to record.</param>
-    /// <param name="passRows">[count] <see cref="PassRow"/>: their tokens are below the embedding's rows (the caller checks).</param>
+    /// <param name="passRows">[count] <see cref="PassRow"/>: tokens below the embedding's rows (the caller checks).</param>
     /// <param name="embedding">[vocabulary, hidden].</param>
     /// <param name="x">[count, hidden].</param>
-    /// <param name="count">Number of tokens.</param>
-    public void Record(CommandRecorder commands, ulong passRows, in DeviceMatrix embedding, in Activation x, int count)
+    /// <param name="count">Number of rows.</param>
+    public void Record(CommandRecorder commands, ulong passRows, DeviceMatrix embedding, in Activation x, int count)
     {
-        var arguments = new Arguments
+        if (embedding.Layout != layout || x.Width != layout.Columns) throw new ArgumentException("Another embedding than the kernel is for.", nameof(embedding));
+        for (int i = 0; i < embedding.Parts.Count; i++)
         {
-            PassRows = passRows,
-            Embedding = embedding.Address,
-            X = x.Address,
-            Stride = (uint)embedding.Stride,
-            Scale = MathF.Sqrt(embedding.Columns),
-        };
-        commands.Dispatch(_pipeline, arguments, (uint)count);
+            MatrixPart part = embedding.Parts[i];
+            var arguments = new Arguments
+            {
+                Embedding = part.Planes(layout),
+                PassRows = passRows,
+                X = x.Address,
+                FirstRow = (uint)part.FirstRow,
+                Rows = (uint)part.Rows,
+                Chunks = (uint)layout.Chunks,
+                Width = (uint)x.Width,
+                XStride = (uint)x.Stride,
+                Scale = MathF.Sqrt(x.Width),
+            };
+            commands.Dispatch(_pipeline, arguments, (uint)count);
+        }
     }
 
     public void Dispose() => _pipeline.Dispose();
@@ -31,10 +41,14 @@ internal sealed class EmbedKernel(GpuDevice device, Weights.TensorType type) : I
     [StructLayout(LayoutKind.Sequential)]
     private struct Arguments
     {
+        public WeightAddresses Embedding;
         public ulong PassRows;
-        public ulong Embedding;
         public ulong X;
-        public uint Stride;
+        public uint FirstRow;
+        public uint Rows;
+        public uint Chunks;
+        public uint Width;
+        public uint XStride;
         public float Scale;
     }
 }

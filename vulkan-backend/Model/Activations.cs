@@ -22,7 +22,6 @@ internal sealed class Activations : IDisposable
         Qkv = Rows((shape.Heads + (2 * shape.KeyValueHeads)) * shape.HeadDimension, maxRows);
         Attention = Rows(shape.Heads * shape.HeadDimension, maxRows);
         Output = Rows(config.HiddenSize, maxRows);
-        GateUp = Rows(2 * config.IntermediateSize, maxRows);
         U = Rows(config.IntermediateSize, maxRows);
         Scratch = Allocate(scratchBytes).Address;
         ClearAll();
@@ -42,9 +41,6 @@ internal sealed class Activations : IDisposable
 
     /// <summary>A block's output, before its norm: [rows, hidden].</summary>
     public Activation Output { get; }
-
-    /// <summary>Gate, then up: [rows, 2 * intermediate].</summary>
-    public Activation GateUp { get; }
 
     /// <summary>gelu(gate) * up: [rows, intermediate].</summary>
     public Activation U { get; }

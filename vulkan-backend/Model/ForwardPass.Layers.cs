@@ -39,7 +39,7 @@ internal sealed partial class ForwardPass
     {
         Activations a = _activations;
         commands.Label("qkv", layer);
-        RecordProduct(commands, w.Qkv, a.H.From(first), a.Qkv.From(first), count);
+        RecordQkv(commands, w.Qkv, first, count);
         commands.Label("rope and store", layer);
         _kernels.RopeStore.Record(
             commands, pass.RowsAddress + (ulong)(first * PassRow.Bytes), a.Qkv.From(first), _angles.Address, _cache.Layer(layer), count);
@@ -57,8 +57,7 @@ internal sealed partial class ForwardPass
     {
         Activations a = _activations;
         commands.Label("gate and up", layer);
-        RecordProduct(commands, w.GateUp, a.H.From(first), a.GateUp.From(first), count);
-        _kernels.Geglu.Record(commands, a.GateUp.From(first), a.U.From(first), count);
+        _kernels.Matrices.RecordGeglu(commands, w.Gate, w.Up, a.H.From(first), a.U.From(first), count);
         commands.Barrier();
         commands.Label("down", layer);
         RecordProduct(commands, w.Down, a.U.From(first), a.Output.From(first), count);
@@ -83,9 +82,23 @@ internal sealed partial class ForwardPass
             commands, pass.Logits, _config.FinalSoftcap, pass.InverseTemperaturesAddress, _activations.Scratch, pass.CandidatesAddress, count);
     }
 
-    private void RecordProduct(CommandRecorder commands, in DeviceMatrix w, in Activation x, in Activation y, int count)
+    /// <summary>h -> qkv, by the matrices that lie below one another.</summary>
+    private void RecordQkv(CommandRecorder commands, IReadOnlyList<DeviceMatrix> matrices, int first, int count)
     {
-        _kernels.Matrix(w.Type).Record(commands, w, x, y, count);
+        Activations a = _activations;
+        int row = 0;
+        for (int i = 0; i < matrices.Count; i++)
+        {
+            DeviceMatrix w = matrices[i];
+            _kernels.Matrices.Record(commands, w, a.H.From(first), a.Qkv.From(first).Columns(row, w.Rows), count);
+            row += w.Rows;
+        }
+        commands.Barrier();
+    }
+
+    private void RecordProduct(CommandRecorder commands, DeviceMatrix w, in Activation x, in Activation y, int count)
+    {
+        _kernels.Matrices.Record(commands, w, x, y, count);
         commands.Barrier();
     }
 }

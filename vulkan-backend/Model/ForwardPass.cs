@@ -31,13 +31,21 @@ internal sealed partial class ForwardPass : IDisposable
     /// <param name="cache">Keys and values of all sequences.</param>
     /// <param name="contextLength">Longest sequence.</param>
     /// <param name="cacheType">How keys and values are kept.</param>
+    /// <param name="options">Which matrix kernels may be used.</param>
     /// <param name="timed">Whether every dispatch is timed.</param>
     public ForwardPass(
-        GpuDevice device, Gemma2Config config, ModelWeights weights, KvCache cache, int contextLength, TensorType cacheType, bool timed = false)
+        GpuDevice device,
+        Gemma2Config config,
+        ModelWeights weights,
+        KvCache cache,
+        int contextLength,
+        TensorType cacheType,
+        KernelOptions options,
+        bool timed = false)
     {
         (_config, _weights, _cache) = (config, weights, cache);
         AttentionShape shape = ShapeOf(config);
-        _kernels = new KernelSet(device, shape, weights.Embedding.Type, cacheType, config.VocabularySize);
+        _kernels = new KernelSet(device, shape, weights.Embedding.Layout, cacheType, config.VocabularySize, options);
         _activations = new Activations(device, config, shape, KernelSet.MaxPromptRows, _kernels.Candidates.ScratchBytes(KernelSet.MaxDecodingRows));
         _angles = CreateAngles(device, config, contextLength);
         _decoding = new Pass(device, KernelSet.MaxDecodingRows, KernelSet.MaxDecodingRows, config.VocabularySize);

@@ -3,22 +3,26 @@ using Gemma2.Backend.Kernels;
 
 namespace Gemma2.Backend.Model;
 
-/// <summary>One layer's weights in device memory. Norm weights are float32, [hidden].</summary>
+/// <summary>One layer's weights in device memory. Norms are what numbers are multiplied by: float32, [hidden].</summary>
 /// <param name="InputNorm">Address of the norm before attention.</param>
-/// <param name="Qkv">Query, key and value matrices below one another: [(heads + 2 * kvHeads) * headDim, hidden].</param>
+/// <param name="Qkv">
+/// Query, key and value matrices below one another, those of one type as one: together [(heads + 2 * kvHeads) * headDim, hidden].
+/// </param>
 /// <param name="AttentionOutput">[hidden, heads * headDim].</param>
 /// <param name="PostAttentionNorm">Address of the norm of attention's output.</param>
 /// <param name="PreFeedForwardNorm">Address of the norm before the feed-forward block.</param>
-/// <param name="GateUp">Gate and up matrices below one another: [2 * intermediate, hidden].</param>
+/// <param name="Gate">[intermediate, hidden].</param>
+/// <param name="Up">[intermediate, hidden], of the same type.</param>
 /// <param name="Down">[hidden, intermediate].</param>
 /// <param name="PostFeedForwardNorm">Address of the norm of the feed-forward block's output.</param>
 internal sealed record LayerWeights(
     ulong InputNorm,
-    DeviceMatrix Qkv,
+    IReadOnlyList<DeviceMatrix> Qkv,
     DeviceMatrix AttentionOutput,
     ulong PostAttentionNorm,
     ulong PreFeedForwardNorm,
-    DeviceMatrix GateUp,
+    DeviceMatrix Gate,
+    DeviceMatrix Up,
     DeviceMatrix Down,
     ulong PostFeedForwardNorm);
 

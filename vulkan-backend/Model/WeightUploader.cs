@@ -1,22 +1,24 @@
-using System.Buffers.Binary;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Weights;
+using Gemma2.Backend.Weights.Packing;
+using Gemma2.Backend.Weights.Quantization;
 
 namespace Gemma2.Backend.Model;
 
-/// <summary>
-/// Fills device memory with a model's tensors while they are read: matrices as they are stored (with rows padded to <see cref="RowLayout"/>),
-/// those that are used together below one another, norms widened to float32.
-/// </summary>
-internal sealed class WeightUploader(GpuDevice device, Gemma2Config config) : ITensorSink, IDisposable
+/// <summary>Fills device memory with a model's tensors while they are read: matrices in device order, norms as factors in float32.</summary>
+/// <param name="device">Gives the memory.</param>
+/// <param name="config">The model's configuration.</param>
+/// <param name="maxAllocationBytes">Largest allocation, if it shall be less than what the device allows.</param>
+internal sealed class WeightUploader(GpuDevice device, Gemma2Config config, long maxAllocationBytes = long.MaxValue) : ITensorSink, IDisposable
 {
-    private readonly StagingUploader _uploader = new(device);
+    private readonly int _tileRows = MatrixKernels.TileRows(device.Description);
+    private readonly MatrixUploader _uploader = new(device);
     private readonly List<GpuBuffer> _buffers = [];
-    private readonly Dictionary<string, MatrixPart> _matrices = [];
-    private readonly Dictionary<string, byte[]> _norms = [];
+    private readonly Dictionary<string, (PlacedMatrix Matrix, int FirstRow)> _places = [];
+    private readonly Dictionary<string, float[]> _norms = [];
     private Dictionary<string, TensorEntry> _tensors = [];
 
     /// <inheritdoc/>
@@ -28,28 +30,35 @@ internal sealed class WeightUploader(GpuDevice device, Gemma2Config config) : IT
         {
             Place(TensorNames.Query(layer), TensorNames.Key(layer), TensorNames.Value(layer));
             Place(TensorNames.AttentionOutput(layer));
-            Place(TensorNames.Gate(layer), TensorNames.Up(layer));
+            Place(TensorNames.Gate(layer));
+            Place(TensorNames.Up(layer));
             Place(TensorNames.Down(layer));
         }
-        foreach (TensorEntry norm in tensors.Where(t => t.Shape.Count == 1)) _norms.Add(norm.Name, new byte[norm.Length]);
+        foreach (TensorEntry norm in tensors.Where(t => t.Shape.Count == 1)) _norms.Add(norm.Name, new float[norm.Shape[0]]);
     }
 
     /// <inheritdoc/>
     public void Write(TensorEntry tensor, long byteOffset, ReadOnlySpan<byte> bytes)
     {
-        if (_norms.TryGetValue(tensor.Name, out byte[]? norm))
-            bytes.CopyTo(norm.AsSpan((int)byteOffset));
-        else
-            Write(_matrices[tensor.Name], byteOffset, bytes);
+        if (_norms.TryGetValue(tensor.Name, out float[]? norm))
+        {
+            int size = tensor.Type.Size();
+            BlockCodec.Dequantize(tensor.Type, bytes, norm.AsSpan((int)byteOffset / size, bytes.Length / size));
+            return;
+        }
+        (PlacedMatrix matrix, int first) = _places[tensor.Name];
+        _uploader.Write(matrix, first + (int)(byteOffset / matrix.Layout.FileRowBytes), first + (int)tensor.Shape[0], bytes);
     }
 
     /// <summary>Call when all tensors have been written: the weights, which the caller then owns.</summary>
     public ModelWeights Finish()
     {
+        _uploader.Flush();
+        Dictionary<string, ulong> norms = UploadNorms();
         var weights = new ModelWeights(
             Matrix(TensorNames.Embedding),
-            [.. Enumerable.Range(0, config.LayerCount).Select(Layer)],
-            Norm(TensorNames.FinalNorm),
+            [.. Enumerable.Range(0, config.LayerCount).Select(layer => Layer(layer, norms))],
+            norms[TensorNames.FinalNorm],
             [.. _buffers]);
         _buffers.Clear();
         return weights;
@@ -58,95 +67,72 @@ internal sealed class WeightUploader(GpuDevice device, Gemma2Config config) : IT
     /// <summary>Frees what was not handed over by <see cref="Finish"/>.</summary>
     public void Dispose()
     {
-        foreach (GpuBuffer buffer in _buffers) buffer.Dispose();
         _uploader.Dispose();
+        foreach (GpuBuffer buffer in _buffers) buffer.Dispose();
     }
 
-    private LayerWeights Layer(int layer) => new(
-        Norm(TensorNames.InputNorm(layer)),
-        Matrix(TensorNames.Query(layer), TensorNames.Key(layer), TensorNames.Value(layer)),
+    private LayerWeights Layer(int layer, Dictionary<string, ulong> norms) => new(
+        norms[TensorNames.InputNorm(layer)],
+        Matrices(TensorNames.Query(layer), TensorNames.Key(layer), TensorNames.Value(layer)),
         Matrix(TensorNames.AttentionOutput(layer)),
-        Norm(TensorNames.PostAttentionNorm(layer)),
-        Norm(TensorNames.PreFeedForwardNorm(layer)),
-        Matrix(TensorNames.Gate(layer), TensorNames.Up(layer)),
+        norms[TensorNames.PostAttentionNorm(layer)],
+        norms[TensorNames.PreFeedForwardNorm(layer)],
+        Matrix(TensorNames.Gate(layer)),
+        Matrix(TensorNames.Up(layer)),
         Matrix(TensorNames.Down(layer)),
-        Norm(TensorNames.PostFeedForwardNorm(layer)));
+        norms[TensorNames.PostFeedForwardNorm(layer)]);
 
-    /// <summary>Takes memory for matrices of one width and type, below one another.</summary>
+    /// <summary>Takes memory for matrices of one width that are multiplied together. Neighbours of one type lie below one another as one matrix.</summary>
     private void Place(params ReadOnlySpan<string> names)
     {
-        long rows = 0;
+        while (!names.IsEmpty)
+        {
+            TensorEntry first = _tensors[names[0]];
+            var layout = new WeightLayout(first.Type, (int)first.Shape[1], _tileRows);
+            int count = 1, rows = (int)first.Shape[0];
+            // A matrix begins with a tile of its own.
+            while (count < names.Length && _tensors[names[count]].Type == first.Type && rows % _tileRows == 0) rows += (int)_tensors[names[count++]].Shape[0];
+
+            var matrix = new PlacedMatrix(device, layout, rows, maxAllocationBytes, first.Name);
+            _buffers.AddRange(matrix.Buffers);
+            int row = 0;
+            foreach (string name in names[..count])
+            {
+                _places.Add(name, (matrix, row));
+                row += (int)_tensors[name].Shape[0];
+            }
+            names = names[count..];
+        }
+    }
+
+    private DeviceMatrix Matrix(string name) => _places[name].Matrix.ToDeviceMatrix();
+
+    private DeviceMatrix[] Matrices(params ReadOnlySpan<string> names)
+    {
+        var matrices = new List<PlacedMatrix>();
         foreach (string name in names)
-        {
-            rows += _tensors[name].Shape[0];
-            if (_tensors[name].Type.IsQuantized()) throw new ModelException($"{name} is {_tensors[name].Type}, which this version does not compute with.");
-            if (_tensors[name].Type != _tensors[names[0]].Type)
-                throw new ModelException($"{name} is {_tensors[name].Type}, but {names[0]} is {_tensors[names[0]].Type}; they must be of one type.");
-        }
+            if (!matrices.Contains(_places[name].Matrix)) matrices.Add(_places[name].Matrix);
+        return [.. matrices.Select(matrix => matrix.ToDeviceMatrix())];
+    }
 
-        long width = _tensors[names[0]].Shape[1];
-        long rowBytes = (long)RowLayout.Stride((int)width) * _tensors[names[0]].Type.Size();
-        GpuBuffer buffer = device.Allocate(rows * rowBytes, MemoryKind.Device, names[0]);
+    /// <summary>Puts all norms into one buffer.</summary>
+    /// <returns>Where each begins.</returns>
+    private Dictionary<string, ulong> UploadNorms()
+    {
+        var addresses = new Dictionary<string, ulong>();
+        GpuBuffer buffer = device.Allocate(_norms.Values.Sum(NormBytes), MemoryKind.Device, "norms");
         _buffers.Add(buffer);
-        if (RowLayout.Stride((int)width) != width) _uploader.Fill(buffer, 0);
-
-        long row = 0;
-        foreach (string name in names)
+        using var uploader = new StagingUploader(device);
+        long offset = 0;
+        foreach ((string name, float[] norm) in _norms)
         {
-            _matrices.Add(name, new MatrixPart(buffer, row * rowBytes, width * _tensors[name].Type.Size(), rowBytes));
-            row += _tensors[name].Shape[0];
+            if (!_tensors[name].HoldsFactor) TensorPrimitives.Add(norm, 1, norm);
+            uploader.Write(buffer, offset, MemoryMarshal.AsBytes<float>(norm));
+            addresses.Add(name, buffer.Address + (ulong)offset);
+            offset += NormBytes(norm);
         }
+        return addresses;
     }
 
-    private void Write(in MatrixPart part, long byteOffset, ReadOnlySpan<byte> bytes)
-    {
-        if (part.WidthBytes == part.RowBytes)
-        {
-            _uploader.Write(part.Buffer, part.Offset + byteOffset, bytes);
-            return;
-        }
-        while (!bytes.IsEmpty)
-        {
-            (long row, long column) = Math.DivRem(byteOffset, part.WidthBytes);
-            int count = (int)Math.Min(part.WidthBytes - column, bytes.Length);
-            _uploader.Write(part.Buffer, part.Offset + (row * part.RowBytes) + column, bytes[..count]);
-            bytes = bytes[count..];
-            byteOffset += count;
-        }
-    }
-
-    private DeviceMatrix Matrix(params ReadOnlySpan<string> names)
-    {
-        int rows = 0;
-        foreach (string name in names) rows += (int)_tensors[name].Shape[0];
-        TensorEntry first = _tensors[names[0]];
-        return new DeviceMatrix(_matrices[names[0]].Buffer.Address, first.Type, rows, (int)first.Shape[1]);
-    }
-
-    private ulong Norm(string name)
-    {
-        byte[] widened = Widen(_norms[name], _tensors[name].Type);
-        Span<float> values = MemoryMarshal.Cast<byte, float>(widened.AsSpan());
-        if (_tensors[name].HoldsFactor) TensorPrimitives.Subtract(values, 1f, values);
-        GpuBuffer buffer = device.Allocate(widened.Length, MemoryKind.Device, name);
-        _buffers.Add(buffer);
-        _uploader.Write(buffer, 0, widened);
-        return buffer.Address;
-    }
-
-    private static byte[] Widen(byte[] stored, TensorType type)
-    {
-        if (type == TensorType.F32) return stored;
-        var widened = new byte[stored.Length * 2];
-        for (int i = 0; i < stored.Length; i += 2)
-        {
-            ushort bits = BinaryPrimitives.ReadUInt16LittleEndian(stored.AsSpan(i));
-            float value = type == TensorType.F16 ? (float)BitConverter.UInt16BitsToHalf(bits) : BitConverter.UInt32BitsToSingle((uint)bits << 16);
-            BinaryPrimitives.WriteSingleLittleEndian(widened.AsSpan(i * 2), value);
-        }
-        return widened;
-    }
-
-    /// <summary>Where a tensor's rows lie in a buffer that may hold several tensors.</summary>
-    private readonly record struct MatrixPart(GpuBuffer Buffer, long Offset, long WidthBytes, long RowBytes);
+    private static long NormBytes(float[] norm) => RowLayout.Stride(norm.Length) * sizeof(float);
 }

@@ -19,7 +19,7 @@ internal sealed class EngineResources : IDisposable
         ContextLength = contextLength;
         TensorType cacheType = options.KvCacheType.ToTensorType();
         Cache = new KvCache(device, config, ForwardPass.ShapeOf(config), contextLength, cacheType, options.MaxSequences);
-        Forward = new ForwardPass(device, config, weights, Cache, contextLength, cacheType, options.PassTimed is not null);
+        Forward = new ForwardPass(device, config, weights, Cache, contextLength, cacheType, options.Kernels, options.PassTimed is not null);
     }
 
     public GpuDevice Device { get; }
@@ -47,7 +47,7 @@ internal sealed class EngineResources : IDisposable
         ModelWeights? weights = null;
         try
         {
-            KernelChoice.For(device.Description, options.Kernels);
+            KernelChoice.For(device.Description, options.Kernels); // Before all weights are read.
             using var uploader = new WeightUploader(device, model.Config);
             await model.ReadAsync(uploader, progress, cancellationToken).ConfigureAwait(false);
             weights = uploader.Finish();

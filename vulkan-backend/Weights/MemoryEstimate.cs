@@ -1,14 +1,18 @@
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Model;
 using Gemma2.Backend.Serving;
+using Gemma2.Backend.Weights.Packing;
 
 namespace Gemma2.Backend.Weights;
 
 /// <summary>Device memory that a model takes, without the small buffers for activations.</summary>
-/// <param name="WeightBytes">The weights: matrices as they are stored, norms as float32.</param>
+/// <param name="WeightBytes">The weights: matrices in device order, norms as float32.</param>
 /// <param name="KvCacheBytes">Keys and values of all sequences.</param>
 public sealed record MemoryEstimate(long WeightBytes, long KvCacheBytes)
 {
+    /// <summary>The padding of rows is counted as on the devices that pad most.</summary>
+    private const int LargestTile = 8;
+
     /// <summary>All of it.</summary>
     public long TotalBytes => WeightBytes + KvCacheBytes;
 
@@ -22,8 +26,8 @@ public sealed record MemoryEstimate(long WeightBytes, long KvCacheBytes)
         new(tensors.Sum(DeviceBytes), sequences * CacheBytes(config, contextLength, type));
 
     private static long DeviceBytes(TensorEntry tensor) => tensor.Shape is [long rows, long columns]
-        ? rows * tensor.Type.RowBytes(RowLayout.Stride((int)columns))
-        : tensor.Shape.Sum() * sizeof(float);
+        ? new WeightLayout(tensor.Type, (int)columns, LargestTile).Bytes((int)rows)
+        : tensor.Shape.Sum(width => (long)RowLayout.Stride((int)width) * sizeof(float));
 
     private static long CacheBytes(Gemma2Config config, int contextLength, KvCacheType type)
     {

@@ -113,7 +113,7 @@ internal sealed class ReferenceModel : ITensorSink
 
     private double[][] Normed(double[][] x, string weight)
     {
-        float[] w = [.. _weights[weight].Select(v => (float)v)];
+        float[] w = [.. _weights[weight].Select(v => 1 + (float)v)];
         return [.. x.Select(row => Oracle.RmsNorm(row, w, _config.RmsNormEpsilon))];
     }
 

@@ -1,6 +1,7 @@
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Weights;
+using Gemma2.Backend.Weights.Packing;
 
 namespace Gemma2.Backend.Tests.Kernels;
 
@@ -68,16 +69,17 @@ public abstract class KernelTest(DeviceFixture fixture) : IDisposable
         return new Activation(Upload<float>(poison), width);
     }
 
-    /// <summary>A weight matrix, rounded to a type; <paramref name="values"/> are rounded alike for the oracle.</summary>
-    internal DeviceMatrix UploadMatrix(float[] values, int rows, int columns, TensorType type)
+    /// <summary>A weight matrix in device order, in parts of some rows.</summary>
+    internal DeviceMatrix Upload(TestMatrix matrix, int tileRows, int partRows = int.MaxValue)
     {
-        Round(values, type);
-        int stride = RowLayout.Stride(columns);
-        var bytes = new byte[(long)rows * stride * type.Size()];
-        for (int row = 0; row < rows; row++)
-            for (int column = 0; column < columns; column++)
-                Store(values[(row * columns) + column], type, bytes.AsSpan(((row * stride) + column) * type.Size()));
-        return new DeviceMatrix(Upload<byte>(bytes), type, rows, columns);
+        var layout = new WeightLayout(matrix.Type, matrix.Columns, tileRows);
+        var parts = new List<MatrixPart>();
+        for (int first = 0; first < matrix.Rows; first += partRows)
+        {
+            int rows = Math.Min(partRows, matrix.Rows - first);
+            parts.Add(new MatrixPart(Upload<byte>(matrix.Pack(layout, first, rows)), first, rows));
+        }
+        return new DeviceMatrix(layout, parts);
     }
 
     /// <summary>Rounds numbers to what a type can hold.</summary>

@@ -1,75 +1,217 @@
+using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Weights;
 
 namespace Gemma2.Backend.Tests.Kernels;
 
+/// <summary>Every family of kernels that multiplies in float32, for every type of weights, in rows interleaved as for GPUs (1) and for CPU drivers (8).</summary>
 public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixture)
 {
-    public static TheoryData<int, int, int, TensorType> Shapes()
+    public static TheoryData<KernelFamily, TensorType, int> Variants()
     {
-        var shapes = new TheoryData<int, int, int, TensorType>();
-        foreach (TensorType type in Enum.GetValues<TensorType>().Where(type => !type.IsQuantized()))
+        var variants = new TheoryData<KernelFamily, TensorType, int>();
+        foreach (TensorType type in Enum.GetValues<TensorType>())
         {
-            // Tokens around the tile of 16, rows around tiles of 16, columns around blocks of 8 and subgroups of 8 and 32.
-            foreach ((int count, int rows, int columns) in new[]
-            {
-                (1, 1, 1), (1, 5, 7), (1, 17, 64), (1, 500, 2304), (2, 1, 9), (3, 33, 31), (15, 16, 8), (16, 15, 40), (17, 31, 33), (64, 40, 96), (65, 70, 264),
-            })
-            {
-                shapes.Add(count, rows, columns, type);
-            }
+            variants.Add(KernelFamily.Generic, type, 1);
+            variants.Add(KernelFamily.Generic, type, 8);
+            variants.Add(KernelFamily.Cpu, type, 8);
         }
-        return shapes;
+        return variants;
     }
 
     [Theory]
-    [MemberData(nameof(Shapes))]
-    public void Multiply_OddShapes_MatchesOracle(int count, int rows, int columns, TensorType type)
+    [MemberData(nameof(Variants))]
+    public void Multiply_OddShapes_MatchesOracle(KernelFamily family, TensorType type, int tileRows)
     {
-        float[] w = RandomNumbers(rows * columns);
-        float[] x = RandomNumbers(count * columns, 10);
-        DeviceMatrix matrix = UploadMatrix(w, rows, columns, type);
-        Activation y = PoisonedRows(count, rows);
-        var kernel = Own(new MatrixKernel(Device, type));
-
-        Run(commands => kernel.Record(commands, matrix, UploadRows(x, columns), y, count));
-
-        (double[] expected, double[] magnitude) = Oracle.Multiply(w, x, rows, columns);
-        AssertClose(expected, ReadRows(y, count), i => (2e-6 * magnitude[i]) + 1e-30);
+        MatrixKernels kernels = Kernels(family);
+        int[] counts = [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 64, 65];
+        int[] rows = [1, 5, 33, 8, 17, 64];
+        int[] widths = Widths(type);
+        for (int i = 0; i < counts.Length; i++) Multiply(kernels, type, tileRows, counts[i], rows[i % rows.Length], widths[i % widths.Length], 10);
+        Multiply(kernels, type, tileRows, 1, 33, 2304, 1e4f);
+        Multiply(kernels, type, tileRows, 8, 5, 2304, 1e4f);
+        Multiply(kernels, type, tileRows, 17, 33, 2304, 1e4f);
     }
 
-    [Fact]
-    public void Multiply_SameRowInOtherChunks_GivesSameBits()
+    [Theory]
+    [MemberData(nameof(Variants))]
+    public void MultiplyGeglu_OddShapes_MatchesOracle(KernelFamily family, TensorType type, int tileRows)
     {
-        const int rows = 50, columns = 104, count = 40;
-        float[] x = RandomNumbers(count * columns);
-        DeviceMatrix matrix = UploadMatrix(RandomNumbers(rows * columns), rows, columns, TensorType.F32);
-        Activation input = UploadRows(x, columns);
+        MatrixKernels kernels = Kernels(family);
+        foreach ((int count, int rows, int columns) in new[] { (1, 33, 256), (3, 5, 256), (8, 9, 2304), (9, 33, 256), (17, 8, 256), (64, 1, 256) })
+        {
+            TestMatrix gate = TestMatrix.Random(Random, type, rows, columns), up = TestMatrix.Random(Random, type, rows, columns);
+            float[] x = RandomNumbers(count * columns);
+            Activation u = PoisonedRows(count, rows);
+
+            Run(commands => kernels.RecordGeglu(commands, Upload(gate, tileRows), Upload(up, tileRows), UploadRows(x, columns), u, count));
+
+            (double[] gates, double[] gateBounds) = Product(gate, x);
+            (double[] ups, double[] upBounds) = Product(up, x);
+            double[] expected = [.. gates.Zip(ups, (g, w) => Oracle.GeluTanh(g) * w)];
+            AssertClose(expected, ReadRows(u, count), i => (2 * Math.Abs(ups[i]) * gateBounds[i]) + ((Math.Abs(gates[i]) + 1) * upBounds[i]) + (1e-5 * Math.Abs(expected[i])) + 1e-5);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Variants))]
+    public void Multiply_AnyNumberOfColumnsTo8_GivesSameBits(KernelFamily family, TensorType type, int tileRows)
+    {
+        const int rows = 33, columns = 512, most = MatrixKernels.MaxDecodeRows;
+        MatrixKernels kernels = Kernels(family);
+        TestMatrix weights = TestMatrix.Random(Random, type, rows, columns);
+        DeviceMatrix matrix = Upload(weights, tileRows), other = Upload(TestMatrix.Random(Random, type, rows, columns), tileRows);
+        Activation input = UploadRows(RandomNumbers(most * columns), columns);
+        var (whole, wholeGeglu) = (PoisonedRows(most, rows), PoisonedRows(most, rows));
+        Run(commands =>
+        {
+            kernels.Record(commands, matrix, input, whole, most);
+            kernels.RecordGeglu(commands, matrix, other, input, wholeGeglu, most);
+        });
+        float[] expected = ReadRows(whole, most), expectedGeglu = ReadRows(wholeGeglu, most);
+
+        for (int count = 1; count < most; count++)
+        {
+            int first = most - count;
+            var (y, u) = (PoisonedRows(count, rows), PoisonedRows(count, rows));
+            Run(commands =>
+            {
+                kernels.Record(commands, matrix, input.From(first), y, count);
+                kernels.RecordGeglu(commands, matrix, other, input.From(first), u, count);
+            });
+            Assert.Equal(expected[(first * rows)..], ReadRows(y, count));
+            Assert.Equal(expectedGeglu[(first * rows)..], ReadRows(u, count));
+        }
+    }
+
+    [Theory]
+    [InlineData(KernelFamily.Generic, TensorType.F32, 8)]
+    [InlineData(KernelFamily.Generic, TensorType.Q4_K, 1)]
+    [InlineData(KernelFamily.Cpu, TensorType.F32, 8)]
+    [InlineData(KernelFamily.Cpu, TensorType.Q4_K, 8)]
+    public void Multiply_SameRowInOtherChunks_GivesSameBits(KernelFamily family, TensorType type, int tileRows)
+    {
+        const int rows = 50, columns = 256, count = 40;
+        MatrixKernels kernels = Kernels(family);
+        DeviceMatrix matrix = Upload(TestMatrix.Random(Random, type, rows, columns), tileRows);
+        Activation input = UploadRows(RandomNumbers(count * columns), columns);
         Activation whole = PoisonedRows(count, rows);
         Activation tail = PoisonedRows(count - 3, rows);
-        var kernel = Own(new MatrixKernel(Device, TensorType.F32));
 
-        Run(commands => kernel.Record(commands, matrix, input, whole, count));
-        Run(commands => kernel.Record(commands, matrix, input.From(3), tail, count - 3));
+        Run(commands => kernels.Record(commands, matrix, input, whole, count));
+        Run(commands => kernels.Record(commands, matrix, input.From(3), tail, count - 3));
 
         Assert.Equal(ReadRows(whole, count)[(3 * rows)..], ReadRows(tail, count - 3));
     }
 
-    [Fact]
-    public void Multiply_HugeAndTinyWeights_KeepsBothExact()
+    [Theory]
+    [InlineData(KernelFamily.Generic, TensorType.F16, 1)]
+    [InlineData(KernelFamily.Generic, TensorType.Q6_K, 8)]
+    [InlineData(KernelFamily.Cpu, TensorType.Q5_0, 8)]
+    public void Multiply_MatrixInParts_GivesSameBits(KernelFamily family, TensorType type, int tileRows)
+    {
+        const int rows = 53, columns = 256;
+        MatrixKernels kernels = Kernels(family);
+        TestMatrix weights = TestMatrix.Random(Random, type, rows, columns);
+        DeviceMatrix whole = Upload(weights, tileRows), parts = Upload(weights, tileRows, partRows: 16);
+        Assert.Equal(4, parts.Parts.Count);
+        foreach (int count in new[] { 1, 5, 20 })
+        {
+            Activation x = UploadRows(RandomNumbers(count * columns), columns);
+            Activation[] y = [.. Enumerable.Range(0, 4).Select(_ => PoisonedRows(count, rows))];
+
+            Run(commands =>
+            {
+                kernels.Record(commands, whole, x, y[0], count);
+                kernels.Record(commands, parts, x, y[1], count);
+                kernels.RecordGeglu(commands, whole, whole, x, y[2], count);
+                kernels.RecordGeglu(commands, parts, parts, x, y[3], count);
+            });
+
+            Assert.Equal(ReadRows(y[0], count), ReadRows(y[1], count));
+            Assert.Equal(ReadRows(y[2], count), ReadRows(y[3], count));
+        }
+    }
+
+    [Theory]
+    [InlineData(KernelFamily.Generic)]
+    [InlineData(KernelFamily.Cpu)]
+    public void Multiply_HugeAndTinyWeights_KeepsBothExact(KernelFamily family)
     {
         // Subnormal halves and bfloat16 at the ends of its range must not be flushed or clipped.
-        float[] values = [6e-8f, -65504, 3e38f, 1e-37f];
-        foreach (TensorType type in new[] { TensorType.F16, TensorType.BF16 })
+        MatrixKernels kernels = Kernels(family);
+        var half = new TestMatrix(TensorType.F16, 2, 1, [.. BitConverter.GetBytes((Half)6e-8f), .. BitConverter.GetBytes((Half)(-65504f))]);
+        var brain = new TestMatrix(TensorType.BF16, 2, 1, [0x61, 0x7f, 0x08, 0x02]); // 2.99e38 and 9.99e-38
+        foreach (TestMatrix matrix in new[] { half, brain })
         {
-            float[] row = type == TensorType.F16 ? values[..2] : values[2..];
-            DeviceMatrix matrix = UploadMatrix(row, row.Length, 1, type);
-            Activation y = PoisonedRows(1, row.Length);
-            var kernel = Own(new MatrixKernel(Device, type));
+            Activation y = PoisonedRows(1, 2);
 
-            Run(commands => kernel.Record(commands, matrix, UploadRows([1], 1), y, 1));
+            Run(commands => kernels.Record(commands, Upload(matrix, MatrixKernels.TileRows(Device.Description)), UploadRows([1], 1), y, 1));
 
-            Assert.Equal(row, ReadRows(y, 1));
+            Assert.Equal(matrix.Values, ReadRows(y, 1));
         }
+    }
+
+    [Theory]
+    [InlineData(KernelFamily.Generic)]
+    [InlineData(KernelFamily.Cpu)]
+    public void MultiplyGeglu_ExtremeGate_DoesNotOverflow(KernelFamily family)
+    {
+        MatrixKernels kernels = Kernels(family);
+        float[] gates = [-1e4f, 1e4f, -1e30f, 0];
+        TestMatrix gate = new(TensorType.F32, 4, 1, [.. gates.SelectMany(BitConverter.GetBytes)]);
+        TestMatrix up = new(TensorType.F32, 4, 1, [.. gates.SelectMany(_ => BitConverter.GetBytes(1f))]);
+        int tileRows = MatrixKernels.TileRows(Device.Description);
+        foreach (int count in new[] { 1, 20 })
+        {
+            float[] x = [.. Enumerable.Repeat(1f, count)];
+            Activation u = PoisonedRows(count, 4);
+
+            Run(commands => kernels.RecordGeglu(commands, Upload(gate, tileRows), Upload(up, tileRows), UploadRows(x, 1), u, count));
+
+            AssertClose([.. x.SelectMany(_ => new double[] { 0, 1e4, 0, 0 })], ReadRows(u, count), _ => 1e-3);
+        }
+    }
+
+    private static int[] Widths(TensorType type) => type.BlockElements() switch
+    {
+        1 => [32, 1, 64, 7, 96, 31, 256, 33, 2304, 40, 2],
+        32 => [32, 64, 96, 256, 2304],
+        _ => [256, 2304, 512],
+    };
+
+    /// <summary>The kernels of one family.</summary>
+    private MatrixKernels Kernels(KernelFamily family)
+    {
+        try
+        {
+            return Own(new MatrixKernels(Device, new KernelOptions { Forced = family }));
+        }
+        catch (DeviceException error)
+        {
+            Assert.Skip(error.Message);
+            throw;
+        }
+    }
+
+    private void Multiply(MatrixKernels kernels, TensorType type, int tileRows, int count, int rows, int columns, float scale)
+    {
+        TestMatrix weights = TestMatrix.Random(Random, type, rows, columns);
+        float[] x = RandomNumbers(count * columns, scale);
+        Activation y = PoisonedRows(count, rows);
+
+        Run(commands => kernels.Record(commands, Upload(weights, tileRows), UploadRows(x, columns), y, count));
+
+        (double[] expected, double[] bounds) = Product(weights, x);
+        AssertClose(expected, ReadRows(y, count), i => bounds[i]);
+    }
+
+    /// <summary>The product, and how far rounding may take it: kernels may multiply quants and minimums apart, which both can be as large as any weight.</summary>
+    private static (double[] Product, double[] Bounds) Product(TestMatrix weights, float[] x)
+    {
+        (double[] product, _) = Oracle.Multiply(weights.Values, x, weights.Rows, weights.Columns);
+        double largest = weights.Values.Max(Math.Abs);
+        double[] bounds = [.. x.Chunk(weights.Columns).SelectMany(row => Enumerable.Repeat((3e-6 * largest * row.Sum(v => (double)Math.Abs(v))) + 1e-30, weights.Rows))];
+        return (product, bounds);
     }
 }

@@ -13,7 +13,7 @@ internal static class Oracle
         foreach (double value in x) squares += value * value;
         double scale = 1 / Math.Sqrt((squares / x.Length) + epsilon);
         var y = new double[x.Length];
-        for (int i = 0; i < x.Length; i++) y[i] = x[i] * scale * (1 + weight[i]);
+        for (int i = 0; i < x.Length; i++) y[i] = x[i] * scale * weight[i];
         return y;
     }
 
