@@ -12,7 +12,7 @@ public sealed class BenchKernelTests(DeviceFixture fixture) : KernelTest(fixture
     public void Read_WholeBuffer_ReadsEveryWordOnce(int steps)
     {
         var words = new ulong[steps * BenchReadKernel.Granularity / sizeof(ulong)];
-        Random.NextBytes(MemoryMarshal.AsBytes<ulong>(words));
+        Random.NextBytes(MemoryMarshal.AsBytes(words.AsSpan()));
         var poison = new ulong[BenchReadKernel.SumBytes / sizeof(ulong)];
         Array.Fill(poison, ulong.MaxValue / 3);
         ulong sums = Upload<ulong>(poison);
