@@ -3,9 +3,24 @@ using Gemma2.Backend.Device;
 namespace Gemma2.Backend.Tests;
 
 /// <summary>The device that kernel tests run on, with the validation layer (synchronization checks included) listening.</summary>
-public sealed class DeviceFixture : IDisposable
+public class DeviceFixture : IDisposable
 {
-    internal GpuDevice Device { get; } = GpuDevice.Open(wanted: null, allowSoftware: true, validation: true);
+    public DeviceFixture()
+        : this(hideDeviceMemory: false)
+    {
+    }
 
-    public void Dispose() => Device.Dispose();
+    protected DeviceFixture(bool hideDeviceMemory) =>
+        Device = GpuDevice.Open(wanted: null, allowSoftware: true, validation: true, hideDeviceMemory: hideDeviceMemory);
+
+    internal GpuDevice Device { get; }
+
+    public void Dispose()
+    {
+        Device.Dispose();
+        GC.SuppressFinalize(this);
+    }
 }
+
+/// <summary>A device whose own memory the host does not see, as that of a large GPU.</summary>
+public sealed class HiddenMemoryFixture() : DeviceFixture(hideDeviceMemory: true);
