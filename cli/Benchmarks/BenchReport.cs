@@ -1,4 +1,5 @@
 using Gemma2.Backend.Benchmarks;
+using Gemma2.Cli.Benchmarks.Profiling;
 using Gemma2.Cli.Planning.Rates;
 
 namespace Gemma2.Cli.Benchmarks;
@@ -18,6 +19,7 @@ namespace Gemma2.Cli.Benchmarks;
 /// <param name="Peaks">What the device reaches when it does one thing alone.</param>
 /// <param name="Memory">What was taken.</param>
 /// <param name="Runs">The measurements, by the number of sequences.</param>
+/// <param name="Profile">Time by kernel, from a run of its own; null without <c>--profile</c>.</param>
 internal sealed record BenchReport(
     string Device,
     string Kind,
@@ -32,7 +34,8 @@ internal sealed record BenchReport(
     double WarmUpSeconds,
     PeakReport Peaks,
     BenchMemory Memory,
-    IReadOnlyList<BenchRun> Runs);
+    IReadOnlyList<BenchRun> Runs,
+    ProfileReport? Profile);
 
 /// <summary>Micro-benchmarks that ran before the model was loaded.</summary>
 /// <param name="ReadBytesPerSecond">A kernel that reads.</param>

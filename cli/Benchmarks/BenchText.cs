@@ -1,4 +1,5 @@
 using System.Globalization;
+using Gemma2.Cli.Benchmarks.Profiling;
 using Gemma2.Cli.Terminal;
 
 namespace Gemma2.Cli.Benchmarks;
@@ -20,6 +21,27 @@ internal static class BenchText
         Console.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
             $"Prompts of {report.PromptTokens} tokens, {report.DecodeTokens} new ones; median (lowest to highest) of {report.Rounds} rounds. Shares are of what the device reached here, alone, before."));
+        if (report.Profile is not { } profile) return;
+        Print("prompt", profile.Prompt);
+        Print("decode", profile.Decode);
+    }
+
+    private static void Print(string phase, PhaseTime time)
+    {
+        Console.WriteLine();
+        Tables.Print(
+            [$"{phase}: {time.Passes} passes, {Number(time.Milliseconds)} ms", "shader", "shape", "calls", "ms", "share", "GB/s", "of bandwidth"],
+            time.Kernels.Select(kernel => (IReadOnlyList<string>)
+            [
+                kernel.Step,
+                kernel.Shader,
+                kernel.Shape,
+                kernel.Calls.ToString(CultureInfo.InvariantCulture),
+                Number(kernel.Milliseconds),
+                Percent(kernel.Share),
+                kernel.BytesPerSecond is { } rate ? Number(rate / Giga) : "",
+                kernel.BandwidthShare is { } share ? Percent(share) : "",
+            ]));
     }
 
     private static IEnumerable<IReadOnlyList<string>> Facts(BenchReport report)
@@ -47,8 +69,9 @@ internal static class BenchText
     private static string Of(Spread spread, double unit = 1) =>
         $"{Number(spread.Median / unit)} ({Number(spread.Lowest / unit)} to {Number(spread.Highest / unit)})";
 
-    private static string Percent(Spread share) => string.Create(
-        CultureInfo.InvariantCulture, $"{share.Median:P1} ({share.Lowest:P1} to {share.Highest:P1})");
+    private static string Percent(Spread share) => $"{Percent(share.Median)} ({Percent(share.Lowest)} to {Percent(share.Highest)})";
+
+    private static string Percent(double share) => share.ToString("P1", CultureInfo.InvariantCulture);
 
     // Three digits.
     private static string Number(double value) => value.ToString(value >= 1000 ? "N0" : "G3", CultureInfo.InvariantCulture);

@@ -13,11 +13,11 @@ internal sealed record ModelWork(Gemma2Config Config, long WeightBytes, KvCacheT
 {
     private const double OperationsPerNumber = 2;
 
-    /// <summary>Bytes that a decode step of several sequences reads: all weights, and the keys and values of each.</summary>
-    /// <param name="sequences">Sequences in the step.</param>
+    /// <summary>Bytes that one more token for each of several sequences reads: all weights once a pass, and the keys and values of each.</summary>
+    /// <param name="sequences">Sequences, in as few passes as there can be.</param>
     /// <param name="cachedTokens">Tokens of each in its cache.</param>
     public long DecodeStepBytes(int sequences, int cachedTokens) =>
-        WeightBytes + MemoryEstimate.Of(Config, [], cachedTokens, KvCache, sequences).KvCacheBytes;
+        (WeightBytes * ((sequences + InferenceEngine.SequencesPerPass - 1) / InferenceEngine.SequencesPerPass)) + MemoryEstimate.Of(Config, [], cachedTokens, KvCache, sequences).KvCacheBytes;
 
     /// <summary>Multiplications and additions of a prompt: all matrices of the layers for each token, and scores and mixes of attention for each pair.</summary>
     public double PromptOperations(int tokens)

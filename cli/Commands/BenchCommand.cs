@@ -3,9 +3,9 @@ using System.Diagnostics;
 using System.Globalization;
 using Gemma2.Backend.Benchmarks;
 using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Benchmarks;
+using Gemma2.Cli.Benchmarks.Profiling;
 using Gemma2.Cli.Models;
 using Gemma2.Cli.Terminal;
 
@@ -31,11 +31,12 @@ internal static class BenchCommand
         Option<int?> decode = Count("--decode-tokens", $"New tokens of every sequence that are counted (without it: {DefaultDecodeTokens}).", MostTokens);
         Option<int?> rounds = Count("--rounds", $"How often everything is measured (without it: {DefaultRounds}).", 1000);
         Option<IReadOnlyList<int>?> sequences = Sequences();
+        Option<string?> profile = Profile();
         Option<bool> json = Shared.Json();
         var engine = new EngineArguments();
         var command = new Command("bench", "Measure a model on this machine, as rates and as shares of what the device reaches at most.")
         {
-            model, prompt, decode, rounds, sequences, json,
+            model, prompt, decode, rounds, sequences, profile, json,
         };
         engine.AddTo(command);
         command.SetAction(async (parse, cancellationToken) =>
@@ -44,7 +45,9 @@ internal static class BenchCommand
                 parse.GetValue(prompt) ?? DefaultPromptTokens,
                 parse.GetValue(decode) ?? DefaultDecodeTokens,
                 parse.GetValue(rounds) ?? DefaultRounds,
-                parse.GetValue(sequences) ?? OneSequence);
+                parse.GetValue(sequences) ?? OneSequence,
+                parse.GetResult(profile) is not null,
+                parse.GetValue(profile));
             BenchReport report = await RunAsync(parse.GetRequiredValue(model), settings, engine.Read(parse), cancellationToken);
             if (parse.GetValue(json)) StandardOutput.WriteJson(report, CliJson.Document.BenchReport);
             else BenchText.Print(report);
@@ -69,7 +72,14 @@ internal static class BenchCommand
         },
     };
 
-    private static Task<BenchReport> RunAsync(string model, BenchSettings settings, EngineOptions options, CancellationToken cancellationToken)
+    private static Option<string?> Profile() => new("--profile")
+    {
+        Description = "Load the model once more and time every kernel of one run; FILE gets a trace for chrome://tracing or Perfetto.",
+        HelpName = "FILE",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private static async Task<BenchReport> RunAsync(string model, BenchSettings settings, EngineOptions options, CancellationToken cancellationToken)
     {
         int mostSequences = settings.Sequences[^1];
         EngineOptions sized = options with
@@ -78,18 +88,20 @@ internal static class BenchCommand
             ContextLength = options.ContextLength ?? SequenceRun.ContextLength(settings.PromptTokens, settings.DecodeTokens, mostSequences),
         };
         // A name that is no model is refused before anything is measured.
-        IModelSource source = ModelLocation.Open(model);
-        return MeasureAsync(model, source, settings, sized, cancellationToken);
-    }
-
-    private static async Task<BenchReport> MeasureAsync(
-        string model, IModelSource source, BenchSettings settings, EngineOptions options, CancellationToken cancellationToken)
-    {
-        DateTimeOffset time = DateTimeOffset.UtcNow;
+        ModelLocation.Open(model);
         DevicePeaks peaks = await LiveLine.RunAsync(
             "Measuring what the device reaches", _ => Task.Run(() => DevicePeaks.Measure(options.Device, PeakRepeats, cancellationToken), cancellationToken));
-
         ProcessMemory.ForgetPeak();
+        (BenchReport report, ModelWork work) = await MeasureAsync(model, settings, sized, peaks, cancellationToken);
+        return settings.IsProfiled
+            ? report with { Profile = await new ProfileRun(model, settings, sized).MeasureAsync(work, peaks.Bandwidth, cancellationToken) }
+            : report;
+    }
+
+    private static async Task<(BenchReport Report, ModelWork Work)> MeasureAsync(
+        string model, BenchSettings settings, EngineOptions options, DevicePeaks peaks, CancellationToken cancellationToken)
+    {
+        DateTimeOffset time = DateTimeOffset.UtcNow;
         long start = Stopwatch.GetTimestamp();
         await using InferenceEngine engine = await EngineLoader.LoadAsync(model, options, cancellationToken);
         double loadSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -104,11 +116,11 @@ internal static class BenchCommand
         RunTimes[][] rounds = await LiveLine.RunAsync("Measuring", line => RoundsAsync(engine, settings, line, cancellationToken));
         var work = new ModelWork(engine.Config, engine.WeightBytes, options.KvCacheType);
         BenchRun[] runs = [.. settings.Sequences.Select((sequences, i) => Summarize(sequences, [.. rounds.Select(round => round[i])], settings, work, peaks))];
-        return new BenchReport(
+        var report = new BenchReport(
             engine.Device.Name,
             "measured",
             [.. runs.Select(run => run.Rate)],
-            source.Name,
+            engine.ModelName,
             engine.Device.Driver,
             time,
             settings.PromptTokens,
@@ -118,7 +130,9 @@ internal static class BenchCommand
             warmUpSeconds,
             PeakReport.Of(peaks),
             new BenchMemory(engine.WeightBytes, engine.DeviceBytes, ProcessMemory.PeakBytes()),
-            runs);
+            runs,
+            Profile: null);
+        return (report, work);
     }
 
     /// <summary>A small run of every size: kernels differ by the number of rows.</summary>

@@ -73,6 +73,36 @@ public sealed class BenchTests
         Assert.DoesNotContain('\u001b', text);
     }
 
+    [Fact]
+    public async Task Bench_Profile_SharesAddUpAndTheTraceHasEveryDispatch()
+    {
+        using var folder = new TemporaryFolder();
+        string trace = folder.File("trace.json");
+        using JsonDocument report = JsonDocument.Parse((await Gemma2Program.RunAsync([.. Small, "--json", "--profile", trace])).Succeeded());
+        JsonElement profile = report.RootElement.GetProperty("profile");
+        int calls = 0;
+        foreach ((string phase, int passes) in ((string, int)[])[("prompt", 1), ("decode", 5)])
+        {
+            JsonElement time = profile.GetProperty(phase);
+            Assert.Equal(passes, time.GetProperty("passes").GetInt32());
+            JsonElement[] kernels = [.. time.GetProperty("kernels").EnumerateArray()];
+            Assert.Equal(1, kernels.Sum(kernel => kernel.GetProperty("share").GetDouble()), 1e-9);
+            Assert.Equal(time.GetProperty("milliseconds").GetDouble(), kernels.Sum(kernel => kernel.GetProperty("milliseconds").GetDouble()), 1e-6);
+            JsonElement down = kernels.Single(kernel => kernel.Text("step") == "down");
+            // [hidden, intermediate] of a-base, once a layer.
+            Assert.Equal("[64, 128]", down.Text("shape"));
+            Assert.Equal(4 * passes, down.GetProperty("calls").GetInt32());
+            Assert.True(down.GetProperty("bytes_per_second").GetDouble() > 0);
+            calls += kernels.Sum(kernel => kernel.GetProperty("calls").GetInt32());
+        }
+
+        using JsonDocument events = JsonDocument.Parse(await File.ReadAllBytesAsync(trace, TestContext.Current.CancellationToken));
+        JsonElement[] spans = [.. events.RootElement.GetProperty("traceEvents").EnumerateArray().Where(span => span.Text("ph") == "X")];
+        Assert.Equal(calls, spans.Count(span => span.GetProperty("tid").GetInt32() == 2));
+        Assert.Equal(6, spans.Count(span => span.GetProperty("tid").GetInt32() == 1));
+        Assert.All(spans, span => Assert.True(span.GetProperty("ts").GetDouble() >= 0 && span.GetProperty("dur").GetDouble() >= 0));
+    }
+
     [Theory]
     [InlineData("--sequences", "2,4")]
     [InlineData("--sequences", "1,4,4")]

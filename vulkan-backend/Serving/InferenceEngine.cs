@@ -17,6 +17,9 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <summary>Shortest context: one token of a prompt and one of an answer.</summary>
     public const int ShortestContextLength = 2;
 
+    /// <summary>Most sequences that get their next token in one pass over the weights.</summary>
+    public const int SequencesPerPass = KernelSet.MaxDecodingRows;
+
     private readonly EngineResources _resources;
     private readonly Scheduler _scheduler;
     private readonly Sampler _sampler;

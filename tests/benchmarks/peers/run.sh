@@ -96,13 +96,13 @@ synthesize() {
 }
 
 find_golden_models() {
-  options+=(--model tests/golden/gguf/models/s64/Q8_0/model.gguf)
+  options+=(--model tests/golden/gguf/s64/Q8_0/model.gguf)
   add_golden_logits
 }
 
 add_golden_logits() {
   local model
-  for model in tests/golden/gguf/models/*/*; do options+=(--golden "$model"); done
+  for model in tests/golden/gguf/*/*; do options+=(--golden "$model"); done
 }
 
 main "$@"
