@@ -10,6 +10,7 @@ layout(constant_id = 2) const uint TILE = 1;
 layout(constant_id = 3) const uint COLUMNS = 1;
 layout(constant_id = 4) const uint MATRICES = 1; // 2: gate and up
 layout(constant_id = 5) const uint ROWS = 4;
+layout(constant_id = 6) const uint SUBGROUPS = 1;
 #include "weights.glsl"
 
 layout(push_constant) uniform Arguments {
@@ -24,8 +25,8 @@ layout(push_constant) uniform Arguments {
     uint count; // of columns: at most COLUMNS
 } a;
 
-const uint MOST_SUBGROUPS = 8;
-shared float shares[MOST_SUBGROUPS][MATRICES * ROWS * COLUMNS];
+const uint SUMS = MATRICES * ROWS * COLUMNS;
+shared float shares[SUBGROUPS][SUMS];
 
 Weights matrixAt(uint m) {
     if (m == 0) return a.w;
@@ -64,14 +65,28 @@ Sixteen loadColumn(uint column, uint index) {
     return x;
 }
 
+// Sums over the workgroup, in the order of its subgroups. One subgroup needs no barrier, which CPU drivers take long to compile.
+void addSubgroups(inout float sum[SUMS]) {
+    [[unroll]] for (uint i = 0; i < SUMS; i++) sum[i] = subgroupAdd(sum[i]);
+    if (SUBGROUPS == 1) return;
+    [[unroll]] for (uint i = 0; i < SUMS; i++) {
+        if (subgroupElect()) shares[gl_SubgroupID][i] = sum[i];
+    }
+    barrier();
+    [[unroll]] for (uint i = 0; i < SUMS; i++) {
+        sum[i] = shares[0][i];
+        [[unroll]] for (uint s = 1; s < SUBGROUPS; s++) sum[i] += shares[s][i];
+    }
+}
+
 void main() {
     uint first = gl_WorkGroupID.x * ROWS;
     uint unit[ROWS];
     // The last workgroup may have rows to spare: they repeat the last row and are not stored.
     [[unroll]] for (uint r = 0; r < ROWS; r++) unit[r] = firstUnit(min(first + r, a.rows - 1), a.chunks);
 
-    float sum[MATRICES * ROWS * COLUMNS];
-    [[unroll]] for (uint i = 0; i < MATRICES * ROWS * COLUMNS; i++) sum[i] = 0.0;
+    float sum[SUMS];
+    [[unroll]] for (uint i = 0; i < SUMS; i++) sum[i] = 0.0;
     for (uint index = gl_LocalInvocationID.x; index < 2 * a.chunks; index += gl_WorkGroupSize.x) {
         uint step = index / 2 * TILE;
         Sixteen w[MATRICES * ROWS];
@@ -99,21 +114,13 @@ void main() {
         }
     }
 
-    [[unroll]] for (uint i = 0; i < MATRICES * ROWS * COLUMNS; i++) {
-        float share = subgroupAdd(sum[i]);
-        if (subgroupElect()) shares[gl_SubgroupID][i] = share;
-    }
-    barrier();
-    for (uint i = gl_LocalInvocationID.x; i < ROWS * COLUMNS; i += gl_WorkGroupSize.x) {
-        uint row = first + i / COLUMNS, column = i % COLUMNS;
-        if (row >= a.rows || column >= a.count) continue;
-        float result = 0.0;
-        for (uint s = 0; s < gl_NumSubgroups; s++) result += shares[s][i];
-        if (MATRICES == 2) {
-            float up = 0.0;
-            for (uint s = 0; s < gl_NumSubgroups; s++) up += shares[s][ROWS * COLUMNS + i];
-            result = geluTanh(result) * up;
+    addSubgroups(sum);
+    if (gl_LocalInvocationID.x != 0) return;
+    [[unroll]] for (uint r = 0; r < ROWS; r++) {
+        [[unroll]] for (uint c = 0; c < COLUMNS; c++) {
+            float result = sum[r * COLUMNS + c];
+            if (MATRICES == 2) result = geluTanh(result) * sum[(ROWS + r) * COLUMNS + c];
+            if (first + r < a.rows && c < a.count) Floats(a.y + uint64_t(c) * a.yStride * 4).at[first + r] = result;
         }
-        Floats(a.y + uint64_t(column) * a.yStride * 4).at[row] = result;
     }
 }

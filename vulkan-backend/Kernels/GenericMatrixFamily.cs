@@ -10,7 +10,7 @@ internal sealed class GenericMatrixFamily(GpuDevice device) : IMatrixFamily
 {
     private const uint MostSums = 16; // that a thread keeps in mat_vec.comp
     private const uint MostRows = 4; // that share loads of activations there
-    private const uint MostSubgroups = 8; // MOST_SUBGROUPS in mat_vec.comp
+    private const uint MostSubgroups = 8; // that share out a row there
     private const int ColumnsPerThread = 16; // at once in mat_vec.comp
     private const uint TokensPerTile = 16; // TOKENS in mat_mul.comp
     private const uint RowsPerThread = 2; // ROWS in mat_mul.comp
@@ -58,7 +58,7 @@ internal sealed class GenericMatrixFamily(GpuDevice device) : IMatrixFamily
         if (!_vector.TryGetValue(key, out ComputePipeline? pipeline))
         {
             pipeline = new ComputePipeline(
-                device, "mat_vec", key.Subgroups * device.SubgroupSize, (uint)key.Type, (uint)key.TileRows, key.Columns, key.Matrices, rows);
+                device, "mat_vec", key.Subgroups * device.SubgroupSize, (uint)key.Type, (uint)key.TileRows, key.Columns, key.Matrices, rows, key.Subgroups);
             _vector.Add(key, pipeline);
         }
         commands.Dispatch(pipeline, arguments, Grid.Cover((int)arguments.Rows, rows));

@@ -37,6 +37,16 @@ public sealed class MemoryEstimateTests(DeviceFixture fixture)
     public void Of_ContextBelowTheWindow_KeepsAllPositionsInEveryLayer() =>
         Assert.Equal(26L * 100 * 2 * 4 * 256 * 2, MemoryEstimate.Of(Gemma2B, [], 100, KvCacheType.F16).KvCacheBytes);
 
+    [Fact]
+    public void Of_Gemma27BInF16_FitsADeviceOf80GB()
+    {
+        Gemma2Config config = Published(4608, 36864, 46, 32, 16, 128);
+        MemoryEstimate estimate = MemoryEstimate.Of(
+            config, TensorCatalog.Shapes(config).Select(tensor => new TensorEntry(tensor.Key, TensorType.F16, tensor.Value, "f", 0, 0)), 8192, KvCacheType.F16);
+        Assert.InRange(estimate.WeightBytes, 54_400_000_000, 54_600_000_000);
+        Assert.InRange(estimate.TotalBytes, 54_600_000_000, 79_000_000_000);
+    }
+
     [Theory, MemberData(nameof(GoldenModels.All), MemberType = typeof(GoldenModels))]
     public async Task Of_EveryGoldenModel_IsWhatItsWeightsTakeOnTheDevice(string name)
     {
