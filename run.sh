@@ -46,6 +46,8 @@ set_up() {
   local packages=(glslc spirv-tools libvulkan1)
   has_vulkan_gpu || packages+=(mesa-vulkan-drivers)
   install_packages "${packages[@]}"
+  # Without it the build leaves out the kernels that need it, and says so.
+  run scripts/modern-glslc.sh || say "Without cooperative matrices and 8-bit dot products: no newer glslc could be had."
   install_azurite
 }
 

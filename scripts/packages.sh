@@ -79,16 +79,22 @@ index_targets() { apt-get indextargets --format '$(SOURCESENTRY)' 'Created-By: P
 
 # add_suite SUITE: the shell lines that add SUITE with the mirror, key and options of Debian's own source, in the same format as that one.
 add_suite() {
-  local suite=$1 source file entry text
+  local source
   source=$(debian_source)
-  [[ -n $source ]] || die "none of the apt sources serves Debian's main component: add the suite $suite by hand, then start again."
-  file=${source%:*} entry=${source##*:}
-  case $file in
-    *.sources) text=$(add_suite_deb822 "$suite" "$entry" <"$file") ;;
-    *) text=$(add_suite_one_line "$suite" "$entry" <"$file") ;;
-  esac
-  printf "cat >$apt_sources/gemma2-backports.%s <<'END'\n%s\nEND" "$([[ $file == *.sources ]] && echo sources || echo list)" "$text"
+  [[ -n $source ]] || die "none of the apt sources serves Debian's main component: add the suite $1 by hand, then start again."
+  printf "cat >$apt_sources/gemma2-backports.%s <<'END'\n%s\nEND" "$(source_extension "$source")" "$(suite_source "$1" "$source")"
 }
+
+# suite_source SUITE FILE:ENTRY: the apt source of a suite, made from another one.
+suite_source() {
+  case $2 in
+    *.sources:*) add_suite_deb822 "$1" "${2##*:}" <"${2%:*}" ;;
+    *) add_suite_one_line "$1" "${2##*:}" <"${2%:*}" ;;
+  esac
+}
+
+# The format of an apt source is told by its file's name.
+source_extension() { [[ $1 == *.sources:* ]] && echo sources || echo list; }
 
 # ENTRY counts lines.
 add_suite_one_line() { sed -nE "$2 s/^deb[[:space:]]+((\[[^]]*\][[:space:]]+)?[^[:space:]]+)[[:space:]].*/deb \1 $1 main/p"; }

@@ -10,13 +10,19 @@ public sealed record KernelChoice
     private static readonly KernelFamily[] _hardwareOrder = [KernelFamily.Coopmat, KernelFamily.Tiled, KernelFamily.Generic];
 
     /// <summary>Computes one new token each of 1 to 8 sequences.</summary>
-    public required KernelFamily Decode { get; init; }
+    public KernelFamily Decode => DecodeOrder[0];
 
     /// <summary>Computes chunks of prompts.</summary>
-    public required KernelFamily Prompt { get; init; }
+    public KernelFamily Prompt => PromptOrder[0];
 
     /// <summary>Every family, and what became of it.</summary>
     public required IReadOnlyList<KernelFamilyState> Families { get; init; }
+
+    /// <summary>What decodes: the first that can do it for a type of weights.</summary>
+    internal IReadOnlyList<KernelFamily> DecodeOrder { get; private init; } = [];
+
+    /// <summary>What computes prompts: the first that can do it for a type of weights.</summary>
+    internal IReadOnlyList<KernelFamily> PromptOrder { get; private init; } = [];
 
     /// <summary>Chooses for a device: the forced family, else the best one that is compiled in, fits the device and is not turned off.</summary>
     /// <exception cref="DeviceException">The forced family cannot be used, or none is left.</exception>
@@ -28,25 +34,32 @@ public sealed record KernelChoice
         string? Objection(KernelFamily family) =>
             options.TurnedOff.Contains(family) ? "turned off by the option" : device.Quirks.FirstOrDefault(quirk => quirk.Family == family)?.Text;
 
-        if (options.Forced is { } forced && Hindrance(forced) is { } lack)
-            throw new DeviceException($"The {forced.Word()} kernels cannot be used on {device.Name}: {lack}.");
-        KernelFamily[] order = device.Kind == DeviceKind.Software ? _softwareOrder : _hardwareOrder;
-        KernelFamily First(bool decodes) =>
-            options.Forced is { } wanted ? (wanted.Decodes() || !decodes ? wanted : KernelFamily.Generic)
-            : order.Cast<KernelFamily?>().FirstOrDefault(family => (family!.Value.Decodes() || !decodes) && Hindrance(family.Value) is null && Objection(family.Value) is null)
-            ?? throw new DeviceException($"No matrix kernels are left for {device.Name}: {string.Join(", ", options.TurnedOff.Select(family => family.Word()))} are turned off.");
+        KernelFamily[] order;
+        if (options.Forced is { } forced)
+        {
+            if (Hindrance(forced) is { } lack) throw new DeviceException($"The {forced.Word()} kernels cannot be used on {device.Name}: {lack}.");
+            order = [forced, KernelFamily.Generic];
+        }
+        else
+        {
+            order = device.Kind == DeviceKind.Software ? _softwareOrder : _hardwareOrder;
+            order = [.. order.Where(family => Hindrance(family) is null && Objection(family) is null)];
+        }
+        KernelFamily[] decodeOrder = [.. order.Where(family => family.Decodes())];
+        if (decodeOrder.Length == 0) throw new DeviceException($"No matrix kernels are left to decode with on {device.Name}: {KernelFamily.Generic.Word()} is turned off.");
 
-        (KernelFamily decode, KernelFamily prompt) = (First(decodes: true), First(decodes: false));
         KernelFamilyState State(KernelFamily family)
         {
-            bool isUsed = family == decode || family == prompt;
-            return new KernelFamilyState(family, isCompiled(family), isUsed, isUsed ? Use(family, decode, prompt, options) : Hindrance(family) ?? Objection(family) ?? "fits; used when asked for");
+            string? use = Use(family, decodeOrder[0], order[0], options);
+            return new KernelFamilyState(family, isCompiled(family), use is not null, use ?? Hindrance(family) ?? Objection(family) ?? "fits; used when asked for");
         }
-        return new KernelChoice { Decode = decode, Prompt = prompt, Families = [.. Enum.GetValues<KernelFamily>().Select(State)] };
+        return new KernelChoice { DecodeOrder = decodeOrder, PromptOrder = order, Families = [.. Enum.GetValues<KernelFamily>().Select(State)] };
     }
 
-    private static string Use(KernelFamily family, KernelFamily decode, KernelFamily prompt, KernelOptions options)
+    /// <summary>What a family does and why; null when it does nothing.</summary>
+    private static string? Use(KernelFamily family, KernelFamily decode, KernelFamily prompt, KernelOptions options)
     {
+        if (family != decode && family != prompt) return null;
         string work = family != prompt ? "decoding" : family != decode ? "prompts" : "decoding and prompts";
         string reason = options.Forced is null ? "the best that fits" : options.Forced == family ? "asked for" : "what is left";
         return $"{work}: {reason}";
@@ -59,7 +72,7 @@ public sealed record KernelChoice
         KernelFamily.Cpu => ["mat_vec_cpu", "mat_mul_cpu"],
         KernelFamily.Generic => ["mat_vec", "mat_mul"],
         KernelFamily.Tiled => ["mat_mul_tiled"],
-        KernelFamily.Coopmat => ["mat_mul_coopmat"],
+        KernelFamily.Coopmat => ["mat_mul_coopmat", "half_rows"],
         _ => ["mat_mul_int8", "quantize_rows"],
     };
 
@@ -67,6 +80,7 @@ public sealed record KernelChoice
     private static string? Lack(KernelFamily family, DeviceDescription device) => family switch
     {
         KernelFamily.Coopmat when !device.CooperativeMatrix => "the device has no VK_KHR_cooperative_matrix of float16 factors and float32 sums",
+        KernelFamily.Coopmat when CooperativeMatrixFamily.Shape(device.Capabilities) is null => "none of the device's cooperative matrices divides the tiles",
         KernelFamily.Int8 when !device.Capabilities.IntegerDotProduct => "the device has no integer dot products",
         _ => null,
     };

@@ -67,11 +67,12 @@ internal sealed class MatrixKernels : IDisposable
         foreach (IMatrixFamily family in _families.Values) family.Dispose();
     }
 
-    /// <summary>The chosen family, or the generic one for what that does not do.</summary>
+    /// <summary>The best of the chosen families that does it; the last of them, the generic one, does everything.</summary>
     private IMatrixFamily Family(in WeightLayout layout, int count)
     {
-        IMatrixFamily chosen = Family(count <= MaxDecodeRows ? _choice.Decode : _choice.Prompt);
-        return chosen.Supports(layout, count) ? chosen : Family(KernelFamily.Generic);
+        foreach (KernelFamily name in count <= MaxDecodeRows ? _choice.DecodeOrder : _choice.PromptOrder)
+            if (Family(name) is { } family && family.Supports(layout, count)) return family;
+        return Family(KernelFamily.Generic);
     }
 
     private IMatrixFamily Family(KernelFamily name)
@@ -80,6 +81,9 @@ internal sealed class MatrixKernels : IDisposable
         family = name switch
         {
             KernelFamily.Generic => new GenericMatrixFamily(_device),
+            KernelFamily.Tiled => new TiledMatrixFamily(_device),
+            KernelFamily.Coopmat => new CooperativeMatrixFamily(_device),
+            KernelFamily.Int8 => new Int8MatrixFamily(_device),
             _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
         };
         _families.Add(name, family);

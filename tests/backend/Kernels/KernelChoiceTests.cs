@@ -53,7 +53,7 @@ public sealed class KernelChoiceTests
     [Theory]
     [InlineData("coopmat", "The coopmat kernels cannot be used on A GPU: the device has no VK_KHR_cooperative_matrix")]
     [InlineData("int8", "The int8 kernels cannot be used on A GPU: the device has no integer dot products")]
-    [InlineData("-cpu,-generic,-tiled,-coopmat,-int8", "No matrix kernels are left for A GPU")]
+    [InlineData("-generic", "No matrix kernels are left to decode with on A GPU: generic is turned off")]
     public void For_WhatTheDeviceLacks_IsRefusedInOneLine(string options, string expected)
     {
         var error = Assert.Throws<DeviceException>(() => Choose(_gpu, options));
@@ -74,6 +74,21 @@ public sealed class KernelChoiceTests
 
     [Fact]
     public void Of_OtherDrivers_HaveNoFaults() => Assert.Empty(DriverQuirks.Of(DriverId.NvidiaProprietary));
+
+    [Fact]
+    public void For_WeightsThatTheBestFamilyDoesNotMultiply_HasOthersInReserve()
+    {
+        Assert.Equal([KernelFamily.Coopmat, KernelFamily.Tiled, KernelFamily.Generic], KernelChoice.For(_tensorGpu, KernelOptions.Default, _ => true).PromptOrder);
+        Assert.Equal([KernelFamily.Int8, KernelFamily.Generic], KernelChoice.For(_tensorGpu, KernelOptions.TryParse("int8")!, _ => true).PromptOrder);
+    }
+
+    [Fact]
+    public void For_ShapesThatDivideNoTile_TakesTiles()
+    {
+        DeviceDescription odd = _tensorGpu with { Capabilities = _tensorGpu.Capabilities with { CooperativeMatrixShapes = [new(12, 16, 16), new(16, 16, 64)] } };
+
+        Assert.Equal((KernelFamily.Generic, KernelFamily.Tiled), Choose(odd));
+    }
 
     [Theory]
     [InlineData("")]
