@@ -1,8 +1,10 @@
-// Sums over one row by one workgroup that is one subgroup. The order depends on the row's width alone.
+// Sums over one row by one workgroup. The order depends on the widths of both alone.
+layout(constant_id = 1) const uint SUBGROUPS = 1; // in a workgroup
+#include "workgroup.glsl"
 
 // 1 / sqrt(mean(x^2) + epsilon), from this thread's share of the sum of squares.
 float inverseRms(float share, uint width, float epsilon) {
-    return 1.0 / sqrt(subgroupAdd(share) / float(width) + epsilon);
+    return 1.0 / sqrt(addAll(share) / float(width) + epsilon);
 }
 
 // The same over x[0 .. width).

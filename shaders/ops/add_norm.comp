@@ -1,5 +1,5 @@
 #version 460
-// The seam between two blocks: x += norm(o, postWeight), then h = norm(x, preWeight). One workgroup (one subgroup) a row.
+// The seam between two blocks: x += norm(o, postWeight), then h = norm(x, preWeight). One workgroup a row.
 #include "common.glsl"
 #include "row_norm.glsl"
 

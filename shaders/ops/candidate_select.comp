@@ -4,8 +4,9 @@
 #include "common.glsl"
 #include "candidates.glsl"
 
-layout(constant_id = 1) const uint COUNT = 256; // CandidatesKernel.Count
-const uint MOST_SUBGROUPS = 32;                 // a workgroup of 256 threads in subgroups of 8
+layout(constant_id = 1) const uint SUBGROUPS = 1; // in a workgroup
+layout(constant_id = 2) const uint COUNT = 256;   // CandidatesKernel.Count
+#include "workgroup.glsl"
 
 struct CandidateRow {
     uint64_t keys[COUNT];
@@ -17,44 +18,11 @@ struct CandidateRow {
 
 layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer CandidateRows { CandidateRow at[]; };
 
-shared uint counts[MOST_SUBGROUPS];
-shared float sums[MOST_SUBGROUPS];
 shared uint selectedBlocks[COUNT];
 shared uint selected;
 
 uint lane = gl_LocalInvocationID.x;
 uint width = gl_WorkGroupSize.x;
-
-// Sums over the workgroup, in the order of its subgroups.
-uint addAll(uint share) {
-    uint part = subgroupAdd(share);
-    if (subgroupElect()) counts[gl_SubgroupID] = part;
-    barrier();
-    uint sum = 0;
-    for (uint i = 0; i < gl_NumSubgroups; i++) sum += counts[i];
-    barrier();
-    return sum;
-}
-
-float addAll(float share) {
-    float part = subgroupAdd(share);
-    if (subgroupElect()) sums[gl_SubgroupID] = part;
-    barrier();
-    float sum = 0.0;
-    for (uint i = 0; i < gl_NumSubgroups; i++) sum += sums[i];
-    barrier();
-    return sum;
-}
-
-float maxAll(float share) {
-    float part = subgroupMax(share);
-    if (subgroupElect()) sums[gl_SubgroupID] = part;
-    barrier();
-    float highest = sums[0];
-    for (uint i = 1; i < gl_NumSubgroups; i++) highest = max(highest, sums[i]);
-    barrier();
-    return highest;
-}
 
 // A number that just `wanted` of the keys reach, found bit by bit from the top. Each thread reads only keys that it wrote.
 uint64_t thresholdOf(Keys keys, uint count, uint wanted) {
@@ -97,25 +65,28 @@ void main() {
     }
     sum = addAll(sum);
 
-    uint wantedBlocks = min(COUNT, blocks);
-    uint64_t threshold = thresholdOf(keys, blocks, wantedBlocks);
-    if (lane == 0) selected = 0;
-    barrier();
-    for (uint i = lane; i < blocks; i += width)
-        if (keys.at[i] >= threshold) selectedBlocks[atomicAdd(selected, 1)] = i;
-    barrier();
-
-    uint elements = wantedBlocks * BLOCK;
-    for (uint i = lane; i < elements; i += width) {
-        uint id = selectedBlocks[i / BLOCK] * BLOCK + i % BLOCK;
-        keys.at[i] = id < a.width ? rankKey(logits.at[id], id) : 0;
+    // First the blocks, then the logits in them.
+    uint wanted = min(COUNT, blocks);
+    uint count = blocks;
+    for (uint round = 0; round < 2; round++) {
+        uint64_t threshold = thresholdOf(keys, count, wanted);
+        if (lane == 0) selected = 0;
+        synchronize();
+        for (uint i = lane; i < count; i += width) {
+            if (keys.at[i] < threshold) continue;
+            uint place = atomicAdd(selected, 1);
+            if (round == 0) selectedBlocks[place] = i;
+            else result.at[row].keys[place] = keys.at[i];
+        }
+        synchronize();
+        if (round == 1) break;
+        count = wanted * BLOCK;
+        wanted = min(COUNT, a.width);
+        for (uint i = lane; i < count; i += width) {
+            uint id = selectedBlocks[i / BLOCK] * BLOCK + i % BLOCK;
+            keys.at[i] = id < a.width ? rankKey(logits.at[id], id) : 0;
+        }
     }
-    uint wanted = min(COUNT, a.width);
-    threshold = thresholdOf(keys, elements, wanted);
-    if (lane == 0) selected = 0;
-    barrier();
-    for (uint i = lane; i < elements; i += width)
-        if (keys.at[i] >= threshold) result.at[row].keys[atomicAdd(selected, 1)] = keys.at[i];
     if (lane == 0) {
         result.at[row].sum = sum;
         result.at[row].count = wanted;

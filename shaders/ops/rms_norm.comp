@@ -1,5 +1,5 @@
 #version 460
-// y = x * rsqrt(mean(x^2) + epsilon) * weight: one workgroup (one subgroup) a row. https://arxiv.org/abs/1910.07467
+// y = x * rsqrt(mean(x^2) + epsilon) * weight: one workgroup a row. https://arxiv.org/abs/1910.07467
 #include "common.glsl"
 #include "row_norm.glsl"
 

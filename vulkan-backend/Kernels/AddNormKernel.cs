@@ -4,9 +4,11 @@ using Gemma2.Backend.Device;
 namespace Gemma2.Backend.Kernels;
 
 /// <summary>The seam between two blocks: x += norm(o, postWeight), then h = norm(x, preWeight), row by row.</summary>
-internal sealed class AddNormKernel(GpuDevice device) : IDisposable
+/// <param name="device">The device that runs it.</param>
+/// <param name="workgroupSize">Threads that share a row; null for what suits the device.</param>
+internal sealed class AddNormKernel(GpuDevice device, uint? workgroupSize = null) : IDisposable
 {
-    private readonly ComputePipeline _pipeline = new(device, "add_norm", device.SubgroupSize);
+    private readonly ComputePipeline _pipeline = Grid.RowPipeline(device, "add_norm", workgroupSize);
 
     /// <param name="commands">Where to record.</param>
     /// <param name="o">[count, width]: a block's output.</param>

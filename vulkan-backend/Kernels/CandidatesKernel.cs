@@ -17,7 +17,6 @@ internal sealed class CandidatesKernel : IDisposable
 
     private const int IdBits = 20; // ID_BITS in candidates.glsl
     private const int BlockSize = 32; // BLOCK in candidates.glsl
-    private const uint SelectWidth = 256;
 
     private readonly ComputePipeline _blocks;
     private readonly ComputePipeline _select;
@@ -25,12 +24,13 @@ internal sealed class CandidatesKernel : IDisposable
 
     /// <param name="device">The device that runs it.</param>
     /// <param name="vocabularySize">Logits a row, at most <see cref="MaxVocabulary"/>.</param>
-    public CandidatesKernel(GpuDevice device, int vocabularySize)
+    /// <param name="workgroupSize">Threads that share a row; null for what suits the device.</param>
+    public CandidatesKernel(GpuDevice device, int vocabularySize, uint? workgroupSize = null)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(vocabularySize, MaxVocabulary);
         _vocabularySize = vocabularySize;
         _blocks = new ComputePipeline(device, "candidate_blocks", Grid.ElementwiseWidth);
-        _select = new ComputePipeline(device, "candidate_select", SelectWidth, Count);
+        _select = Grid.RowPipeline(device, "candidate_select", workgroupSize, Count);
     }
 
     private int Blocks => (_vocabularySize + BlockSize - 1) / BlockSize;

@@ -4,9 +4,11 @@ using Gemma2.Backend.Device;
 namespace Gemma2.Backend.Kernels;
 
 /// <summary>y = x * rsqrt(mean(x^2) + epsilon) * (1 + weight), row by row.</summary>
-internal sealed class RmsNormKernel(GpuDevice device) : IDisposable
+/// <param name="device">The device that runs it.</param>
+/// <param name="workgroupSize">Threads that share a row; null for what suits the device.</param>
+internal sealed class RmsNormKernel(GpuDevice device, uint? workgroupSize = null) : IDisposable
 {
-    private readonly ComputePipeline _pipeline = new(device, "rms_norm", device.SubgroupSize);
+    private readonly ComputePipeline _pipeline = Grid.RowPipeline(device, "rms_norm", workgroupSize);
 
     /// <param name="commands">Where to record.</param>
     /// <param name="x">[count, width].</param>

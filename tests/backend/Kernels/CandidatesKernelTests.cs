@@ -25,6 +25,12 @@ public sealed class CandidatesKernelTests(DeviceFixture fixture) : KernelTest(fi
     }
 
     [Theory]
+    [InlineData(1, 100)]
+    [InlineData(3, 20_001)]
+    public void Find_WorkgroupsOfManySubgroups_MatchesOracle(int count, int vocabulary) =>
+        AssertCandidates(RandomNumbers(count * vocabulary, 40), count, vocabulary, 30, 1, workgroupSize: 256);
+
+    [Theory]
     [InlineData(1)]
     [InlineData(300)]
     [InlineData(20_000)]
@@ -70,10 +76,10 @@ public sealed class CandidatesKernelTests(DeviceFixture fixture) : KernelTest(fi
         (Candidate[], float)[] Run() => [.. Find(UploadRows(raw, vocabulary), 2, 30, [1, 2]).Select(row => (Rank(row), row.Sum))];
     }
 
-    private void AssertCandidates(float[] raw, int count, int vocabulary, double cap, double temperature)
+    private void AssertCandidates(float[] raw, int count, int vocabulary, double cap, double temperature, uint? workgroupSize = null)
     {
         Activation logits = UploadRows(raw, vocabulary);
-        CandidateRow[] rows = Find(logits, count, cap, [.. Enumerable.Repeat(temperature, count)]);
+        CandidateRow[] rows = Find(logits, count, cap, [.. Enumerable.Repeat(temperature, count)], workgroupSize);
         for (int row = 0; row < count; row++)
         {
             float[] capped = Read<float>(logits.Address, count * logits.Stride).Slice(row * logits.Stride, vocabulary).ToArray();
@@ -91,9 +97,9 @@ public sealed class CandidatesKernelTests(DeviceFixture fixture) : KernelTest(fi
         }
     }
 
-    private CandidateRow[] Find(Activation logits, int count, double cap, double[] temperatures)
+    private CandidateRow[] Find(Activation logits, int count, double cap, double[] temperatures, uint? workgroupSize = null)
     {
-        var kernel = Own(new CandidatesKernel(Device, logits.Width));
+        var kernel = Own(new CandidatesKernel(Device, logits.Width, workgroupSize));
         ulong scratch = Upload<byte>(new byte[kernel.ScratchBytes(count)]);
         ulong inverse = Upload<float>(Array.ConvertAll(temperatures, t => (float)(1 / t)));
         ulong rows = Upload<CandidateRow>(new CandidateRow[count]);

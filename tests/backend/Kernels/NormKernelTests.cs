@@ -5,6 +5,7 @@ namespace Gemma2.Backend.Tests.Kernels;
 public sealed class NormKernelTests(DeviceFixture fixture) : KernelTest(fixture)
 {
     private const double Epsilon = 1e-6;
+    private const int ManySubgroups = 256;
 
     [Theory]
     [InlineData(1, 1, 1f)]
@@ -13,12 +14,14 @@ public sealed class NormKernelTests(DeviceFixture fixture) : KernelTest(fixture)
     [InlineData(5, 9, 1e-4f)]
     [InlineData(1, 96, 1e4f)]
     [InlineData(4, 2304, 1f)]
-    public void RmsNorm_OddShapes_MatchesOracle(int count, int width, float scale)
+    [InlineData(3, 7, 1f, ManySubgroups)]
+    [InlineData(2, 2304, 1f, ManySubgroups)]
+    public void RmsNorm_OddShapes_MatchesOracle(int count, int width, float scale, int workgroupSize = 0)
     {
         float[] x = RandomNumbers(count * width, scale);
         float[] weight = RandomNumbers(width, 3);
         Activation y = PoisonedRows(count, width);
-        var kernel = Own(new RmsNormKernel(Device));
+        var kernel = Own(new RmsNormKernel(Device, workgroupSize == 0 ? null : (uint)workgroupSize));
 
         Run(commands => kernel.Record(commands, UploadRows(x, width), Upload<float>(weight), y, Epsilon, count));
 
@@ -43,7 +46,9 @@ public sealed class NormKernelTests(DeviceFixture fixture) : KernelTest(fixture)
     [InlineData(2, 96, 1e4f)]
     [InlineData(17, 144, 1f)]
     [InlineData(2, 2304, 1f)]
-    public void AddNorm_OddShapes_MatchesOracle(int count, int width, float scale)
+    [InlineData(3, 7, 1f, ManySubgroups)]
+    [InlineData(2, 2304, 1e4f, ManySubgroups)]
+    public void AddNorm_OddShapes_MatchesOracle(int count, int width, float scale, int workgroupSize = 0)
     {
         float[] o = RandomNumbers(count * width, scale);
         float[] x = RandomNumbers(count * width, scale);
@@ -51,7 +56,7 @@ public sealed class NormKernelTests(DeviceFixture fixture) : KernelTest(fixture)
         float[] pre = RandomNumbers(width, 2);
         Activation residual = UploadRows(x, width);
         Activation h = PoisonedRows(count, width);
-        var kernel = Own(new AddNormKernel(Device));
+        var kernel = Own(new AddNormKernel(Device, workgroupSize == 0 ? null : (uint)workgroupSize));
 
         Run(commands => kernel.Record(commands, UploadRows(o, width), Upload<float>(post), residual, Upload<float>(pre), h, Epsilon, count));
 
