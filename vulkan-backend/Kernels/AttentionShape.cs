@@ -20,10 +20,4 @@ internal sealed record AttentionShape
 
     /// <summary>Numbers of a row of queries, keys and values.</summary>
     public int QkvWidth => (Heads + (2 * KeyValueHeads)) * HeadDimension;
-
-    /// <summary>Cached keys and values start at multiples of this many elements, so that every type can be read eight elements at a time.</summary>
-    public const int CacheAlignment = 8;
-
-    /// <summary>Elements from one cached key to the next.</summary>
-    public int CacheStride => (HeadDimension + CacheAlignment - 1) / CacheAlignment * CacheAlignment;
 }

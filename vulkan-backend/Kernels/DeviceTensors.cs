@@ -25,6 +25,3 @@ internal readonly record struct Activation(ulong Address, int Width, int Stride)
     /// <summary>Some columns of the same rows.</summary>
     public Activation Columns(int first, int width) => new(Address + ((ulong)first * sizeof(float)), width, Stride);
 }
-
-/// <summary>One layer's keys and values of one sequence in device memory, each [kvHeads, Slots, stride]; position p lives in slot p % Slots.</summary>
-internal readonly record struct DeviceCache(ulong Keys, ulong Values, int Slots);

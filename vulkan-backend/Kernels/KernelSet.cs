@@ -24,7 +24,7 @@ internal sealed class KernelSet(
 
     public RopeStoreKernel RopeStore { get; } = new(device, shape, cacheType);
 
-    public FirstAttentionKernel Attention { get; } = new(device, shape, cacheType);
+    public AttentionKernel Attention { get; } = new(device, shape, cacheType);
 
     public CandidatesKernel Candidates { get; } = new(device, vocabularySize);
 

@@ -10,88 +10,83 @@ namespace Gemma2.Backend.Model;
 internal sealed partial class ForwardPass
 {
     /// <summary>Rows of a pass -> h, normed for the output matrix.</summary>
-    private void RecordLayers(CommandRecorder commands, Pass pass, int first, int count)
+    private void RecordLayers(CommandRecorder commands, Pass pass, int count, bool isPrompt)
     {
         Activations a = _activations;
-        PassRow row = pass.Rows(first + 1)[first];
-        (int position, int sequence) = ((int)row.Position, (int)row.Sequence);
-        commands.Label("embed");
-        _kernels.Embed.Record(commands, pass.RowsAddress + (ulong)(first * PassRow.Bytes), _weights.Embedding, a.X.From(first), count);
+        commands.Label("embedding");
+        _kernels.Embed.Record(commands, pass.RowsAddress, _weights.Embedding, a.X, count);
         commands.Barrier();
         commands.Label("first norm");
-        _kernels.RmsNorm.Record(commands, a.X.From(first), _weights.Layers[0].InputNorm, a.H.From(first), _config.RmsNormEpsilon, count);
+        _kernels.RmsNorm.Record(commands, a.X, _weights.Layers[0].InputNorm, a.H, _config.RmsNormEpsilon, count);
         commands.Barrier();
         for (int layer = 0; layer < _config.LayerCount; layer++)
         {
             LayerWeights w = _weights.Layers[layer];
             bool isLast = layer == _config.LayerCount - 1;
-            RecordAttention(commands, pass, layer, w, _cache.Layer(layer, sequence), position, first, count);
+            RecordAttention(commands, pass, w, layer, count, isPrompt);
             commands.Label("attention norms", layer);
-            RecordSeam(commands, w.PostAttentionNorm, w.PreFeedForwardNorm, first, count);
-            RecordFeedForward(commands, layer, w, first, count);
+            RecordSeam(commands, w.PostAttentionNorm, w.PreFeedForwardNorm, count);
+            RecordFeedForward(commands, w, layer, count);
             commands.Label("feed-forward norms", layer);
-            RecordSeam(commands, w.PostFeedForwardNorm, isLast ? _weights.FinalNorm : _weights.Layers[layer + 1].InputNorm, first, count);
+            RecordSeam(commands, w.PostFeedForwardNorm, isLast ? _weights.FinalNorm : _weights.Layers[layer + 1].InputNorm, count);
         }
     }
 
     /// <summary>h -> output.</summary>
-    private void RecordAttention(CommandRecorder commands, Pass pass, int layer, LayerWeights w, DeviceCache cache, int position, int first, int count)
+    private void RecordAttention(CommandRecorder commands, Pass pass, LayerWeights w, int layer, int count, bool isPrompt)
     {
         Activations a = _activations;
+        LayerCache cache = _cache.Layer(layer);
+        int? window = Gemma2Config.IsSliding(layer) ? _config.SlidingWindow : null;
         commands.Label("qkv", layer);
-        RecordQkv(commands, w.Qkv, first, count);
+        RecordQkv(commands, w.Qkv, count);
         commands.Label("rope and store", layer);
-        _kernels.RopeStore.Record(
-            commands, pass.RowsAddress + (ulong)(first * PassRow.Bytes), a.Qkv.From(first), _angles.Address, _cache.Layer(layer), count);
+        _kernels.RopeStore.Record(commands, pass.RowsAddress, a.Qkv, _angles.Address, cache, count);
         commands.Barrier();
         commands.Label("attention", layer);
-        int? window = Gemma2Config.IsSliding(layer) ? _config.SlidingWindow : null;
-        _kernels.Attention.Record(commands, a.Qkv.From(first), cache, a.Attention.From(first), position, window, count);
+        _kernels.Attention.Record(commands, pass.RowsAddress, a.Qkv, cache, a.Attention, a.Scratch, window, isPrompt, count);
         commands.Barrier();
         commands.Label("attention output", layer);
-        RecordProduct(commands, w.AttentionOutput, a.Attention.From(first), a.Output.From(first), count);
+        RecordProduct(commands, w.AttentionOutput, a.Attention, a.Output, count);
     }
 
     /// <summary>h -> output.</summary>
-    private void RecordFeedForward(CommandRecorder commands, int layer, LayerWeights w, int first, int count)
+    private void RecordFeedForward(CommandRecorder commands, LayerWeights w, int layer, int count)
     {
         Activations a = _activations;
         commands.Label("gate and up", layer);
-        _kernels.Matrices.RecordGeglu(commands, w.Gate, w.Up, a.H.From(first), a.U.From(first), count);
+        _kernels.Matrices.RecordGeglu(commands, w.Gate, w.Up, a.H, a.U, count);
         commands.Barrier();
         commands.Label("down", layer);
-        RecordProduct(commands, w.Down, a.U.From(first), a.Output.From(first), count);
+        RecordProduct(commands, w.Down, a.U, a.Output, count);
     }
 
     /// <summary>x += norm(output), h = norm(x).</summary>
-    private void RecordSeam(CommandRecorder commands, ulong postNorm, ulong preNorm, int first, int count)
+    private void RecordSeam(CommandRecorder commands, ulong postNorm, ulong preNorm, int count)
     {
         Activations a = _activations;
-        _kernels.AddNorm.Record(commands, a.Output.From(first), postNorm, a.X.From(first), preNorm, a.H.From(first), _config.RmsNormEpsilon, count);
+        _kernels.AddNorm.Record(commands, a.Output, postNorm, a.X, preNorm, a.H, _config.RmsNormEpsilon, count);
         commands.Barrier();
     }
 
     /// <summary>Rows of h, which holds the final norm by now -> logits and candidates.</summary>
-    private void RecordLogits(CommandRecorder commands, Pass pass, int first, int count)
+    private void RecordLogits(CommandRecorder commands, Pass pass, in Activation h, int count)
     {
         commands.Label("logits");
-        for (int row = 0; row < count; row++)
-            RecordProduct(commands, _weights.Embedding, _activations.H.From(first + row), pass.Logits.From(row), 1);
+        RecordProduct(commands, _weights.Embedding, h, pass.Logits, count);
         commands.Label("candidates");
         _kernels.Candidates.Record(
             commands, pass.Logits, _config.FinalSoftcap, pass.InverseTemperaturesAddress, _activations.Scratch, pass.CandidatesAddress, count);
     }
 
     /// <summary>h -> qkv, by the matrices that lie below one another.</summary>
-    private void RecordQkv(CommandRecorder commands, IReadOnlyList<DeviceMatrix> matrices, int first, int count)
+    private void RecordQkv(CommandRecorder commands, IReadOnlyList<DeviceMatrix> matrices, int count)
     {
-        Activations a = _activations;
         int row = 0;
         for (int i = 0; i < matrices.Count; i++)
         {
-            DeviceMatrix w = matrices[i];
-            _kernels.Matrices.Record(commands, w, a.H.From(first), a.Qkv.From(first).Columns(row, w.Rows), count);
-            row += w.Rows;
+            _kernels.Matrices.Record(commands, matrices[i], _activations.H, _activations.Qkv.Columns(row, matrices[i].Rows), count);
+            row += matrices[i].Rows;
         }
         commands.Barrier();
     }

@@ -21,8 +21,8 @@ internal sealed partial class ForwardPass : IDisposable
     private readonly Activations _activations;
     private readonly GpuBuffer _angles;
     private readonly (Pass Pass, CommandRecorder Commands)[] _prompts;
-    private readonly Pass _decoding;
-    private readonly CommandRecorder _decodingCommands;
+    private readonly CommandRecorder?[] _recordedDecoding = new CommandRecorder?[KernelSet.MaxDecodingRows + 1];
+    private readonly Func<CommandRecorder> _createRecorder;
     private int _promptCount;
 
     /// <param name="device">The device.</param>
@@ -46,13 +46,16 @@ internal sealed partial class ForwardPass : IDisposable
         (_config, _weights, _cache) = (config, weights, cache);
         AttentionShape shape = ShapeOf(config);
         _kernels = new KernelSet(device, shape, weights.Embedding.Layout, cacheType, config.VocabularySize, options);
-        _activations = new Activations(device, config, shape, KernelSet.MaxPromptRows, _kernels.Candidates.ScratchBytes(KernelSet.MaxDecodingRows));
+        long scratchBytes = Math.Max(
+            AttentionKernel.ScratchBytes(shape, KernelSet.MaxPromptRows, KernelSet.MaxDecodingRows),
+            _kernels.Candidates.ScratchBytes(KernelSet.MaxDecodingRows));
+        _activations = new Activations(device, config, shape, KernelSet.MaxPromptRows, scratchBytes);
         _angles = CreateAngles(device, config, contextLength);
-        _decoding = new Pass(device, KernelSet.MaxDecodingRows, KernelSet.MaxDecodingRows, config.VocabularySize);
-        _decodingCommands = device.CreateRecorder(timed);
+        Decoding = new Pass(device, KernelSet.MaxDecodingRows, KernelSet.MaxDecodingRows, config.VocabularySize);
+        _createRecorder = () => device.CreateRecorder(timed);
         _prompts = new (Pass, CommandRecorder)[MaxInFlight];
         for (int i = 0; i < MaxInFlight; i++)
-            _prompts[i] = (new Pass(device, KernelSet.MaxPromptRows, 1, config.VocabularySize), device.CreateRecorder(timed));
+            _prompts[i] = (new Pass(device, KernelSet.MaxPromptRows, 1, config.VocabularySize), _createRecorder());
     }
 
     /// <summary>Attention's numbers for a model.</summary>
@@ -79,27 +82,22 @@ internal sealed partial class ForwardPass : IDisposable
         if (temperature is double given) pass.SetTemperature(0, given);
         commands.Begin();
         pass.RecordInputs(commands);
-        RecordLayers(commands, pass, 0, tokens.Length);
-        if (temperature is not null) RecordLogits(commands, pass, tokens.Length - 1, 1);
+        RecordLayers(commands, pass, tokens.Length, isPrompt: true);
+        if (temperature is not null) RecordLogits(commands, pass, _activations.H.From(tokens.Length - 1), 1);
         commands.End();
         pass.Submit(commands);
         return pass;
     }
 
     /// <summary>Where the host writes the rows of the next <see cref="SubmitDecoding"/>: they belong to different sequences.</summary>
-    public Pass Decoding => _decoding;
+    public Pass Decoding { get; }
 
-    /// <summary>Hands over the next token of several sequences, as written to <see cref="Decoding"/>.</summary>
+    /// <summary>
+    /// Hands over the next token of several sequences, as written to <see cref="Decoding"/>. All that differs from pass to pass is in the rows, so that the
+    /// commands for a number of rows are recorded once.
+    /// </summary>
     /// <param name="count">1 to <see cref="KernelSet.MaxDecodingRows"/> rows.</param>
-    public void SubmitDecoding(int count)
-    {
-        _decodingCommands.Begin();
-        _decoding.RecordInputs(_decodingCommands);
-        for (int row = 0; row < count; row++) RecordLayers(_decodingCommands, _decoding, row, 1);
-        RecordLogits(_decodingCommands, _decoding, 0, count);
-        _decodingCommands.End();
-        _decoding.Submit(_decodingCommands);
-    }
+    public void SubmitDecoding(int count) => Decoding.Submit(_recordedDecoding[count] ??= RecordDecoding(count));
 
     public void Dispose()
     {
@@ -108,11 +106,22 @@ internal sealed partial class ForwardPass : IDisposable
             commands.Dispose();
             pass.Dispose();
         }
-        _decodingCommands.Dispose();
-        _decoding.Dispose();
+        foreach (CommandRecorder? commands in _recordedDecoding) commands?.Dispose();
+        Decoding.Dispose();
         _angles.Dispose();
         _activations.Dispose();
         _kernels.Dispose();
+    }
+
+    private CommandRecorder RecordDecoding(int count)
+    {
+        CommandRecorder commands = _createRecorder();
+        commands.Begin();
+        Decoding.RecordInputs(commands);
+        RecordLayers(commands, Decoding, count, isPrompt: false);
+        RecordLogits(commands, Decoding, _activations.H, count);
+        commands.End();
+        return commands;
     }
 
     private static GpuBuffer CreateAngles(GpuDevice device, Gemma2Config config, int contextLength)

@@ -37,12 +37,6 @@ internal sealed class KvCache : IDisposable
     public LayerCache Layer(int layer) =>
         new(_table.Address + ((ulong)layer * sizeof(ulong)), _config.LayerCount, Slots(_config, layer, _contextLength));
 
-    public DeviceCache Layer(int layer, int sequence)
-    {
-        GpuBuffer buffer = _buffers[(sequence * _config.LayerCount) + layer];
-        return new DeviceCache(buffer.Address, buffer.Address + ((ulong)buffer.Size / 2), Slots(_config, layer, _contextLength));
-    }
-
     /// <summary>Positions that a layer keeps. A sliding layer's ring holds the window of every query of a chunk.</summary>
     public static int Slots(Gemma2Config config, int layer, int contextLength) => Gemma2Config.IsSliding(layer)
         ? (int)Math.Min(contextLength, (long)config.SlidingWindow + KernelSet.MaxPromptRows - 1)

@@ -30,6 +30,7 @@ public sealed class PassProfileTests : EngineTest
             Assert.All(pass.Dispatches, dispatch => Assert.True(dispatch.Nanoseconds > 0, dispatch.Step));
             foreach ((DispatchTime before, DispatchTime after) in pass.Dispatches.Zip(pass.Dispatches.Skip(1))) Assert.True(before.Begin < after.Begin);
             Assert.Equal(Enumerable.Range(-1, engine.Config.LayerCount + 1), pass.Dispatches.Select(dispatch => dispatch.Layer).Distinct());
+            Assert.All(pass.Dispatches.Where(dispatch => dispatch.Layer >= 0).CountBy(dispatch => dispatch.Layer), layer => Assert.InRange(layer.Value, 1, 9));
             Assert.Contains(pass.Dispatches, dispatch => dispatch.Step == "candidates");
         }
         Assert.Empty(engine.ValidationReports);
