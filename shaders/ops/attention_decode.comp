@@ -14,6 +14,7 @@
 layout(constant_id = 3) const uint HEADS = 2; // query heads that share the reads
 
 const uint CLUSTER = 8; // threads that share a key; they take as many keys at a time
+const uint TOGETHER = 4; // values that are added up at a time
 const uint PIECES = (ROW_ELEMENTS + CLUSTER * 8 - 1) / (CLUSTER * 8); // of a row, each thread's
 
 layout(push_constant) uniform Arguments {
@@ -67,19 +68,6 @@ float clusterSum(float x) {
     return x;
 }
 
-// Sums x[j] over the cluster's threads; thread j gets the sum of x[j].
-float transposedSum(float x[CLUSTER]) {
-    [[unroll]] for (uint step = 1; step < CLUSTER; step *= 2) {
-        bool isUpper = (gl_SubgroupInvocationID & step) != 0;
-        [[unroll]] for (uint j = 0; j < CLUSTER; j += 2 * step) {
-            float kept = isUpper ? x[j + step] : x[j];
-            float given = isUpper ? x[j] : x[j + step];
-            x[j] = kept + subgroupShuffleXor(given, step);
-        }
-    }
-    return x[0];
-}
-
 void main() {
     uint split = gl_WorkGroupID.x;
     uint splits = gl_NumWorkGroups.x;
@@ -118,33 +106,35 @@ void main() {
     for (uint tile = first; tile <= last; tile += gl_WorkGroupSize.x) {
         uint firstKey = tile + gl_SubgroupInvocationID / CLUSTER * CLUSTER;
         bool isKey = firstKey + clusterThread() <= last;
-        uint offset[CLUSTER];
-        [[unroll]] for (uint j = 0; j < CLUSTER; j++) offset[j] = slotFrom(first, firstSlot, min(firstKey + j, last), a.slots) * ROW_BYTES;
-
-        float scores[HEADS][CLUSTER];
-        [[unroll]] for (uint j = 0; j < CLUSTER; j++) {
+        float score[HEADS]; // of this thread's key
+        [[unroll]] for (uint h = 0; h < HEADS; h++) score[h] = 0.0;
+        for (uint j = 0; j < CLUSTER; j++) {
+            uint64_t key = keys + slotFrom(first, firstSlot, min(firstKey + j, last), a.slots) * ROW_BYTES;
             vec4 products[HEADS];
             [[unroll]] for (uint h = 0; h < HEADS; h++) products[h] = vec4(0.0);
             [[unroll]] for (uint i = 0; i < PIECES; i++) {
-                Piece key = loadPiece(keys + offset[j], readElement(i));
+                Piece piece = loadPiece(key, readElement(i));
                 [[unroll]] for (uint h = 0; h < HEADS; h++) {
                     if (CACHE == Q8_0) {
-                        products[h] = fma(vec4(key.scale), fma(query[h][i].high, key.values.high, query[h][i].low * key.values.low), products[h]);
+                        products[h] = fma(vec4(piece.scale), fma(query[h][i].high, piece.values.high, query[h][i].low * piece.values.low), products[h]);
                     } else {
-                        products[h] = fma(query[h][i].low, key.values.low, products[h]);
-                        products[h] = fma(query[h][i].high, key.values.high, products[h]);
+                        products[h] = fma(query[h][i].low, piece.values.low, products[h]);
+                        products[h] = fma(query[h][i].high, piece.values.high, products[h]);
                     }
                 }
             }
-            [[unroll]] for (uint h = 0; h < HEADS; h++) scores[h][j] = (products[h].x + products[h].y) + (products[h].z + products[h].w);
+            [[unroll]] for (uint h = 0; h < HEADS; h++) {
+                float product = clusterSum((products[h].x + products[h].y) + (products[h].z + products[h].w));
+                score[h] = clusterThread() == j ? product : score[h];
+            }
         }
 
-        float weight[HEADS]; // of this thread's key
+        float weight[HEADS];
         [[unroll]] for (uint h = 0; h < HEADS; h++) {
-            float score = softcap(transposedSum(scores[h]) * a.scale, a.cap);
-            float newHighest = max(highest[h], clusterMax(isKey ? score : NO_SCORE));
+            score[h] = softcap(score[h] * a.scale, a.cap);
+            float newHighest = max(highest[h], clusterMax(isKey ? score[h] : NO_SCORE));
             float shrink = exp(highest[h] - newHighest);
-            weight[h] = isKey ? exp(score - newHighest) : 0.0;
+            weight[h] = isKey ? exp(score[h] - newHighest) : 0.0;
             highest[h] = newHighest;
             total[h] = fma(total[h], shrink, weight[h]);
             [[unroll]] for (uint i = 0; i < PIECES; i++) {
@@ -153,13 +143,18 @@ void main() {
             }
         }
 
-        [[unroll]] for (uint i = 0; i < PIECES; i++) {
-            [[unroll]] for (uint j = 0; j < CLUSTER; j++) {
-                Piece value = loadPiece(values + offset[j], readElement(i));
-                [[unroll]] for (uint h = 0; h < HEADS; h++) {
-                    vec4 w = vec4(subgroupShuffle(weight[h], gl_SubgroupInvocationID / CLUSTER * CLUSTER + j) * value.scale);
-                    sum[h][i].low = fma(w, value.values.low, sum[h][i].low);
-                    sum[h][i].high = fma(w, value.values.high, sum[h][i].high);
+        for (uint j = 0; j < CLUSTER; j += TOGETHER) {
+            uint64_t value[TOGETHER];
+            [[unroll]] for (uint n = 0; n < TOGETHER; n++)
+                value[n] = values + slotFrom(first, firstSlot, min(firstKey + j + n, last), a.slots) * ROW_BYTES;
+            [[unroll]] for (uint i = 0; i < PIECES; i++) {
+                [[unroll]] for (uint n = 0; n < TOGETHER; n++) {
+                    Piece piece = loadPiece(value[n], readElement(i));
+                    [[unroll]] for (uint h = 0; h < HEADS; h++) {
+                        vec4 w = vec4(subgroupShuffle(weight[h], gl_SubgroupInvocationID / CLUSTER * CLUSTER + j + n) * piece.scale);
+                        sum[h][i].low = fma(w, piece.values.low, sum[h][i].low);
+                        sum[h][i].high = fma(w, piece.values.high, sum[h][i].high);
+                    }
                 }
             }
         }

@@ -130,14 +130,14 @@ void main() {
             for (uint k = 0; k < ROW_ELEMENTS; k += 4 * width) {
                 vec4 q[ROWS];
                 [[unroll]] for (uint r = 0; r < ROWS; r++) q[r] = queryQuad(query[r], k + lane * 4);
-                [[unroll]] for (uint e = 0; e < width / 2; e++) {
+                for (uint e = 0; e < width / 2; e++) {
                     Piece piece[COLUMNS];
                     [[unroll]] for (uint c = 0; c < COLUMNS; c++) piece[c] = loadPiece(key[c], min(k + e * 8, ROW_ELEMENTS - 8));
                     [[unroll]] for (uint r = 0; r < ROWS; r++) {
                         float part[COLUMNS];
                         [[unroll]] for (uint c = 0; c < COLUMNS; c++) part[c] = CACHE == Q8_0 ? 0.0 : sum[r][c];
                         [[unroll]] for (uint j = 0; j < 8; j++) {
-                            float x = subgroupBroadcast(q[r][j % 4], e * 2 + j / 4);
+                            float x = subgroupShuffle(q[r][j % 4], e * 2 + j / 4);
                             [[unroll]] for (uint c = 0; c < COLUMNS; c++)
                                 part[c] = fma(x, j < 4 ? piece[c].values.low[j] : piece[c].values.high[j - 4], part[c]);
                         }
@@ -188,16 +188,17 @@ void main() {
             for (uint block = firstBlock; block < blocks; block++) {
                 vec2 weight[ROWS];
                 [[unroll]] for (uint r = 0; r < ROWS; r++) weight[r] = floatPair(Words64(scores).at[(block * ROWS + r) * width]);
-                [[unroll]] for (uint c = 0; c < COLUMNS; c++) {
-                    [[unroll]] for (uint part = 0; part < width; part += 8) {
-                        vec4 value[8];
-                        [[unroll]] for (uint j = 0; j < 8; j++) {
+                for (uint part = 0; part < width; part += 2) {
+                    vec4 value[COLUMNS][2];
+                    [[unroll]] for (uint c = 0; c < COLUMNS; c++) {
+                        [[unroll]] for (uint j = 0; j < 2; j++) {
                             uint p = clamp(tile + (block * COLUMNS + c) * width + part + j, firstKey, lastKey);
-                            value[j] = valueQuad(values + slotFrom(firstKey, firstSlot, p, a.slots) * ROW_BYTES, element);
+                            value[c][j] = valueQuad(values + slotFrom(firstKey, firstSlot, p, a.slots) * ROW_BYTES, element);
                         }
-                        [[unroll]] for (uint r = 0; r < ROWS; r++)
-                            [[unroll]] for (uint j = 0; j < 8; j++) sum[r] = fma(vec4(subgroupBroadcast(weight[r][c], part + j)), value[j], sum[r]);
                     }
+                    [[unroll]] for (uint r = 0; r < ROWS; r++)
+                        [[unroll]] for (uint c = 0; c < COLUMNS; c++)
+                            [[unroll]] for (uint j = 0; j < 2; j++) sum[r] = fma(vec4(subgroupShuffle(weight[r][c], part + j)), value[c][j], sum[r]);
                 }
             }
             [[unroll]] for (uint r = 0; r < ROWS; r++) {

@@ -13,9 +13,12 @@ namespace Gemma2.Backend.Kernels;
 /// <param name="promptFamily">Kernels of prompts, <see cref="KernelFamily.Cpu"/> or <see cref="KernelFamily.Tiled"/>; null for what fits the device.</param>
 internal sealed class AttentionKernel(GpuDevice device, AttentionShape shape, TensorType cacheType, KernelFamily? promptFamily = null) : IDisposable
 {
-    private readonly AttentionDecodeKernel _decode = new(device, shape, cacheType);
+    private AttentionDecodeKernel? _decode;
+    private AttentionPromptKernel? _prompt;
 
-    private readonly AttentionPromptKernel _prompt = new(
+    private AttentionDecodeKernel Decode => _decode ??= new(device, shape, cacheType);
+
+    private AttentionPromptKernel Prompt => _prompt ??= new(
         device, shape, cacheType, promptFamily ?? (device.Description.Kind == DeviceKind.Software ? KernelFamily.Cpu : KernelFamily.Tiled));
 
     /// <summary>Bytes of scratch that a pass needs.</summary>
@@ -47,13 +50,13 @@ internal sealed class AttentionKernel(GpuDevice device, AttentionShape shape, Te
     {
         if (qkv.Width != shape.QkvWidth || y.Width != shape.Heads * shape.HeadDimension)
             throw new ArgumentException($"Attention of {shape.Heads} heads of {shape.HeadDimension} does not take {qkv.Width} to {y.Width}.", nameof(qkv));
-        if (isPrompt) _prompt.Record(commands, passRows, qkv, cache, y, scratch, window, count);
-        else _decode.Record(commands, passRows, qkv, cache, y, scratch, window, count);
+        if (isPrompt) Prompt.Record(commands, passRows, qkv, cache, y, scratch, window, count);
+        else Decode.Record(commands, passRows, qkv, cache, y, scratch, window, count);
     }
 
     public void Dispose()
     {
-        _prompt.Dispose();
-        _decode.Dispose();
+        _prompt?.Dispose();
+        _decode?.Dispose();
     }
 }

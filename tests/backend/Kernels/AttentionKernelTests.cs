@@ -5,8 +5,6 @@ namespace Gemma2.Backend.Tests.Kernels;
 
 public sealed class AttentionKernelTests(DeviceFixture fixture) : KernelTest(fixture)
 {
-    private static readonly TensorType[] _cacheTypes = [TensorType.F16, TensorType.F32, TensorType.Q8_0];
-
     /// <summary>Heads, key/value heads, numbers a head; window (null: all); slots of the ring; type of the cache; softcap; size of queries and keys.</summary>
     public sealed record Shape(int Heads, int KeyValueHeads, int HeadDimension, int? Window, int Slots, TensorType Type, double Softcap = 50, float Size = 1);
 
@@ -14,57 +12,52 @@ public sealed class AttentionKernelTests(DeviceFixture fixture) : KernelTest(fix
     public static TheoryData<Shape, int[]> DecodeCases()
     {
         var cases = new TheoryData<Shape, int[]>();
-        foreach (TensorType type in _cacheTypes)
+        foreach (TensorType type in new[] { TensorType.F16, TensorType.F32, TensorType.Q8_0 })
         {
-            // Around the window with a ring that holds just what it must, around a split's shortest length, several splits.
+            // Around the window with a ring that holds just what it must; a head dimension that is no multiple of anything; what the models have.
             cases.Add(new Shape(4, 2, 16, 8, 8, type), [0, 6, 7, 8, 9, 15, 63, 100]);
-            cases.Add(new Shape(2, 1, 32, null, 600, type), [31, 32, 33, 255, 256, 257, 599]);
-            cases.Add(new Shape(2, 2, 64, 1, 3, type), [0, 1, 2, 50]);
-            // Window larger than the context; groups of 1, 3, 4 and 8; no cap; head dimensions that are no multiples of anything.
-            cases.Add(new Shape(4, 1, 128, 5000, 300, type), [5, 299]);
-            cases.Add(new Shape(8, 1, 144, null, 200, type), [0, 130]);
             cases.Add(new Shape(3, 1, 18, 33, 40, type, Softcap: 0), [3, 70]);
-            cases.Add(new Shape(1, 1, 2, null, 12, type), [11]);
-            cases.Add(new Shape(1, 1, 72, null, 90, type), [88]);
-            cases.Add(new Shape(2, 1, 512, 20, 64, type), [90]);
-            // What the models have: 256 with cap and window; scores far beyond the cap.
             cases.Add(new Shape(4, 2, 256, 48, 64, type), [0, 47, 48, 49, 500]);
-            cases.Add(new Shape(8, 1, 256, null, 100, type), [99]);
-            cases.Add(new Shape(2, 1, 32, null, 70, type, Size: 100), [69]);
         }
+        // Around the shortest split's length and its multiples; scores far beyond the cap; a window of 1 and one larger than the context.
+        cases.Add(new Shape(2, 1, 32, null, 600, TensorType.F16), [31, 32, 33, 255, 256, 257, 599]);
+        cases.Add(new Shape(2, 1, 32, null, 70, TensorType.F16, Size: 100), [69]);
+        cases.Add(new Shape(2, 2, 64, 1, 3, TensorType.F16), [0, 1, 2, 50]);
+        cases.Add(new Shape(4, 1, 128, 5000, 300, TensorType.F16), [5, 299]);
+        cases.Add(new Shape(8, 1, 144, null, 200, TensorType.Q8_0), [0, 130]);
+        cases.Add(new Shape(1, 1, 2, null, 12, TensorType.F32), [11]);
+        cases.Add(new Shape(2, 1, 512, 20, 64, TensorType.F16), [90]);
+        cases.Add(new Shape(8, 1, 256, null, 100, TensorType.F16), [99]);
         // Past 4,096 keys, in splits of a global layer and around the ring of a sliding one.
-        cases.Add(new Shape(2, 1, 256, null, 4300, TensorType.F16), [4291]);
-        cases.Add(new Shape(2, 1, 32, 4096, 4096 + 255, TensorType.Q8_0), [4095, 4096, 8191]);
+        cases.Add(new Shape(4, 2, 256, null, 4300, TensorType.F16), [4291]);
+        cases.Add(new Shape(4, 2, 16, 4096, 4096 + 255, TensorType.Q8_0), [4095, 4096, 8191]);
         return cases;
     }
 
-    /// <summary>Shapes, position of a prompt's first query, queries.</summary>
-    public static TheoryData<Shape, int, int> PromptCases()
+    /// <summary>Shapes, positions of a prompt's first query, numbers of queries: each with each.</summary>
+    public static TheoryData<Shape, int[], int[]> PromptCases()
     {
-        var cases = new TheoryData<Shape, int, int>();
-        foreach (TensorType type in _cacheTypes)
+        var cases = new TheoryData<Shape, int[], int[]>();
+        foreach (TensorType type in new[] { TensorType.F16, TensorType.F32, TensorType.Q8_0 })
         {
-            foreach (int count in new[] { 1, 2, 7, 8, 9, 15, 16, 17, 65 })
-                cases.Add(new Shape(4, 2, 16, 8, 8 + count - 1, type), 5, count);
-            foreach (int position in new[] { 0, 7, 8, 9, 31, 32, 33, 255, 256, 257 })
-                cases.Add(new Shape(2, 1, 32, 40, 64, type), position, 3);
-            // Groups of 1, 3, 4 and 8; windows of 1 and larger than the context; head dimensions that are no multiples of anything.
-            cases.Add(new Shape(2, 2, 64, 1, 40, type), 0, 33);
-            cases.Add(new Shape(4, 1, 128, 5000, 300, type), 250, 20);
-            cases.Add(new Shape(8, 1, 144, null, 100, type), 60, 5);
-            cases.Add(new Shape(3, 1, 18, 33, 60, type, Softcap: 0), 40, 12);
-            cases.Add(new Shape(1, 1, 2, null, 40, type), 3, 18);
-            cases.Add(new Shape(17, 1, 8, null, 20, type), 0, 3);
-            cases.Add(new Shape(1, 1, 72, null, 90, type), 80, 6);
-            cases.Add(new Shape(2, 1, 512, 20, 64, type), 90, 3);
-            // What the models have: 256 with cap and window; scores far beyond the cap.
-            cases.Add(new Shape(4, 2, 256, 48, 48 + 16, type), 290, 17);
-            cases.Add(new Shape(2, 1, 32, null, 70, type, Size: 100), 60, 10);
+            // Around the window with a ring that holds just what it must; a head dimension that is no multiple of anything; what the models have.
+            cases.Add(new Shape(4, 2, 16, 8, 8 + 17 - 1, type), [5, 255], [1, 2, 7, 8, 9, 15, 16, 17]);
+            cases.Add(new Shape(3, 1, 18, 33, 60, type, Softcap: 0), [40], [12]);
+            cases.Add(new Shape(4, 2, 256, 48, 48 + 16, type), [290], [17]);
         }
+        // Around tiles of keys; scores far beyond the cap; a window of 1 and one larger than the context; groups of 1, 4, 8 and 17.
+        cases.Add(new Shape(2, 1, 32, 40, 64, TensorType.F16), [0, 7, 8, 9, 31, 32, 33, 255, 256, 257], [3]);
+        cases.Add(new Shape(2, 1, 32, null, 70, TensorType.F16, Size: 100), [60], [10]);
+        cases.Add(new Shape(2, 2, 64, 1, 66, TensorType.F16), [0], [33, 65]);
+        cases.Add(new Shape(4, 1, 128, 5000, 300, TensorType.F16), [250], [20]);
+        cases.Add(new Shape(8, 1, 144, null, 100, TensorType.Q8_0), [60], [5]);
+        cases.Add(new Shape(1, 1, 2, null, 40, TensorType.F32), [3], [18]);
+        cases.Add(new Shape(17, 1, 8, null, 20, TensorType.F16), [0], [3]);
+        cases.Add(new Shape(2, 1, 512, 20, 64, TensorType.F16), [90], [3]);
         // A whole chunk; past 4,096 keys in a global layer and around the ring of a sliding one.
-        cases.Add(new Shape(2, 1, 32, 100, 355, TensorType.F16), 1000, 256);
-        cases.Add(new Shape(2, 1, 64, null, 4300, TensorType.F16), 4280, 9);
-        cases.Add(new Shape(2, 1, 32, 4096, 4096 + 8, TensorType.F16), 4090, 9);
+        cases.Add(new Shape(2, 1, 32, 100, 355, TensorType.F16), [1000], [256]);
+        cases.Add(new Shape(2, 1, 32, null, 4300, TensorType.F16), [4280], [9]);
+        cases.Add(new Shape(2, 1, 32, 4096, 4096 + 8, TensorType.F16), [4090], [9]);
         return cases;
     }
 
@@ -86,17 +79,22 @@ public sealed class AttentionKernelTests(DeviceFixture fixture) : KernelTest(fix
 
     [Theory]
     [MemberData(nameof(PromptCases))]
-    public void AttendPrompt_OddShapes_MatchesOracle(Shape c, int position, int count)
+    public void AttendPrompt_OddShapes_MatchesOracle(Shape c, int[] positions, int[] counts)
     {
-        var world = new World(this, c, Consecutive(position, count));
-        foreach (KernelFamily family in PromptFamilies())
+        AttentionKernel[] kernels = [.. PromptFamilies().Select(family => Own(new AttentionKernel(Device, ShapeOf(c), c.Type, family.Data)))];
+        foreach (int position in positions)
         {
-            Activation y = PoisonedRows(count, c.Heads * c.HeadDimension);
-            var kernel = Own(new AttentionKernel(Device, world.Shape, c.Type, family));
-
-            Run(commands => kernel.Record(commands, world.PassRows, world.Qkv, world.Cache, y, Scratch(world), c.Window, isPrompt: true, count));
-
-            AssertClose(world.Expected(), ReadRows(y, count), _ => 5e-5 * c.Size);
+            foreach (int count in counts)
+            {
+                var world = new World(this, c, Consecutive(position, count));
+                double[] expected = world.Expected();
+                foreach (AttentionKernel kernel in kernels)
+                {
+                    Activation y = PoisonedRows(count, c.Heads * c.HeadDimension);
+                    Run(commands => kernel.Record(commands, world.PassRows, world.Qkv, world.Cache, y, Scratch(world), c.Window, isPrompt: true, count));
+                    AssertClose(expected, ReadRows(y, count), _ => 5e-5 * c.Size);
+                }
+            }
         }
     }
 
@@ -184,6 +182,15 @@ public sealed class AttentionKernelTests(DeviceFixture fixture) : KernelTest(fix
         }
     }
 
+    private static AttentionShape ShapeOf(Shape c) => new()
+    {
+        Heads = c.Heads,
+        KeyValueHeads = c.KeyValueHeads,
+        HeadDimension = c.HeadDimension,
+        Scale = 1 / Math.Sqrt(c.HeadDimension + 3),
+        Softcap = c.Softcap,
+    };
+
     private static PassRow[] Consecutive(int position, int count) => [.. Enumerable.Range(position, count).Select(p => new PassRow(0, (uint)p, 0))];
 
     /// <summary>Scratch of NaN, just as large as it must be.</summary>
@@ -205,14 +212,7 @@ public sealed class AttentionKernelTests(DeviceFixture fixture) : KernelTest(fix
         public World(KernelTest test, Shape c, PassRow[] rows)
         {
             (_case, _rows) = (c, rows);
-            Shape = new AttentionShape
-            {
-                Heads = c.Heads,
-                KeyValueHeads = c.KeyValueHeads,
-                HeadDimension = c.HeadDimension,
-                Scale = 1 / Math.Sqrt(c.HeadDimension + 3),
-                Softcap = c.Softcap,
-            };
+            Shape = ShapeOf(c);
             _qkv = test.RandomNumbers(rows.Length * Shape.QkvWidth, c.Size);
             Qkv = test.UploadRows(_qkv, Shape.QkvWidth);
             PassRows = test.Upload<PassRow>(rows);
