@@ -81,19 +81,38 @@ uint signedQuants(uint bytes) {
     return bytes;
 }
 
+// Words of what a chunk has in a plane of quants: words of them in all. In tiles, words come before rows.
+uint loadWord(uint64_t plane, uint words, uint unit, uint word) {
+    if (TILE == 1) return Uints(plane).at[unit * words + word];
+    return Uints(plane).at[((unit - unit % TILE) * words) + word * TILE + unit % TILE];
+}
+
+uvec2 loadWords2(uint64_t plane, uint words, uint unit, uint word) {
+    if (TILE == 1) return unpack32(Words64(plane).at[(unit * words + word) / 2]);
+    return uvec2(loadWord(plane, words, unit, word), loadWord(plane, words, unit, word + 1));
+}
+
+uvec4 loadWords4(uint64_t plane, uint words, uint unit, uint word) {
+    if (TILE == 1) {
+        u64vec2 pairs = Words128(plane).at[(unit * words + word) / 4];
+        return uvec4(unpack32(pairs.x), unpack32(pairs.y));
+    }
+    return uvec4(loadWords2(plane, words, unit, word), loadWords2(plane, words, unit, word + 2));
+}
+
 // Eight columns from 8 * eighth on, a column a byte.
 uvec2 loadQuants8(Weights w, uint unit, uint eighth) {
-    if (TYPE == Q8_0) return unpack32(Words64(w.quants).at[unit * 4 + eighth]);
+    if (TYPE == Q8_0) return loadWords2(w.quants, 8, unit, eighth * 2);
     uvec2 quads;
     if (TYPE == Q2_K || TYPE == Q3_K) {
-        uint word = Uints(w.quants).at[unit * 2 + eighth / 2] >> (eighth % 2 * 4);
+        uint word = loadWord(w.quants, 2, unit, eighth / 2) >> (eighth % 2 * 4);
         quads = uvec2(word, word >> 2) & 0x03030303u;
     } else {
-        uint word = Uints(w.quants).at[unit * 4 + eighth];
+        uint word = loadWord(w.quants, 4, unit, eighth);
         quads = uvec2(word, word >> 4) & 0x0f0f0f0fu;
     }
     if (TYPE == Q6_K) {
-        uint word = Uints(w.high).at[unit * 2 + eighth / 2] >> (eighth % 2 * 4);
+        uint word = loadWord(w.high, 2, unit, eighth / 2) >> (eighth % 2 * 4);
         quads |= (uvec2(word, word >> 2) & 0x03030303u) << 4;
     }
     if (TYPE == Q3_K || TYPE == Q5_0 || TYPE == Q5_1 || TYPE == Q5_K) {
@@ -105,20 +124,17 @@ uvec2 loadQuants8(Weights w, uint unit, uint eighth) {
 
 // Sixteen columns from 16 * half_ on: wider loads.
 uvec4 loadQuants16(Weights w, uint unit, uint half_) {
-    if (TYPE == Q8_0) {
-        u64vec2 words = Words128(w.quants).at[unit * 2 + half_];
-        return uvec4(unpack32(words.x), unpack32(words.y));
-    }
+    if (TYPE == Q8_0) return loadWords4(w.quants, 8, unit, half_ * 4);
     uvec4 quads;
     if (TYPE == Q2_K || TYPE == Q3_K) {
-        uint word = Uints(w.quants).at[unit * 2 + half_];
+        uint word = loadWord(w.quants, 2, unit, half_);
         quads = uvec4(word, word >> 2, word >> 4, word >> 6) & 0x03030303u;
     } else {
-        uvec2 words = unpack32(Words64(w.quants).at[unit * 2 + half_]);
+        uvec2 words = loadWords2(w.quants, 4, unit, half_ * 2);
         quads = uvec4(words.x, words.x >> 4, words.y, words.y >> 4) & 0x0f0f0f0fu;
     }
     if (TYPE == Q6_K) {
-        uint word = Uints(w.high).at[unit * 2 + half_];
+        uint word = loadWord(w.high, 2, unit, half_);
         quads |= (uvec4(word, word >> 2, word >> 4, word >> 6) & 0x03030303u) << 4;
     }
     if (TYPE == Q3_K || TYPE == Q5_0 || TYPE == Q5_1 || TYPE == Q5_K) {
@@ -167,28 +183,25 @@ vec2 floatPair(uint64_t bits) {
     return uintBitsToFloat(unpack32(bits));
 }
 
-vec4 halfQuad(uint64_t bits) {
-    uvec2 pairs = unpack32(bits);
+vec4 halfQuad(uvec2 pairs) {
     return vec4(unpackHalf2x16(pairs.x), unpackHalf2x16(pairs.y));
 }
 
 // bfloat16 is the upper half of a float32.
-vec4 brainQuad(uint64_t bits) {
-    uvec2 pairs = unpack32(bits);
+vec4 brainQuad(uvec2 pairs) {
     return uintBitsToFloat(uvec4(pairs.x << 16, pairs.x & 0xffff0000u, pairs.y << 16, pairs.y & 0xffff0000u));
 }
 
 // Eight columns from 8 * eighth on, without their scale: numbers as they are, or quants as float32.
 Eight loadUnscaled8(Weights w, uint unit, uint eighth) {
     if (TYPE == F32) {
-        u64vec2 a = Words128(w.quants).at[unit * 8 + eighth * 2];
-        u64vec2 b = Words128(w.quants).at[unit * 8 + eighth * 2 + 1];
-        return Eight(vec4(floatPair(a.x), floatPair(a.y)), vec4(floatPair(b.x), floatPair(b.y)));
+        uvec4 low = loadWords4(w.quants, 32, unit, eighth * 8), high = loadWords4(w.quants, 32, unit, eighth * 8 + 4);
+        return Eight(uintBitsToFloat(low), uintBitsToFloat(high));
     }
     if (TYPE == F16 || TYPE == BF16) {
-        u64vec2 bits = Words128(w.quants).at[unit * 4 + eighth];
-        if (TYPE == F16) return Eight(halfQuad(bits.x), halfQuad(bits.y));
-        return Eight(brainQuad(bits.x), brainQuad(bits.y));
+        uvec4 words = loadWords4(w.quants, 16, unit, eighth * 4);
+        if (TYPE == F16) return Eight(halfQuad(words.xy), halfQuad(words.zw));
+        return Eight(brainQuad(words.xy), brainQuad(words.zw));
     }
     uvec2 quads = loadQuants8(w, unit, eighth);
     return Eight(bytesToFloats(quads.x), bytesToFloats(quads.y));

@@ -69,7 +69,7 @@ public sealed record KernelChoice
 
     private static string[] Shaders(KernelFamily family) => family switch
     {
-        KernelFamily.Cpu => ["mat_vec_cpu", "mat_mul_cpu"],
+        KernelFamily.Cpu => ["mat_mul_cpu"],
         KernelFamily.Generic => ["mat_vec", "mat_mul"],
         KernelFamily.Tiled => ["mat_mul_tiled"],
         KernelFamily.Coopmat => ["mat_mul_coopmat", "half_rows"],

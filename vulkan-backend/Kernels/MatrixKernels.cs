@@ -80,6 +80,7 @@ internal sealed class MatrixKernels : IDisposable
         if (_families.TryGetValue(name, out IMatrixFamily? family)) return family;
         family = name switch
         {
+            KernelFamily.Cpu => new CpuMatrixFamily(_device),
             KernelFamily.Generic => new GenericMatrixFamily(_device),
             KernelFamily.Tiled => new TiledMatrixFamily(_device),
             KernelFamily.Coopmat => new CooperativeMatrixFamily(_device),

@@ -31,7 +31,7 @@ internal readonly unsafe struct BytesPacker : IBlockPacker
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(ushort*)to.Scales = *(ushort*)block;
-        Vector256.Load(block + 2).Store(to.Quants);
+        to.StoreQuants(Vector256.Load(block + 2).AsUInt32());
     }
 }
 
@@ -41,7 +41,7 @@ internal readonly unsafe struct NibblesPacker : IBlockPacker
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(ushort*)to.Scales = *(ushort*)block;
-        BitPlanes.Nibbles(Quads.OfNibbles(block + 2)).Store((uint*)to.Quants);
+        to.StoreQuants(BitPlanes.Nibbles(Quads.OfNibbles(block + 2)));
     }
 }
 
@@ -51,7 +51,7 @@ internal readonly unsafe struct Q4_1Packer : IBlockPacker
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(uint*)to.Scales = *(uint*)block;
-        BitPlanes.Nibbles(Quads.OfNibbles(block + 4)).Store((uint*)to.Quants);
+        to.StoreQuants(BitPlanes.Nibbles(Quads.OfNibbles(block + 4)));
     }
 }
 
@@ -62,7 +62,7 @@ internal readonly unsafe struct Q5_0Packer : IBlockPacker
     {
         *(ushort*)to.Scales = *(ushort*)block;
         *(uint*)to.High = BitPlanes.Bits(*(uint*)(block + 2));
-        BitPlanes.Nibbles(Quads.OfNibbles(block + 6)).Store((uint*)to.Quants);
+        to.StoreQuants(BitPlanes.Nibbles(Quads.OfNibbles(block + 6)));
     }
 }
 
@@ -73,7 +73,7 @@ internal readonly unsafe struct Q5_1Packer : IBlockPacker
     {
         *(uint*)to.Scales = *(uint*)block;
         *(uint*)to.High = BitPlanes.Bits(*(uint*)(block + 4));
-        BitPlanes.Nibbles(Quads.OfNibbles(block + 8)).Store((uint*)to.Quants);
+        to.StoreQuants(BitPlanes.Nibbles(Quads.OfNibbles(block + 8)));
     }
 }
 
@@ -86,7 +86,7 @@ internal readonly unsafe struct Q2_KPacker : IBlockPacker
         for (int chunk = 0; chunk < WeightLayout.BlockChunks; chunk++)
         {
             *(ushort*)to.Scales = *(ushort*)(block + (2 * chunk));
-            *(ulong*)to.Quants = BitPlanes.Crumbs(Quads.Of(block + 16 + (chunk / 4 * 32), chunk % 4 * 2, 3));
+            to.StoreQuants(BitPlanes.Crumbs(Quads.Of(block + 16 + (chunk / 4 * 32), chunk % 4 * 2, 3)));
             to.Scales += 2 * to.Step;
             to.Quants += 8 * to.Step;
         }
@@ -104,7 +104,7 @@ internal readonly unsafe struct Q3_KPacker : IBlockPacker
         for (int chunk = 0; chunk < WeightLayout.BlockChunks; chunk++)
         {
             *(ushort*)to.Scales = *(ushort*)(scales + (2 * chunk));
-            *(ulong*)to.Quants = BitPlanes.Crumbs(Quads.Of(block + 32 + (chunk / 4 * 32), chunk % 4 * 2, 3));
+            to.StoreQuants(BitPlanes.Crumbs(Quads.Of(block + 32 + (chunk / 4 * 32), chunk % 4 * 2, 3)));
             *(uint*)to.High = BitPlanes.Bits(Quads.Of(block, chunk, 1));
             to.Scales += 2 * to.Step;
             to.Quants += 8 * to.Step;
@@ -136,7 +136,7 @@ internal readonly unsafe struct Q4_KPacker : IBlockPacker
         PackScales(block + 4, to.Scales, to.Step);
         for (int chunk = 0; chunk < WeightLayout.BlockChunks; chunk++)
         {
-            BitPlanes.Nibbles(Quads.Of(block + 16 + (chunk / 2 * 32), chunk % 2 * 4, 15)).Store((uint*)to.Quants);
+            to.StoreQuants(BitPlanes.Nibbles(Quads.Of(block + 16 + (chunk / 2 * 32), chunk % 2 * 4, 15)));
             to.Quants += 16 * to.Step;
         }
     }
@@ -163,7 +163,7 @@ internal readonly unsafe struct Q5_KPacker : IBlockPacker
         for (int chunk = 0; chunk < WeightLayout.BlockChunks; chunk++)
         {
             *(uint*)to.High = BitPlanes.Bits(Quads.Of(block + 16, chunk, 1));
-            BitPlanes.Nibbles(Quads.Of(block + 48 + (chunk / 2 * 32), chunk % 2 * 4, 15)).Store((uint*)to.Quants);
+            to.StoreQuants(BitPlanes.Nibbles(Quads.Of(block + 48 + (chunk / 2 * 32), chunk % 2 * 4, 15)));
             to.Quants += 16 * to.Step;
             to.High += 4 * to.Step;
         }
@@ -180,8 +180,8 @@ internal readonly unsafe struct Q6_KPacker : IBlockPacker
         {
             (int half, int quarter) = Math.DivRem(chunk, 4);
             *(ushort*)to.Scales = *(ushort*)(block + 192 + (2 * chunk));
-            *(ulong*)to.High = BitPlanes.Crumbs(Quads.Of(block + 128 + (32 * half), 2 * quarter, 3));
-            BitPlanes.Nibbles(Quads.Of(block + (64 * half) + (quarter % 2 * 32), quarter / 2 * 4, 15)).Store((uint*)to.Quants);
+            to.StoreHigh(BitPlanes.Crumbs(Quads.Of(block + 128 + (32 * half), 2 * quarter, 3)));
+            to.StoreQuants(BitPlanes.Nibbles(Quads.Of(block + (64 * half) + (quarter % 2 * 32), quarter / 2 * 4, 15)));
             to.Scales += 2 * to.Step;
             to.High += 8 * to.Step;
             to.Quants += 16 * to.Step;
@@ -200,7 +200,7 @@ internal readonly unsafe struct IQ4_XSPacker : IBlockPacker
         {
             int scale = (block[4 + (chunk / 2)] >> (chunk % 2 * 4) & 15) | (upper >> (2 * chunk) & 3) << 4;
             *to.Scales = (byte)(scale - 32);
-            BitPlanes.Nibbles(Quads.OfNibbles(block + 8 + (16 * chunk))).Store((uint*)to.Quants);
+            to.StoreQuants(BitPlanes.Nibbles(Quads.OfNibbles(block + 8 + (16 * chunk))));
             to.Scales += to.Step;
             to.Quants += 16 * to.Step;
         }

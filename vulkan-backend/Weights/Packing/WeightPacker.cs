@@ -82,11 +82,13 @@ internal static unsafe class WeightPacker
         private void PackNumbers(byte* row, int index)
         {
             byte* to = At(index).Quants;
+            uint* words = stackalloc uint[WeightLayout.ChunkColumns];
             for (long left = RowBytes; left > 0; left -= _units.Quants)
             {
                 uint length = (uint)Math.Min(left, _units.Quants);
-                Unsafe.CopyBlockUnaligned(to, row, length);
-                Unsafe.InitBlockUnaligned(to + length, 0, (uint)_units.Quants - length);
+                Unsafe.CopyBlockUnaligned(words, row, length);
+                Unsafe.InitBlockUnaligned((byte*)words + length, 0, (uint)_units.Quants - length);
+                for (int i = 0; i < _units.Quants / sizeof(uint); i++) ((uint*)to)[i * layout.TileRows] = words[i];
                 row += length;
                 to += layout.TileRows * _units.Quants;
             }
@@ -117,8 +119,8 @@ internal static unsafe class WeightPacker
             long unit = (tile * _chunks * layout.TileRows) + inTile;
             long block = (tile * (_chunks / WeightLayout.BlockChunks) * layout.TileRows) + inTile;
             return new PackedPlanes(
-                planes.Quants + (unit * _units.Quants),
-                planes.High + (unit * _units.High),
+                planes.Quants + ((unit - inTile) * _units.Quants) + (inTile * sizeof(uint)),
+                planes.High + ((unit - inTile) * _units.High) + (inTile * sizeof(uint)),
                 planes.Scales + (unit * _units.Scales),
                 planes.Blocks + (block * _units.Block),
                 layout.TileRows);

@@ -17,8 +17,8 @@ internal sealed class PackedMatrix(WeightLayout layout, int rows, byte[] packed)
         int unit = (((row / layout.TileRows) * layout.Chunks) + chunk) * layout.TileRows + (row % layout.TileRows);
         int block = (((row / layout.TileRows) * (layout.Chunks / 8)) + (chunk / 8)) * layout.TileRows + (row % layout.TileRows);
         PlaneUnits units = layout.Units;
-        ReadOnlySpan<byte> quants = packed.AsSpan((int)_planes.Quants + (unit * units.Quants), units.Quants);
-        ReadOnlySpan<byte> high = packed.AsSpan((int)_planes.High + (unit * units.High), units.High);
+        ReadOnlySpan<byte> quants = Words((int)_planes.Quants, unit, units.Quants);
+        ReadOnlySpan<byte> high = Words((int)_planes.High, unit, units.High);
         ReadOnlySpan<byte> scales = packed.AsSpan((int)_planes.Scales + (unit * units.Scales), units.Scales);
         ReadOnlySpan<byte> shared = units.Block == 0 ? [] : packed.AsSpan((int)_planes.Blocks + (block * units.Block), units.Block);
         int half = inChunk / 16;
@@ -41,6 +41,16 @@ internal sealed class PackedMatrix(WeightLayout layout, int rows, byte[] packed)
             TensorType.IQ4_XS => Half(shared, 0) * (sbyte)scales[0] * _table[Bits(quants, 4, inChunk)],
             _ => throw new ArgumentOutOfRangeException(nameof(column), layout.Type, null),
         };
+    }
+
+    /// <summary>What a chunk has in a plane of which words come before the rows of a tile.</summary>
+    private byte[] Words(int plane, int unit, int bytes)
+    {
+        var words = new byte[bytes];
+        int inTile = unit % layout.TileRows;
+        for (int i = 0; i < bytes; i += 4)
+            packed.AsSpan(plane + ((unit - inTile) * bytes) + (i * layout.TileRows) + (4 * inTile), 4).CopyTo(words.AsSpan(i));
+        return words;
     }
 
     private static float Half(ReadOnlySpan<byte> bytes, int offset) => (float)BinaryPrimitives.ReadHalfLittleEndian(bytes[offset..]);
