@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Gemma2.Backend.Weights.Quantization;
 
@@ -28,6 +29,7 @@ internal static unsafe class Quads
 /// <summary>32 bytes, one scale.</summary>
 internal readonly unsafe struct BytesPacker : IBlockPacker
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(ushort*)to.Scales = *(ushort*)block;
@@ -38,6 +40,7 @@ internal readonly unsafe struct BytesPacker : IBlockPacker
 /// <summary>32 nibbles, one scale: Q4_0, IQ4_NL.</summary>
 internal readonly unsafe struct NibblesPacker : IBlockPacker
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(ushort*)to.Scales = *(ushort*)block;
@@ -48,6 +51,7 @@ internal readonly unsafe struct NibblesPacker : IBlockPacker
 /// <summary>32 nibbles, scale and minimum.</summary>
 internal readonly unsafe struct Q4_1Packer : IBlockPacker
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(uint*)to.Scales = *(uint*)block;
@@ -58,6 +62,7 @@ internal readonly unsafe struct Q4_1Packer : IBlockPacker
 /// <summary>32 numbers of 5 bits, one scale.</summary>
 internal readonly unsafe struct Q5_0Packer : IBlockPacker
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(ushort*)to.Scales = *(ushort*)block;
@@ -69,6 +74,7 @@ internal readonly unsafe struct Q5_0Packer : IBlockPacker
 /// <summary>32 numbers of 5 bits, scale and minimum.</summary>
 internal readonly unsafe struct Q5_1Packer : IBlockPacker
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(uint*)to.Scales = *(uint*)block;
@@ -80,6 +86,7 @@ internal readonly unsafe struct Q5_1Packer : IBlockPacker
 /// <summary>256 numbers of 2 bits.</summary>
 internal readonly unsafe struct Q2_KPacker : IBlockPacker
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(uint*)to.Blocks = *(uint*)(block + 80);
@@ -96,6 +103,7 @@ internal readonly unsafe struct Q2_KPacker : IBlockPacker
 /// <summary>256 numbers of 3 bits.</summary>
 internal readonly unsafe struct Q3_KPacker : IBlockPacker
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(ushort*)to.Blocks = *(ushort*)(block + 108);
@@ -130,6 +138,7 @@ internal readonly unsafe struct Q3_KPacker : IBlockPacker
 /// <summary>256 numbers of 4 bits.</summary>
 internal readonly unsafe struct Q4_KPacker : IBlockPacker
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(uint*)to.Blocks = *(uint*)block;
@@ -156,6 +165,7 @@ internal readonly unsafe struct Q4_KPacker : IBlockPacker
 /// <summary>256 numbers of 5 bits.</summary>
 internal readonly unsafe struct Q5_KPacker : IBlockPacker
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(uint*)to.Blocks = *(uint*)block;
@@ -173,6 +183,7 @@ internal readonly unsafe struct Q5_KPacker : IBlockPacker
 /// <summary>256 numbers of 6 bits.</summary>
 internal readonly unsafe struct Q6_KPacker : IBlockPacker
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(ushort*)to.Blocks = *(ushort*)(block + 208);
@@ -192,6 +203,7 @@ internal readonly unsafe struct Q6_KPacker : IBlockPacker
 /// <summary>256 nibbles that stand for values of a table.</summary>
 internal readonly unsafe struct IQ4_XSPacker : IBlockPacker
 {
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(ushort*)to.Blocks = *(ushort*)block;

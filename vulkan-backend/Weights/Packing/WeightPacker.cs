@@ -78,22 +78,22 @@ internal static unsafe class WeightPacker
             }
         }
 
-        /// <summary>Numbers that are not quantized: chunks as they are, the last one filled up with zeros.</summary>
+        /// <summary>Numbers that are not quantized: words as they are, zeros up to the end of the last chunk.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void PackNumbers(byte* row, int index)
         {
-            byte* to = At(index).Quants;
-            uint* words = stackalloc uint[WeightLayout.ChunkColumns];
-            for (long left = RowBytes; left > 0; left -= _units.Quants)
-            {
-                uint length = (uint)Math.Min(left, _units.Quants);
-                Unsafe.CopyBlockUnaligned(words, row, length);
-                Unsafe.InitBlockUnaligned((byte*)words + length, 0, (uint)_units.Quants - length);
-                for (int i = 0; i < _units.Quants / sizeof(uint); i++) ((uint*)to)[i * layout.TileRows] = words[i];
-                row += length;
-                to += layout.TileRows * _units.Quants;
-            }
+            uint* to = (uint*)At(index).Quants;
+            int words = layout.FileRowBytes / sizeof(uint), padded = _chunks * _units.Quants / sizeof(uint);
+            if (layout.TileRows == 1)
+                Unsafe.CopyBlockUnaligned(to, row, (uint)(words * sizeof(uint)));
+            else
+                for (int i = 0; i < words; i++) to[i * layout.TileRows] = ((uint*)row)[i];
+            uint half = layout.FileRowBytes % sizeof(uint) == 0 ? 0u : ((ushort*)row)[2 * words]; // An odd number of 16 bits each.
+            for (int i = words; i < padded; i++, half = 0) to[i * layout.TileRows] = half;
         }
 
+        // These run for each block of a model from the first one on: code that is made quickly first and well later would be of no use.
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         private void PackBlocks<TPacker>(byte* row, int index)
             where TPacker : IBlockPacker
         {
