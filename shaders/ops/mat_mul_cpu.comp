@@ -3,6 +3,7 @@
 // x. Its subgroups share out the tile's chunks (and gate and up): each is SLICE chunks in one straight run of code without loops, which is what the driver
 // compiles best (see weights_cpu.glsl); loops are the driver's own, over subgroups and workgroups.
 // The sum for a row of x and a row of W has the same bits whatever COLUMNS is: the same products in the same order, by explicit fma.
+#extension GL_KHR_memory_scope_semantics : require
 #include "common.glsl"
 #include "activations.glsl"
 
@@ -28,7 +29,8 @@ layout(push_constant) uniform Arguments {
 } a;
 #include "weights_cpu.glsl"
 
-shared float sums[MATRICES * SLICES][COLUMNS][TILE];
+const uint SUBGROUPS = MATRICES * SLICES;
+shared float sums[SUBGROUPS][COLUMNS][TILE];
 
 Weights weightsAt(uint64_t address) {
     return Weights(address, address + uint64_t(a.planes[0]) * 256, address + uint64_t(a.planes[1]) * 256, address + uint64_t(a.planes[2]) * 256);
@@ -36,7 +38,14 @@ Weights weightsAt(uint64_t address) {
 
 float sumOfSlices(uint matrix, uint column) {
     float sum = 0.0;
-    for (uint i = 0; i < SLICES; i++) sum += sums[matrix * SLICES + i][column][gl_SubgroupInvocationID];
+    [[unroll]] for (uint i = 0; i < SLICES; i++) {
+        float slice = sums[matrix * SLICES + i][column][0];
+        [[unroll]] for (uint lane = 1; lane < TILE; lane++) {
+            float next = sums[matrix * SLICES + i][column][lane];
+            slice = mix(slice, next, gl_SubgroupInvocationID == lane);
+        }
+        sum += slice;
+    }
     return sum;
 }
 
@@ -45,9 +54,10 @@ void main() {
     uint count = a.count;
     uint tile = uniformNumber(gl_WorkGroupID.y);
     uint firstColumn = COLUMNS < MOST_COLUMNS ? 0 : uniformByte(gl_WorkGroupID.x) * COLUMNS;
-    uint slice = SLICES <= 16 ? uniformDigit(gl_SubgroupID % SLICES) : uniformByte(gl_SubgroupID % SLICES);
+    uint subgroup = SUBGROUPS <= 16 ? uniformDigit(gl_SubgroupID) : uniformByte(gl_SubgroupID);
+    uint slice = subgroup % SLICES;
     uint first = (tile * SLICES + slice) * SLICE;
-    Weights w = fromChunk(weightsAt(a.w[gl_SubgroupID / SLICES]), first);
+    Weights w = fromChunk(weightsAt(a.w[subgroup / SLICES]), first);
     uint64_t x[COLUMNS];
     [[unroll]] for (uint m = 0; m < COLUMNS; m++)
         x[m] = a.x + (uint64_t(min(firstColumn + m, count - 1)) * a.xStride + slice * (SLICE * 32)) * 4;
@@ -83,12 +93,20 @@ void main() {
         }
     }
 
-    [[unroll]] for (uint m = 0; m < COLUMNS; m++) sums[gl_SubgroupID][m][gl_SubgroupInvocationID] = total[m];
-    barrier();
-    for (uint m = gl_SubgroupID; m < COLUMNS; m += gl_NumSubgroups) {
+    // Stores, too, are cheap at uniform addresses: each lane's sum becomes uniform before it is stored.
+    [[unroll]] for (uint m = 0; m < COLUMNS; m++) {
+        [[unroll]] for (uint lane = 0; lane < TILE; lane++) sums[subgroup][m][lane] = subgroupBroadcast(total[m], lane);
+    }
+    // Subgroups of a workgroup run one after the other on one thread of the CPU: all there is to do is to let the others run. barrier() would drain the CPU's pipeline.
+    controlBarrier(gl_ScopeWorkgroup, gl_ScopeWorkgroup, 0, gl_SemanticsRelaxed);
+
+    uint64_t y = a.y;
+    uint yStride = a.yStride, rows = a.rows;
+    [[unroll]] for (uint i = 0; i < COLUMNS; i += SUBGROUPS) {
+        uint m = min(i + subgroup, COLUMNS - 1); // More subgroups than columns: some repeat the last one, which costs less than a branch.
         uint column = firstColumn + m, row = tile * TILE + gl_SubgroupInvocationID;
-        float result = sumOfSlices(0, m);
-        if (MATRICES == 2) result = geluTanh(result) * sumOfSlices(1, m);
-        if (column < count && row < a.rows) Floats(a.y).at[column * a.yStride + row] = result;
+        float result = sumOfSlices(0, m), up = MATRICES == 2 ? sumOfSlices(1, m) : 0.0;
+        if (i + subgroup < COLUMNS && column < count && row < rows)
+            Floats(y).at[column * yStride + row] = MATRICES == 2 ? geluTanh(result) * up : result;
     }
 }
