@@ -12,8 +12,12 @@ namespace Gemma2.Backend.Model;
 /// <param name="device">Gives the memory.</param>
 /// <param name="config">The model's configuration.</param>
 /// <param name="maxAllocationBytes">Largest allocation, if it shall be less than what the device allows.</param>
-internal sealed class WeightUploader(GpuDevice device, Gemma2Config config, long maxAllocationBytes = long.MaxValue) : ITensorSink, IDisposable
+internal sealed class WeightUploader(GpuDevice device, Gemma2Config config, long? maxAllocationBytes = null) : ITensorSink, IDisposable
 {
+    /// <summary>By this much, drivers may round an allocation up.</summary>
+    private const long AllocationMargin = 1 << 20;
+
+    private readonly long _maxAllocationBytes = maxAllocationBytes ?? device.Description.MaxAllocationBytes - AllocationMargin;
     private readonly int _tileRows = MatrixKernels.TileRows(device.Description);
     private readonly MatrixUploader _uploader = new(device);
     private readonly List<GpuBuffer> _buffers = [];
@@ -93,7 +97,7 @@ internal sealed class WeightUploader(GpuDevice device, Gemma2Config config, long
             // A matrix begins with a tile of its own.
             while (count < names.Length && _tensors[names[count]].Type == first.Type && rows % _tileRows == 0) rows += (int)_tensors[names[count++]].Shape[0];
 
-            var matrix = new PlacedMatrix(device, layout, rows, maxAllocationBytes, first.Name);
+            var matrix = new PlacedMatrix(device, layout, rows, _maxAllocationBytes, first.Name);
             _buffers.AddRange(matrix.Buffers);
             int row = 0;
             foreach (string name in names[..count])

@@ -72,6 +72,24 @@ public class WeightUploaderTests(DeviceFixture fixture) : KernelTest(fixture)
         AssertComputes(_tensors[TensorNames.Embedding].Values, weights.Embedding);
     }
 
+    [Fact]
+    public void Finish_EmbeddingAboveTheDevicesLargestAllocation_IsInParts()
+    {
+        const int width = 8192;
+        long rows = (Device.Description.MaxAllocationBytes / (width * sizeof(float))) + 1000;
+        Assert.SkipUnless(rows < 100_000, "This device gives more memory at once than the test should take.");
+        Gemma2Config config = _config with { VocabularySize = (int)rows, HiddenSize = width, LayerCount = 0 };
+        using var uploader = new WeightUploader(Device, config);
+
+        // Nothing is written: memory that is not touched costs nothing here.
+        uploader.Begin([new(TensorNames.Embedding, TensorType.F32, [rows, width], "f", 0, 0), new(TensorNames.FinalNorm, TensorType.F32, [width], "f", 0, 0)]);
+        using ModelWeights weights = uploader.Finish();
+
+        Assert.Equal(2, weights.Embedding.Parts.Count);
+        Assert.Equal(rows, weights.Embedding.Rows);
+        Assert.All(weights.Embedding.Parts, part => Assert.True(weights.Embedding.Layout.Bytes(part.Rows) <= Device.Description.MaxAllocationBytes));
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
@@ -109,7 +127,7 @@ public class WeightUploaderTests(DeviceFixture fixture) : KernelTest(fixture)
     };
 
     /// <summary>Makes random tensors and loads them, some rows at a time, the later ones first.</summary>
-    private ModelWeights Load(Dictionary<string, TensorType> types, long maxAllocationBytes = long.MaxValue, bool holdsFactor = false)
+    private ModelWeights Load(Dictionary<string, TensorType> types, long? maxAllocationBytes = null, bool holdsFactor = false)
     {
         foreach ((string name, long[] shape) in TensorCatalog.Shapes(_config))
         {
