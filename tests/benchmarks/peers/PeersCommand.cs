@@ -3,6 +3,7 @@ using Gemma2.Backend.Device;
 using Gemma2.Benchmarks.Peers.Accuracy;
 using Gemma2.Benchmarks.Peers.Reports;
 using Gemma2.Benchmarks.Peers.Sides;
+using Gemma2.Cli.Benchmarks;
 
 namespace Gemma2.Benchmarks.Peers;
 
@@ -15,11 +16,15 @@ internal sealed class PeersCommand
 
     private const int ContextStep = 256;
 
+    // Golden logits are stored as float32 and were made with sqrt(hidden) rounded to it.
+    private const double LargestDifference = 1e-4;
+
     private readonly Option<string[]> _models = new("--model") { Description = "A GGUF file; may be given several times.", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string[]> _golden = new("--golden") { Description = "A folder with a GGUF file and the logits that double precision gives for it.", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string[]> _peers = new("--peer") { Description = "llama.cpp-cpu, llama.cpp-vulkan.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [SideName.Cpu] };
     private readonly Option<int> _prompt = new("--prompt-tokens") { Description = "Length of the prompt.", DefaultValueFactory = _ => 512 };
     private readonly Option<int> _decode = new("--decode-tokens") { Description = "Tokens decoded after it.", DefaultValueFactory = _ => 64 };
+    private readonly Option<int> _exact = new("--exact-tokens") { Description = "Length of the prompt for which each model is computed in double precision; 0 for none.", DefaultValueFactory = _ => 8 };
     private readonly Option<int> _rounds = new("--rounds") { Description = "Turns of either side.", DefaultValueFactory = _ => 3 };
     private readonly Option<int> _threads = new("--threads") { Description = "Processor threads of either side.", DefaultValueFactory = _ => Environment.ProcessorCount };
     private readonly Option<int> _device = new("--device") { Description = "Index of the Vulkan device." };
@@ -34,7 +39,7 @@ internal sealed class PeersCommand
     {
         var command = new RootCommand("Runs this engine and llama.cpp in turn on the same files and prints the ratios.")
         {
-            _models, _golden, _peers, _prompt, _decode, _rounds, _threads, _device, _revision, _shown, _json, _plot, _document,
+            _models, _golden, _peers, _prompt, _decode, _exact, _rounds, _threads, _device, _revision, _shown, _json, _plot, _document,
         };
         command.SetAction((parse, _) => RunAsync(parse));
         return command;
@@ -66,14 +71,40 @@ internal sealed class PeersCommand
         var errors = new List<LogitError>();
         foreach (string folder in parse.GetValue(_golden) ?? [])
         {
-            string model = Path.Combine(folder, "model.gguf"), name = ModelName.Of(model);
+            string model = Path.Combine(folder, "model.gguf");
             IReadOnlyList<ExpectedLogits> expected = GoldenLogits.Read(folder);
-            SideOptions options = Options(parse, expected.Max(prompt => prompt.Tokens.Length), "f16");
-            Say($"{name}: logits of both sides");
-            foreach (string kvCache in (string[])["f16", "f32"])
-                errors.Add(await LogitError.MeasureAsync(name, model, SideName.Cpu, options with { KvCache = kvCache }, expected));
+            await CheckDoubleModelAsync(model, expected[^1]);
+            errors.AddRange(await LogitErrorsAsync(parse, model, expected, "f16", "f32"));
+        }
+        int tokens = parse.GetValue(_exact);
+        foreach (string model in tokens > 0 ? parse.GetValue(_models) ?? [] : [])
+        {
+            using DoubleModel exact = await DoubleModel.OpenAsync(model);
+            Say($"{ModelName.Of(model)}: logits in double precision");
+            errors.AddRange(await LogitErrorsAsync(parse, model, [exact.Expect(SyntheticPrompt.Of(tokens, exact.VocabularySize))], "f16"));
         }
         return errors;
+    }
+
+    private async Task<IEnumerable<LogitError>> LogitErrorsAsync(ParseResult parse, string model, IReadOnlyList<ExpectedLogits> expected, params string[] kvCaches)
+    {
+        var errors = new List<LogitError>();
+        string name = ModelName.Of(model);
+        SideOptions options = Options(parse, expected.Max(prompt => prompt.Tokens.Length), "");
+        foreach (string kvCache in kvCaches)
+        {
+            Say($"{name}, {kvCache} cache: logits of both sides");
+            errors.Add(await LogitError.MeasureAsync(name, model, SideName.Cpu, options with { KvCache = kvCache }, expected));
+        }
+        return errors;
+    }
+
+    /// <summary>Our own double-precision model is held against logits that others computed.</summary>
+    private static async Task CheckDoubleModelAsync(string model, ExpectedLogits expected)
+    {
+        using DoubleModel exact = await DoubleModel.OpenAsync(model);
+        double largest = exact.Expect(expected.Tokens).Logits.Zip(expected.Logits, (own, golden) => Math.Abs(own - golden)).Max();
+        if (!(largest <= LargestDifference)) throw new InvalidOperationException($"{model}: double precision is off by {largest} from its golden logits.");
     }
 
     private SideOptions Options(ParseResult parse, int tokens, string kvCache) =>

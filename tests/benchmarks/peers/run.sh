@@ -34,7 +34,7 @@ read_arguments() {
   local documented=false
   while (($# > 0)); do
     case $1 in
-      --quick) quick=true && options+=(--prompt-tokens 32 --decode-tokens 8 --rounds 2) ;;
+      --quick) quick=true && options+=(--exact-tokens 0 --prompt-tokens 32 --decode-tokens 8 --rounds 2) ;;
       --document) documented=true ;;
       --shape | --types | --peers)
         [[ ${2-} =~ ^[a-z0-9_,]+$ ]] || usage
