@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
+using Gemma2.Backend.Weights;
 
 namespace Gemma2.Cli.Arguments;
 
@@ -8,6 +9,7 @@ namespace Gemma2.Cli.Arguments;
 internal sealed class EngineArguments
 {
     private readonly Option<KvCacheType?> _kv = Shared.KvCache();
+    private readonly Option<TensorType?> _type = Shared.WeightType("Quantize the matrices while loading (without it: as the files have them); some get more bits.");
     private readonly Option<int?> _context = Shared.Context();
     private readonly Option<string?> _device = Values.Text("--device", "Which device: part of its name, or its number in `gemma2 devices`.", "NAME");
     private readonly Option<KernelOptions?> _kernels = Shared.Kernels();
@@ -15,6 +17,7 @@ internal sealed class EngineArguments
     /// <summary>Adds all of them to a command.</summary>
     public void AddTo(Command command)
     {
+        command.Add(_type);
         command.Add(_kv);
         command.Add(_context);
         command.Add(_device);
@@ -28,6 +31,7 @@ internal sealed class EngineArguments
         AllowSoftwareDevice = true,
         ContextLength = parse.GetValue(_context),
         MaxSequences = 1,
+        WeightType = parse.GetValue(_type),
         KvCacheType = parse.GetValue(_kv) ?? KvCacheType.F16,
         Kernels = parse.GetValue(_kernels) ?? KernelOptions.Default,
     };

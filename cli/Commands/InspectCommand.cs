@@ -16,24 +16,26 @@ internal static class InspectCommand
     public static Command Create()
     {
         Argument<string> model = Shared.Model();
+        Option<TensorType?> type = Shared.WeightType("Show what it is when its matrices are quantized while loading (without it: as the files have them).");
         Option<KvCacheType?> kv = Shared.KvCache();
         Option<int?> context = Shared.Context();
         Option<bool> json = Shared.Json();
-        var command = new Command("inspect", "Show a model's configuration, tensors, and the device memory it needs.") { model, context, kv, json };
+        var command = new Command("inspect", "Show a model's configuration, tensors, and the device memory it needs.") { model, type, context, kv, json };
         command.SetAction(async (parse, cancellationToken) =>
         {
             IModelSource source = ModelLocation.Open(parse.GetRequiredValue(model));
-            ModelReport report = await ReadAsync(source, parse.GetValue(context), parse.GetValue(kv) ?? KvCacheType.F16, cancellationToken);
+            ModelReport report = await ReadAsync(source, parse.GetValue(type), parse.GetValue(context), parse.GetValue(kv) ?? KvCacheType.F16, cancellationToken);
             if (parse.GetValue(json)) StandardOutput.WriteJson(report, CliJson.Document.ModelReport);
             else Print(report);
         });
         return command;
     }
 
-    private static async Task<ModelReport> ReadAsync(IModelSource source, int? context, KvCacheType kv, CancellationToken cancellationToken)
+    private static async Task<ModelReport> ReadAsync(
+        IModelSource source, TensorType? type, int? context, KvCacheType kv, CancellationToken cancellationToken)
     {
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken);
-        (Gemma2Config config, IReadOnlyList<TensorEntry> tensors) = (model.Config, model.Tensors);
+        (Gemma2Config config, IReadOnlyList<TensorEntry> tensors) = (model.Config, model.TensorsAs(type));
         int length = context ?? Math.Min(config.MaxPositions, InferenceEngine.DefaultContextLength);
         MemoryEstimate memory = MemoryEstimate.Of(config, tensors, length, kv);
         long parameters = tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size));

@@ -1,5 +1,6 @@
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
+using Gemma2.Backend.Weights;
 
 namespace Gemma2.Functions.Configuration;
 
@@ -26,6 +27,9 @@ internal sealed record Gemma2Options
 
     /// <summary>How many sequences are worked on at once, 1 to 256; without a Functions host also how many jobs are taken from the queue at once.</summary>
     public int MaxSequences { get; init; } = 4;
+
+    /// <summary>Quantize the matrices of a model that is not quantized while it is loaded: <c>q8_0</c>, <c>q4_k</c> ...; left out leaves them as they are.</summary>
+    public TensorType? WeightType { get; init; }
 
     /// <summary>How numbers are kept in the KV cache: <c>f16</c>, <c>f32</c> or <c>q8_0</c>.</summary>
     public KvCacheType KvCacheType { get; init; } = KvCacheType.F16;
@@ -73,6 +77,7 @@ internal sealed record Gemma2Options
         AllowSoftwareDevice = AllowSoftwareDevice,
         ContextLength = ContextLength,
         MaxSequences = MaxSequences,
+        WeightType = WeightType,
         KvCacheType = KvCacheType,
         Kernels = Kernels,
     };

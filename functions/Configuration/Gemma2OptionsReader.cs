@@ -2,6 +2,7 @@ using System.Globalization;
 using Gemma2.Backend;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
+using Gemma2.Backend.Weights;
 
 namespace Gemma2.Functions.Configuration;
 
@@ -22,7 +23,7 @@ internal static class Gemma2OptionsReader
     private static readonly string[] Keys =
     [
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
-        nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
+        nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous),
         nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
         nameof(Gemma2Options.QueueLeaseSeconds),
@@ -46,6 +47,7 @@ internal static class Gemma2OptionsReader
             AllowSoftwareDevice = Boolean(section, nameof(Gemma2Options.AllowSoftwareDevice)) ?? defaults.AllowSoftwareDevice,
             ContextLength = Integer(section, nameof(Gemma2Options.ContextLength), ShortestContext, LongestContext),
             MaxSequences = Integer(section, nameof(Gemma2Options.MaxSequences), 1, MostSequences) ?? defaults.MaxSequences,
+            WeightType = WeightType(section),
             KvCacheType = KvCache(section) ?? defaults.KvCacheType,
             Kernels = Kernels(section) ?? defaults.Kernels,
             ApiKeys = ApiKeys(section),
@@ -78,6 +80,14 @@ internal static class Gemma2OptionsReader
         Value(section, key) is not { } value ? null
         : int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int parsed) && parsed >= min && parsed <= max ? parsed
         : throw Wrong(key, value, $"integers from {min} to {max}");
+
+    private static TensorType? WeightType(IConfigurationSection section)
+    {
+        if (Value(section, nameof(Gemma2Options.WeightType)) is not { } name) return null;
+        foreach (TensorType type in Enum.GetValues<TensorType>())
+            if (type.ToString().Equals(name, StringComparison.OrdinalIgnoreCase)) return type;
+        throw Wrong(nameof(Gemma2Options.WeightType), name, string.Join(", ", Enum.GetNames<TensorType>()).ToLowerInvariant());
+    }
 
     private static KvCacheType? KvCache(IConfigurationSection section) => Value(section, nameof(Gemma2Options.KvCacheType))?.ToLowerInvariant() switch
     {

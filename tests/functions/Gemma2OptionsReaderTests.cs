@@ -1,5 +1,6 @@
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
+using Gemma2.Backend.Weights;
 using Gemma2.Functions.Configuration;
 using Microsoft.Extensions.Configuration;
 
@@ -21,11 +22,13 @@ public sealed class Gemma2OptionsReaderTests
     [Fact]
     public void Read_AllSettings_AreTaken()
     {
-        Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "KvCacheType=F32", "Kernels=-int8, -coopmat", "ApiKeys=a, b");
+        Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "WeightType=Q4_K", "KvCacheType=F32", "Kernels=-int8, -coopmat", "ApiKeys=a, b");
 
         Assert.Equal(["a", "b"], options.ApiKeys.Select(key => key.Secret));
         EngineOptions engine = options.ToEngineOptions();
-        Assert.Equal(("llvmpipe", true, 512, 8, KvCacheType.F32), (engine.Device, engine.AllowSoftwareDevice, engine.ContextLength, engine.MaxSequences, engine.KvCacheType));
+        Assert.Equal(
+            ("llvmpipe", true, 512, 8, TensorType.Q4_K, KvCacheType.F32),
+            (engine.Device, engine.AllowSoftwareDevice, engine.ContextLength, engine.MaxSequences, engine.WeightType, engine.KvCacheType));
         Assert.Equal([KernelFamily.Int8, KernelFamily.Coopmat], engine.Kernels.TurnedOff);
     }
 
@@ -39,6 +42,8 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__ContextLength is '8193'; allowed: integers from 2 to 8192", "Model=nano", "ContextLength=8193")]
     [InlineData("Gemma2__ContextLength is '99999999999'", "Model=nano", "ContextLength=99999999999")]
     [InlineData("Gemma2__MaxSequences is '-1'", "Model=nano", "MaxSequences=-1")]
+    [InlineData("Gemma2__WeightType is 'q3'; allowed: f32, f16, bf16, q8_0, q4_0,", "Model=nano", "WeightType=q3")]
+    [InlineData("Gemma2__WeightType is '4'", "Model=nano", "WeightType=4")]
     [InlineData("Gemma2__KvCacheType is 'q4_0'; allowed: f16, f32 or q8_0", "Model=nano", "KvCacheType=q4_0")]
     [InlineData("Gemma2__Kernels is 'fast'; allowed: one of cpu, generic, tiled, coopmat, int8", "Model=nano", "Kernels=fast")]
     [InlineData("Gemma2__Kernels is 'tiled,int8'", "Model=nano", "Kernels=tiled,int8")]

@@ -1,4 +1,5 @@
 using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Weights;
 
 namespace Gemma2.Backend.Serving;
 
@@ -19,6 +20,12 @@ public sealed record EngineOptions
 
     /// <summary>How numbers are kept in the KV cache.</summary>
     public KvCacheType KvCacheType { get; init; } = KvCacheType.F16;
+
+    /// <summary>
+    /// Store the matrices of a model that is not quantized in another type while it is loaded; as in llama.cpp's presets, some get more bits. Null leaves them
+    /// as they are.
+    /// </summary>
+    public TensorType? WeightType { get; init; }
 
     /// <summary>Which families of matrix kernels may be used.</summary>
     public KernelOptions Kernels { get; init; } = KernelOptions.Default;

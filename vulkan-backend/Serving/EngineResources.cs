@@ -2,6 +2,7 @@ using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Model;
 using Gemma2.Backend.Weights;
+using Gemma2.Backend.Weights.Quantization;
 
 namespace Gemma2.Backend.Serving;
 
@@ -49,9 +50,10 @@ internal sealed class EngineResources : IDisposable
         {
             KernelChoice.For(device.Description, options.Kernels); // Before all weights are read.
             using var uploader = new WeightUploader(device, model.Config);
-            await model.ReadAsync(uploader, progress, cancellationToken).ConfigureAwait(false);
+            ITensorSink sink = options.WeightType is { } type ? new QuantizingSink(uploader, new WeightMix(type, model.Config).TypeOf) : uploader;
+            await model.ReadAsync(sink, progress, cancellationToken).ConfigureAwait(false);
             weights = uploader.Finish();
-            long weightBytes = MemoryEstimate.Of(model.Config, model.Tensors, contextLength, options.KvCacheType).WeightBytes;
+            long weightBytes = MemoryEstimate.Of(model.Config, model.TensorsAs(options.WeightType), contextLength, options.KvCacheType).WeightBytes;
             return new EngineResources(device, model.Config, weights, weightBytes, contextLength, options);
         }
         catch

@@ -1,6 +1,7 @@
 using Gemma2.Backend.Model;
 using Gemma2.Backend.Serving;
 using Gemma2.Backend.Text;
+using Gemma2.Backend.Weights.Quantization;
 
 namespace Gemma2.Backend.Weights;
 
@@ -25,6 +26,16 @@ public sealed class OpenModel : IAsyncDisposable
 
     /// <summary>The tensors that the engine needs, in the order in which they are read.</summary>
     public IReadOnlyList<TensorEntry> Tensors { get; }
+
+    /// <summary>The tensors as they are when matrices are stored in another type.</summary>
+    /// <param name="type">What most matrices become; as in llama.cpp's presets, some get more bits. Null leaves all as they are.</param>
+    /// <exception cref="ModelException">The model is quantized already, in another type.</exception>
+    public IReadOnlyList<TensorEntry> TensorsAs(TensorType? type)
+    {
+        if (type is null) return Tensors;
+        WeightMix mix = new(type.Value, Config);
+        return [.. Tensors.Select(tensor => TensorConversion.Of(tensor, mix.TypeOf(tensor)))];
+    }
 
     /// <summary>Reads all weights: the data of one file after the other, each to its last byte, through one small buffer.</summary>
     /// <param name="sink">Takes the tensors.</param>

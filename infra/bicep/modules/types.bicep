@@ -24,6 +24,9 @@ type serviceSettings = {
   @maxValue(256)
   maxSequences: int?
 
+  @description('Quantize the matrices of a model that is not quantized while it is loaded.')
+  weightType: ('f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0' | 'q4_1' | 'q5_0' | 'q5_1' | 'q2_k' | 'q3_k' | 'q4_k' | 'q5_k' | 'q6_k' | 'iq4_nl' | 'iq4_xs')?
+
   @description('How numbers are kept in the KV cache.')
   kvCacheType: ('f16' | 'f32' | 'q8_0')?
 

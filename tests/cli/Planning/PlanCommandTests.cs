@@ -144,7 +144,7 @@ public sealed class PlanCommandTests
 
     [Theory]
     [InlineData("--model", "7b", "2b, 9b, 27b")]
-    [InlineData("--type", "q5_k", "q4_k")]
+    [InlineData("--type", "q5", "q4_k")]
     [InlineData("--gpu", "tpu", "a100")]
     [InlineData("--kv", "q4", "f16")]
     [InlineData("--requests-per-hour", "-1", "from 0")]

@@ -14,6 +14,7 @@ param settings = {
   device: 'A100'
   contextLength: 4096
   maxSequences: 16
+  weightType: 'q8_0'
   kvCacheType: 'f16'
   kernels: '-int8'
   allowAnonymous: false

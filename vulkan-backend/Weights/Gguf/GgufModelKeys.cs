@@ -77,7 +77,7 @@ internal static class GgufModelKeys
             // User-defined pieces are looked for in the text as it is, before spaces become U+2581.
             [GgufKeys.Tokens] = Array.ConvertAll(pieces, piece => piece.Type == PieceType.UserDefined ? piece.Text.Replace(Vocabulary.Space, ' ') : piece.Text),
             [GgufKeys.Scores] = Array.ConvertAll(pieces, piece => piece.Type is PieceType.Normal or PieceType.Byte ? piece.Score : UnrankedScore),
-            [GgufKeys.TokenTypes] = Array.ConvertAll(pieces, piece => (int)piece.Type),
+            [GgufKeys.TokenTypes] = Array.ConvertAll(pieces, piece => (int)(IsTurn(piece) ? PieceType.Control : piece.Type)),
             [GgufKeys.BeginToken] = (uint)config.BeginToken,
             [GgufKeys.EndToken] = (uint)vocabulary.Find("<eos>"),
             [GgufKeys.EndOfTurnToken] = (uint)vocabulary.Find("<end_of_turn>"),
@@ -89,6 +89,9 @@ internal static class GgufModelKeys
             [GgufKeys.ChatTemplate] = ChatTemplate.Jinja,
         };
     }
+
+    /// <summary>Converters call these control, as Hugging Face calls them special, and llama.cpp expects it.</summary>
+    private static bool IsTurn(Piece piece) => piece.Text is "<start_of_turn>" or "<end_of_turn>";
 
     /// <summary>What llama.cpp calls a file whose matrices are mostly of a type. Source: include/llama.h, enum llama_ftype.</summary>
     private static uint FileType(TensorType type) => type switch

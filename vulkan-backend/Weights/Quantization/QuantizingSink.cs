@@ -2,9 +2,8 @@ namespace Gemma2.Backend.Weights.Quantization;
 
 /// <summary>Passes tensors on in other types: quantizes, or makes floats of another width, on all processors.</summary>
 /// <param name="next">Takes the tensors as they are then.</param>
-/// <param name="model">The model's name, for messages.</param>
 /// <param name="typeOf">The type that a tensor is to have.</param>
-internal sealed class QuantizingSink(ITensorSink next, string model, Func<TensorEntry, TensorType> typeOf) : ITensorSink
+internal sealed class QuantizingSink(ITensorSink next, Func<TensorEntry, TensorType> typeOf) : ITensorSink
 {
     /// <summary>Numbers that one processor converts at a time: they and their blocks stay in its cache.</summary>
     private const int PartNumbers = 1 << 14;
@@ -16,7 +15,7 @@ internal sealed class QuantizingSink(ITensorSink next, string model, Func<Tensor
     /// <exception cref="ModelException">A tensor is quantized already, and is to have another quantized type.</exception>
     public void Begin(IReadOnlyList<TensorEntry> tensors)
     {
-        foreach (TensorEntry tensor in tensors) _converted.Add(tensor, Convert(tensor));
+        foreach (TensorEntry tensor in tensors) _converted.Add(tensor, TensorConversion.Of(tensor, typeOf(tensor)));
         next.Begin([.. tensors.Select(tensor => _converted[tensor])]);
     }
 
@@ -56,7 +55,7 @@ internal sealed class QuantizingSink(ITensorSink next, string model, Func<Tensor
         }
         catch (AggregateException errors) when (errors.InnerException is ModelException error)
         {
-            throw new ModelException($"{model}/{tensor.File}: {tensor.Name} {error.Message}", error);
+            throw new ModelException($"{tensor.File}: {tensor.Name} {error.Message}", error);
         }
     }
 
@@ -64,17 +63,5 @@ internal sealed class QuantizingSink(ITensorSink next, string model, Func<Tensor
     {
         int rowBytes = (int)type.RowBytes(columns);
         return bytes.AsSpan(first * rowBytes, count * rowBytes);
-    }
-
-    private TensorEntry Convert(TensorEntry tensor)
-    {
-        TensorType type = typeOf(tensor);
-        if (type == tensor.Type) return tensor;
-        if (tensor.Type.IsQuantized() && type.IsQuantized())
-        {
-            throw new ModelException(
-                $"{model}/{tensor.File}: {tensor.Name} is {tensor.Type} already and does not become {type}: only F32, F16 and BF16 are quantized, as twice loses more.");
-        }
-        return tensor with { Type = type, Length = tensor.Length / tensor.Type.RowBytes(tensor.Shape[^1]) * type.RowBytes(tensor.Shape[^1]) };
     }
 }

@@ -24,7 +24,7 @@ public sealed class QuantizingSinkTests
         else BlockCodec.Quantize(to, values, expected);
 
         RecordingSink recorded = new();
-        QuantizingSink sink = new(recorded, "model", _ => to);
+        QuantizingSink sink = new(recorded, _ => to);
         sink.Begin([tensor]);
         int rowBytes = (int)from.RowBytes(Columns);
         foreach ((int first, int count) in (ReadOnlySpan<(int, int)>)[(0, 1), (1, 200), (201, 99)])
@@ -37,9 +37,9 @@ public sealed class QuantizingSinkTests
     [Fact]
     public void Begin_QuantizedTensorThatIsToHaveAnotherType_SaysSo()
     {
-        QuantizingSink sink = new(new RecordingSink(), "model", _ => TensorType.Q8_0);
+        QuantizingSink sink = new(new RecordingSink(), _ => TensorType.Q8_0);
         Assert.Equal(
-            "model/file: tensor is Q4_0 already and does not become Q8_0: only F32, F16 and BF16 are quantized, as twice loses more.",
+            "file: tensor is Q4_0 already and does not become Q8_0: only F32, F16 and BF16 are quantized, as twice loses more.",
             Assert.Throws<ModelException>(() => sink.Begin([Entry(TensorType.Q4_0, 2, 64)])).Message);
     }
 
@@ -47,12 +47,12 @@ public sealed class QuantizingSinkTests
     public void Write_NumberThatIsNotFinite_NamesTheTensor()
     {
         TensorEntry tensor = Entry(TensorType.F32, 4, 32);
-        QuantizingSink sink = new(new RecordingSink(), "model", _ => TensorType.Q8_0);
+        QuantizingSink sink = new(new RecordingSink(), _ => TensorType.Q8_0);
         sink.Begin([tensor]);
         float[] values = new float[4 * 32];
         values[99] = float.NaN;
         Assert.Equal(
-            "model/file: tensor holds a number that is not finite.",
+            "file: tensor holds a number that is not finite.",
             Assert.Throws<ModelException>(() => sink.Write(tensor, 0, MemoryMarshal.AsBytes(values.AsSpan()))).Message);
     }
 

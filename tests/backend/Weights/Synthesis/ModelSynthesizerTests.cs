@@ -46,8 +46,8 @@ public sealed class ModelSynthesizerTests
     }
 
     [Theory]
-    [InlineData(TensorType.Q4_K, "5DABAF47F8C208C6")]
-    [InlineData(TensorType.F16, "D1BADD859E6BCD03")]
+    [InlineData(TensorType.Q4_K, "99E67D6812C3D960")]
+    [InlineData(TensorType.F16, "68D83AABCD7B500A")]
     public void Write_TheSameSeed_GivesTheSameBytesEverywhere(TensorType type, string hash)
     {
         byte[] file = Synthesize(type, seed: 3);
