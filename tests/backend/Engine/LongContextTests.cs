@@ -1,3 +1,4 @@
+using Gemma2.Backend.Sampling;
 using Gemma2.Backend.Serving;
 using Gemma2.Golden;
 
@@ -16,6 +17,26 @@ public sealed class LongContextTests(ITestOutputHelper output) : EngineTest
         {
             float[] logits = Array.ConvertAll(reference.LastLogits(prompt.Ids), v => (float)v);
             Assert.InRange(LargestDifference(golden.Tensor(prompt.LastLogits), logits), 0, 1e-4f);
+        }
+    }
+
+    [Fact]
+    public async Task Generate_FromBelowTheWindowToPastIt_EqualsPromptsOfThoseTokens()
+    {
+        const int window = 4096;
+        using var model = new ChangedModel("a-base");
+        model.SetConfig("sliding_window", window);
+        model.SetConfig("max_position_embeddings", 8192);
+        int[] prompt = [2, .. Enumerable.Range(1, window - 4).Select(i => 7 + (int)(i * 2654435761L % 500))];
+        await using InferenceEngine engine = await LoadAsync(model.Path, new EngineOptions { MaxSequences = 1 });
+        var request = new GenerationRequest { PromptTokens = prompt, MaxTokens = 8, IgnoreEndTokens = true, Sampling = new SamplingOptions { Temperature = 0 } };
+
+        List<int> ids = await GenerateAsync(engine, request);
+
+        for (int length = 0; length < ids.Count; length++)
+        {
+            float[] logits = await engine.ComputeLogitsAsync([.. prompt, .. ids[..length]], Cancellation);
+            Assert.Equal(ids[length], Array.IndexOf(logits, logits.Max()));
         }
     }
 

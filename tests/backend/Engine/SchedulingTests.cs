@@ -14,7 +14,8 @@ public sealed class SchedulingTests : EngineTest
     [InlineData(11)]
     public async Task Generate_BesideOthersThatComeAndGo_GivesTheSameTokensAsAlone(int maxSequences)
     {
-        await using InferenceEngine engine = await LoadGoldenAsync("a-base", KvCacheType.F16, maxSequences);
+        await using InferenceEngine engine = await LoadAsync(
+            GoldenModels.Open("a-base").Folder, new EngineOptions { MaxSequences = maxSequences, Validation = true });
         GenerationRequest[] requests = [.. Enumerable.Range(0, 16).Select(Request)];
         var alone = new List<List<int>>();
         foreach (GenerationRequest request in requests) alone.Add(await GenerateAsync(engine, request));
@@ -25,6 +26,7 @@ public sealed class SchedulingTests : EngineTest
         await Task.WhenAll(cancelled);
 
         Assert.Equal(alone, await Task.WhenAll(together));
+        Assert.Empty(engine.ValidationReports);
     }
 
     [Fact]
