@@ -145,15 +145,19 @@ void main() {
 
         for (uint j = 0; j < CLUSTER; j += TOGETHER) {
             uint64_t value[TOGETHER];
-            [[unroll]] for (uint n = 0; n < TOGETHER; n++)
+            float w[HEADS][TOGETHER];
+            [[unroll]] for (uint n = 0; n < TOGETHER; n++) {
                 value[n] = values + slotFrom(first, firstSlot, min(firstKey + j + n, last), a.slots) * ROW_BYTES;
+                uint thread = gl_SubgroupInvocationID / CLUSTER * CLUSTER + j + n;
+                [[unroll]] for (uint h = 0; h < HEADS; h++) w[h][n] = subgroupShuffle(weight[h], thread);
+            }
             [[unroll]] for (uint i = 0; i < PIECES; i++) {
                 [[unroll]] for (uint n = 0; n < TOGETHER; n++) {
                     Piece piece = loadPiece(value[n], readElement(i));
                     [[unroll]] for (uint h = 0; h < HEADS; h++) {
-                        vec4 w = vec4(subgroupShuffle(weight[h], gl_SubgroupInvocationID / CLUSTER * CLUSTER + j + n) * piece.scale);
-                        sum[h][i].low = fma(w, piece.values.low, sum[h][i].low);
-                        sum[h][i].high = fma(w, piece.values.high, sum[h][i].high);
+                        vec4 factor = vec4(w[h][n] * piece.scale);
+                        sum[h][i].low = fma(factor, piece.values.low, sum[h][i].low);
+                        sum[h][i].high = fma(factor, piece.values.high, sum[h][i].high);
                     }
                 }
             }

@@ -63,6 +63,11 @@ vec4 valueQuad(uint64_t row, uint first) {
     return scale * signedBytes(Uints(row + first).at[0]);
 }
 
+// x of one thread, the same for all. Lavapipe shuffles eight threads by one instruction; more take it a loop, but not to be handed a single value.
+float fromThread(float x, uint thread) {
+    return gl_WorkGroupSize.x == 8 ? subgroupShuffle(x, thread) : subgroupBroadcast(x, thread);
+}
+
 float highestOf(float x) {
     for (uint step = 1; step < gl_WorkGroupSize.x; step *= 2) x = max(x, subgroupShuffleXor(x, step));
     return x;
@@ -137,7 +142,7 @@ void main() {
                         float part[COLUMNS];
                         [[unroll]] for (uint c = 0; c < COLUMNS; c++) part[c] = CACHE == Q8_0 ? 0.0 : sum[r][c];
                         [[unroll]] for (uint j = 0; j < 8; j++) {
-                            float x = subgroupShuffle(q[r][j % 4], e * 2 + j / 4);
+                            float x = fromThread(q[r][j % 4], e * 2 + j / 4);
                             [[unroll]] for (uint c = 0; c < COLUMNS; c++)
                                 part[c] = fma(x, j < 4 ? piece[c].values.low[j] : piece[c].values.high[j - 4], part[c]);
                         }
@@ -198,7 +203,7 @@ void main() {
                     }
                     [[unroll]] for (uint r = 0; r < ROWS; r++)
                         [[unroll]] for (uint c = 0; c < COLUMNS; c++)
-                            [[unroll]] for (uint j = 0; j < 2; j++) sum[r] = fma(vec4(subgroupShuffle(weight[r][c], part + j)), value[c][j], sum[r]);
+                            [[unroll]] for (uint j = 0; j < 2; j++) sum[r] = fma(vec4(fromThread(weight[r][c], part + j)), value[c][j], sum[r]);
                 }
             }
             [[unroll]] for (uint r = 0; r < ROWS; r++) {
