@@ -12,6 +12,14 @@ namespace Gemma2.Cli.Commands;
 /// <summary><c>gemma2 inspect</c>: a model's configuration, tensors and the memory it needs. Reads configuration and headers, no weights.</summary>
 internal static class InspectCommand
 {
+    private const long Gigabyte = 1_000_000_000;
+
+    /// <summary>What an engine takes beside weights and caches, at most.</summary>
+    private const long ActivationBytes = 600_000_000;
+
+    /// <summary>Gigabytes that GPUs are sold with.</summary>
+    private static readonly int[] DeviceSizes = [4, 6, 8, 12, 16, 24, 32, 40, 48, 64, 80, 96, 141, 192, 288];
+
     /// <summary>The command.</summary>
     public static Command Create()
     {
@@ -38,9 +46,15 @@ internal static class InspectCommand
         (Gemma2Config config, IReadOnlyList<TensorEntry> tensors) = (model.Config, model.TensorsAs(type));
         int length = context ?? Math.Min(config.MaxPositions, InferenceEngine.DefaultContextLength);
         MemoryEstimate memory = MemoryEstimate.Of(config, tensors, length, kv);
+        int sequences = new EngineOptions().MaxSequences;
+        long needed = MemoryEstimate.Of(config, tensors, length, kv, sequences).TotalBytes + ActivationBytes;
         long parameters = tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size));
-        return new ModelReport(source.Name, parameters, config, new MemoryReport(length, kv, memory.WeightBytes, memory.KvCacheBytes, memory.TotalBytes), tensors);
+        return new ModelReport(source.Name, parameters, config,
+            new MemoryReport(length, kv, memory.WeightBytes, memory.KvCacheBytes, memory.TotalBytes, SmallestDevice(needed), sequences), tensors);
     }
+
+    /// <returns>Gigabytes; null where none is large enough.</returns>
+    private static int? SmallestDevice(long needed) => DeviceSizes.Cast<int?>().FirstOrDefault(size => size * Gigabyte >= needed);
 
     private static void Print(ModelReport report)
     {
@@ -66,6 +80,8 @@ internal static class InspectCommand
         yield return ["begin and end tokens", $"{config.BeginToken}; {string.Join(", ", config.EndTokens)}"];
         yield return ["device memory", $"{Sizes.Describe(memory.TotalBytes)} = {Sizes.Describe(memory.WeightBytes)} weights "
             + $"+ {Sizes.Describe(memory.KvCacheBytes)} {memory.KvCacheType.ToString().ToLowerInvariant()} cache for one sequence of {memory.ContextLength}"];
+        yield return ["fits a device of", $"{(memory.SmallestDeviceGigabytes is { } size ? $"{size} GB" : "no size that is known")}, "
+            + $"with {memory.Sequences} sequences and all that computing needs beside"];
     }
 
     private static IReadOnlyList<string> Row(TensorEntry tensor) =>
@@ -88,4 +104,9 @@ internal sealed record ModelReport(string Model, long Parameters, Gemma2Config C
 /// <param name="WeightBytes">The weights.</param>
 /// <param name="KvCacheBytes">Keys and values.</param>
 /// <param name="TotalBytes">All of it.</param>
-internal sealed record MemoryReport(int ContextLength, KvCacheType KvCacheType, long WeightBytes, long KvCacheBytes, long TotalBytes);
+/// <param name="SmallestDeviceGigabytes">
+/// The smallest GPU that holds the model with the service's number of sequences and the buffers for activations; null where none does.
+/// </param>
+/// <param name="Sequences">The service's number of sequences, by default.</param>
+internal sealed record MemoryReport(
+    int ContextLength, KvCacheType KvCacheType, long WeightBytes, long KvCacheBytes, long TotalBytes, int? SmallestDeviceGigabytes, int Sequences);
