@@ -18,15 +18,14 @@ internal static class BitPlanes
         return low | (ulong)high << 32;
     }
 
-    /// <summary>32 numbers of 1 bit: 4 bytes.</summary>
-    public static uint Bits(Vector256<uint> quads)
-    {
-        (uint low, uint high) = Pair(Pair(quads, 1), 2);
-        return low | high << 4;
-    }
+    /// <summary>32 numbers of 1 bit: 4 bytes. Bit 8i + j is that of column 4j + i.</summary>
+    public static uint Bits(Vector256<uint> quads) => NonZero(Vector256.Shuffle(
+        quads.AsByte(), Vector256.Create(0x1c1814100c080400ul, 0x1d1915110d090501ul, 0x1e1a16120e0a0602ul, 0x1f1b17130f0b0703ul).AsByte()));
 
-    /// <summary>Bits in the order of their columns, as a plane keeps them: bit 4j + i goes to bit 8i + j.</summary>
-    public static uint Bits(uint inOrder) => Unshuffle(Unshuffle(inOrder));
+    /// <summary>The same from bits in the order of their columns: that of column 4j + i is bit 4 (j % 2) + i of byte j / 2.</summary>
+    public static uint Bits(uint inOrder) => NonZero(
+        Vector256.Shuffle(Vector256.Create(inOrder).AsByte(), Vector256.Create(0x0303020201010000ul).AsByte())
+        & Vector256.Create(0x1001100110011001ul, 0x2002200220022002ul, 0x4004400440044004ul, 0x8008800880088008ul).AsByte());
 
     /// <summary>Puts every second word above the one before it, shifted.</summary>
     private static Vector128<uint> Pair(Vector256<uint> words, int bits)
@@ -43,18 +42,6 @@ internal static class BitPlanes
         return ((uint)pairs.ToScalar(), (uint)pairs.GetElement(1));
     }
 
-    /// <summary>Even bits to the lower half, odd bits to the upper half. Source: Warren, Hacker's Delight, section 7-2.</summary>
-    private static uint Unshuffle(uint x)
-    {
-        x = Swap(x, 1, 0x22222222);
-        x = Swap(x, 2, 0x0c0c0c0c);
-        x = Swap(x, 4, 0x00f000f0);
-        return Swap(x, 8, 0x0000ff00);
-    }
-
-    private static uint Swap(uint x, int distance, uint mask)
-    {
-        uint change = (x ^ x >> distance) & mask;
-        return x ^ change ^ change << distance;
-    }
+    /// <summary>A bit for each byte that is not zero.</summary>
+    private static uint NonZero(Vector256<byte> bytes) => ~Vector256.Equals(bytes, Vector256<byte>.Zero).ExtractMostSignificantBits();
 }
