@@ -13,7 +13,9 @@ public sealed class SubgroupWidthTests(DeviceFixture fixture)
         Assert.SkipUnless(fixture.Device.Description.Name.StartsWith("llvmpipe", StringComparison.Ordinal), "Only lavapipe's subgroup size can be chosen.");
         Assert.SkipUnless(Environment.GetEnvironmentVariable(WidthVariable) is null, $"{WidthVariable} is set: this is the other process.");
         int bits = 2 * 32 * fixture.Device.Description.SubgroupSize;
-        var start = new ProcessStartInfo(Environment.ProcessPath!, ["-noColor", "-class-", GetType().FullName!, "-namespace", GetType().Namespace!])
+        // Tiles in shared memory do not depend on it, and take a while to compile.
+        string[] others = ["-class-", GetType().FullName!, "-class-", typeof(PromptMatrixFamilyTests).FullName!];
+        var start = new ProcessStartInfo(Environment.ProcessPath!, ["-noColor", .. others, "-namespace", GetType().Namespace!])
         {
             RedirectStandardOutput = true,
             Environment = { [WidthVariable] = $"{bits}" },
