@@ -18,6 +18,7 @@ readonly shown_command
 
 shape=2b types=q8_0,q4_0,q4_k,f16 peers=cpu quick=false
 options=()
+declare -A numbers
 
 main() {
   read_arguments "$@"
@@ -34,7 +35,7 @@ read_arguments() {
   local documented=false
   while (($# > 0)); do
     case $1 in
-      --quick) quick=true && options+=(--exact-tokens 0 --prompt-tokens 32 --decode-tokens 8 --rounds 2) ;;
+      --quick) quick=true ;;
       --document) documented=true ;;
       --shape | --types | --peers)
         [[ ${2-} =~ ^[a-z0-9_,]+$ ]] || usage
@@ -43,7 +44,7 @@ read_arguments() {
         ;;
       --rounds | --prompt-tokens | --decode-tokens | --threads | --device)
         [[ ${2-} =~ ^[0-9]{1,6}$ ]] || usage
-        options+=("$1" "$2")
+        numbers[$1]=$2
         shift
         ;;
       *) usage ;;
@@ -51,7 +52,12 @@ read_arguments() {
     shift
   done
   if $documented; then options+=(--document docs/performance.md --plot docs/peers.svg); else options+=(--plot "$results/peers.svg"); fi
-  local peer
+  if $quick; then
+    numbers=([--exact-tokens]=0 [--prompt-tokens]="${numbers[--prompt-tokens]:-32}" [--decode-tokens]="${numbers[--decode-tokens]:-8}"
+      [--rounds]="${numbers[--rounds]:-2}" [--threads]="${numbers[--threads]:-$(nproc)}" [--device]="${numbers[--device]:-0}")
+  fi
+  local peer name
+  for name in "${!numbers[@]}"; do options+=("$name" "${numbers[$name]}"); done
   for peer in ${peers//,/ }; do options+=(--peer "llama.cpp-$peer"); done
 }
 
