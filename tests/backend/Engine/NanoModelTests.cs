@@ -26,6 +26,22 @@ public sealed class NanoModelTests(ITestOutputHelper output) : EngineTest
     }
 
     [Fact]
+    public async Task ComputeLogits_8BitCache_StaysNearTheReference()
+    {
+        const float allowed = 0.5f; // of logits up to 30
+        using JsonDocument reference = ReadReference();
+        await using InferenceEngine engine = await LoadAsync(NanoModel.Folder, new EngineOptions { KvCacheType = KvCacheType.Q8_0, MaxSequences = 1 });
+
+        foreach (JsonElement prompt in reference.RootElement.GetProperty("prompts").EnumerateArray())
+        {
+            float[] expected = [.. prompt.GetProperty("last_logits").EnumerateArray().Select(v => v.GetSingle())];
+            float error = LargestDifference(expected, await engine.ComputeLogitsAsync(Ints(prompt, "ids"), Cancellation));
+            output.WriteLine($"{prompt.GetProperty("name")}: largest error {error:E2}");
+            Assert.InRange(error, 1e-4f, allowed);
+        }
+    }
+
+    [Fact]
     public async Task Generate_ReferencePrompts_FollowsTheTrainersGreedyPath()
     {
         using JsonDocument reference = ReadReference();
