@@ -23,7 +23,7 @@ internal sealed class ProfileRun(string model, BenchSettings settings, EngineOpt
     public async Task<ProfileReport> MeasureAsync(ModelWork work, double bandwidth, CancellationToken cancellationToken)
     {
         IReadOnlyList<TensorEntry> tensors;
-        await using (OpenModel open = await ModelReader.OpenAsync(ModelLocation.Open(model), cancellationToken)) tensors = open.Tensors;
+        await using (OpenModel open = await ModelReader.OpenAsync(ModelLocation.Open(model), cancellationToken)) tensors = open.TensorsAs(options.WeightType);
         string device;
         await using (InferenceEngine engine = await EngineLoader.LoadAsync(model, options with { PassTimed = Take }, cancellationToken))
         {
