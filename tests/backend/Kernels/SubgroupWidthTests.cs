@@ -5,7 +5,7 @@ namespace Gemma2.Backend.Tests.Kernels;
 /// <summary>Kernels must not depend on the subgroup size. Lavapipe's follows its vector width, which another process can be given.</summary>
 public sealed class SubgroupWidthTests(DeviceFixture fixture)
 {
-    private const string WidthVariable = "LP_NATIVE_VECTOR_WIDTH";
+    internal const string WidthVariable = "LP_NATIVE_VECTOR_WIDTH";
 
     [Fact]
     public async Task KernelTests_TwiceTheSubgroupSize_Pass()
