@@ -24,7 +24,7 @@ internal sealed class KernelSet(
 
     public RopeStoreKernel RopeStore { get; } = new(device, shape, cacheType);
 
-    public AttentionKernel Attention { get; } = new(device, shape, cacheType);
+    public AttentionKernel Attention { get; } = new(device, shape, cacheType, PromptAttention(options));
 
     public CandidatesKernel Candidates { get; } = new(device, vocabularySize);
 
@@ -38,4 +38,14 @@ internal sealed class KernelSet(
         Matrices.Dispose();
         Embed.Dispose();
     }
+
+    /// <summary>Attention's kernels for prompts are two, in the style of the matrix kernels for CPU drivers and of those for GPUs; null lets the device decide.</summary>
+    private static KernelFamily? PromptAttention(KernelOptions options) => options.Forced switch
+    {
+        KernelFamily.Cpu => KernelFamily.Cpu,
+        not null => KernelFamily.Tiled,
+        null when options.TurnedOff.Contains(KernelFamily.Tiled) => KernelFamily.Cpu,
+        null when options.TurnedOff.Contains(KernelFamily.Cpu) => KernelFamily.Tiled,
+        null => null,
+    };
 }
