@@ -180,7 +180,7 @@ public sealed class TokenizeTests
 
     [Fact]
     public async Task Tokenize_ModelWithoutVocabulary_FailsAndNamesTheFile() =>
-        (await Gemma2Program.RunAsync("tokenize", GoldenModels.Open("a-base").Folder)).Failed(1, "a-base/tokenizer.model");
+        (await Gemma2Program.RunAsync("tokenize", GoldenModels.Open("a-base").Folder)).Failed(1, "a-base", "tokenizer.model");
 
     [Fact]
     public async Task Tokenize_SpecialAndChat_IsBadUsage() => (await Gemma2Program.RunAsync("tokenize", Small, "--special", "--chat")).Failed(2, "--special", "--chat");
