@@ -21,7 +21,7 @@ internal sealed class PeersCommand
 
     private readonly Option<string[]> _models = new("--model") { Description = "A GGUF file; may be given several times.", AllowMultipleArgumentsPerToken = true };
     private readonly Option<string[]> _golden = new("--golden") { Description = "A folder with a GGUF file and the logits that double precision gives for it.", AllowMultipleArgumentsPerToken = true };
-    private readonly Option<string[]> _peers = new("--peer") { Description = "llama.cpp-cpu, llama.cpp-vulkan.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [SideName.Cpu] };
+    private readonly Option<string[]> _peers = new("--peer") { Description = "llama.cpp-cpu, llama.cpp-avx2, llama.cpp-vulkan.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [SideName.Cpu] };
     private readonly Option<int> _prompt = new("--prompt-tokens") { Description = "Length of the prompt.", DefaultValueFactory = _ => 512 };
     private readonly Option<int> _decode = new("--decode-tokens") { Description = "Tokens decoded after it.", DefaultValueFactory = _ => 64 };
     private readonly Option<int> _exact = new("--exact-tokens") { Description = "Length of the prompt for which each model is computed in double precision; 0 for none.", DefaultValueFactory = _ => 8 };

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs this engine and llama.cpp (its own binaries from npm) in turn on the same synthetic models and prints the ratios, then compares the error of their logits.
-# usage: tests/benchmarks/peers/run.sh [--shape 2b] [--types q8_0,q4_0,q4_k,f16] [--peers cpu,vulkan] [--rounds N] [--prompt-tokens N] [--decode-tokens N]
+# usage: tests/benchmarks/peers/run.sh [--shape 2b] [--types q8_0,q4_0,q4_k,f16] [--peers cpu,avx2,vulkan] [--rounds N] [--prompt-tokens N] [--decode-tokens N]
 #                                      [--threads N] [--device N] [--quick] [--document]
 #        Models, tables, JSON and plot go to .local/peers (a 2b model in f16 has 5 GB, the others half of that or less; they are kept for the next run).
 #        --quick takes tiny models and few tokens, to see that all of it works; --document writes the tables and the plot into docs/.

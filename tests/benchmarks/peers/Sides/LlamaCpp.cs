@@ -31,12 +31,14 @@ internal sealed unsafe class LlamaCpp : ISide
     /// <param name="onGpu">With all layers in its GPU backend; else on the CPU alone.</param>
     /// <param name="model">A GGUF file.</param>
     /// <param name="options">As the other side's.</param>
-    public static LlamaCpp Load(string folder, bool onGpu, string model, SideOptions options)
+    /// <param name="backend">The only backend to load; null loads all, and of those for CPUs the best that this processor runs.</param>
+    public static LlamaCpp Load(string folder, bool onGpu, string model, SideOptions options, string? backend = null)
     {
         long start = Stopwatch.GetTimestamp();
         LlamaCppApi.Load(folder);
         LlamaCppLog.Catch();
-        LlamaCppApi.LoadBackends(folder);
+        if (backend is null) LlamaCppApi.LoadBackends(folder);
+        else if (LlamaCppApi.LoadBackend(Path.Combine(folder, backend)) == 0) throw new InvalidOperationException($"llama.cpp does not load {backend}.");
         LlamaCppApi.Initialize();
         LlamaCppModelOptions modelOptions = LlamaCppApi.DefaultModelOptions();
         modelOptions.GpuLayers = onGpu ? AllLayers : 0;

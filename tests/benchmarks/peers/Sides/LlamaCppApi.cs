@@ -21,6 +21,9 @@ internal static unsafe partial class LlamaCppApi
     [LibraryImport(Library, EntryPoint = "ggml_backend_load_all_from_path", StringMarshalling = StringMarshalling.Utf8)]
     public static partial void LoadBackends(string folder);
 
+    [LibraryImport(Library, EntryPoint = "ggml_backend_load", StringMarshalling = StringMarshalling.Utf8)]
+    public static partial nint LoadBackend(string file);
+
     [LibraryImport(Library, EntryPoint = "ggml_backend_dev_count")]
     public static partial nuint DeviceCount();
 

@@ -9,17 +9,21 @@ internal static class SideName
     /// <summary>llama.cpp's CPU backend.</summary>
     public const string Cpu = "llama.cpp-cpu";
 
+    /// <summary>The same as a processor with AVX2, but without AVX-512 and its integer dot products, runs it: lavapipe's code uses no more either.</summary>
+    public const string Avx2 = "llama.cpp-avx2";
+
     /// <summary>llama.cpp's Vulkan backend on the device that ours uses.</summary>
     public const string Vulkan = "llama.cpp-vulkan";
 
     /// <summary>The sides that ours can be compared with.</summary>
-    public static IReadOnlyList<string> Peers { get; } = [Cpu, Vulkan];
+    public static IReadOnlyList<string> Peers { get; } = [Cpu, Avx2, Vulkan];
 
     /// <summary>Loads a side in this process.</summary>
     public static async Task<ISide> LoadAsync(string side, string model, SideOptions options) => side switch
     {
         Ours => await Sides.Ours.LoadAsync(model, options),
         Cpu => LlamaCpp.Load(Libraries("linux-x64"), onGpu: false, model, options),
+        Avx2 => LlamaCpp.Load(Libraries("linux-x64"), onGpu: false, model, options, "libggml-cpu-haswell.so"),
         Vulkan => LlamaCpp.Load(Libraries("linux-x64-vulkan"), onGpu: true, model, options),
         _ => throw new ArgumentException($"There is no side '{side}'."),
     };
