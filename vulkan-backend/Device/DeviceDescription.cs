@@ -46,9 +46,6 @@ public sealed record DeviceDescription
     /// <summary>Threads that run in lockstep.</summary>
     public required int SubgroupSize { get; init; }
 
-    /// <summary>Nanoseconds from one tick of the device's clock to the next; 0 when dispatches cannot be timed.</summary>
-    public double TimestampPeriod { get; init; }
-
     /// <summary>What some kernels make use of.</summary>
     public required DeviceCapabilities Capabilities { get; init; }
 

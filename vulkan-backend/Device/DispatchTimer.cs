@@ -10,13 +10,14 @@ internal sealed unsafe class DispatchTimer : IDisposable
 
     private readonly GpuDevice _device;
     private readonly QueryPool _pool;
+    private readonly double _tickNanoseconds;
     private readonly List<(DispatchLabel Label, string Shader, (uint X, uint Y, uint Z) Grid)> _dispatches = [];
 
     /// <exception cref="DeviceException">The device has no timestamps.</exception>
     public DispatchTimer(GpuDevice device)
     {
-        if (device.Description.TimestampPeriod == 0)
-            throw new DeviceException($"{device.Description.Name} has no timestamps: its kernels cannot be timed.");
+        _tickNanoseconds = device.Description.Capabilities.TimestampNanoseconds
+            ?? throw new DeviceException($"{device.Description.Name} has no timestamps: its kernels cannot be timed.");
         _device = device;
         var info = new QueryPoolCreateInfo { SType = StructureType.QueryPoolCreateInfo, QueryType = QueryType.Timestamp, QueryCount = Capacity + 1 };
         device.Api.CreateQueryPool(device.Handle, in info, null, out _pool).Check("create a query pool");
@@ -59,5 +60,5 @@ internal sealed unsafe class DispatchTimer : IDisposable
 
     public void Dispose() => _device.Api.DestroyQueryPool(_device.Handle, _pool, null);
 
-    private long Nanoseconds(ulong ticks) => (long)(ticks * _device.Description.TimestampPeriod);
+    private long Nanoseconds(ulong ticks) => (long)(ticks * _tickNanoseconds);
 }

@@ -78,7 +78,6 @@ public static class VulkanDevices
             MemoryBytes = (long)LargestDeviceLocalHeap(memory),
             MaxAllocationBytes = (long)maintenance.MaxMemoryAllocationSize,
             SubgroupSize = (int)subgroup.SubgroupSize,
-            TimestampPeriod = core.Limits.TimestampComputeAndGraphics ? core.Limits.TimestampPeriod : 0,
             Capabilities = DeviceFeatures.Capabilities(api, instance.Handle, device, driver.DriverID),
             Quirks = DriverQuirks.Of(driver.DriverID),
             Missing = DeviceFeatures.Missing(api, device, core.ApiVersion, subgroup),
