@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # From nothing to a service that answers, with the Azure CLI alone: resources, image, model, app, smoke test. The same command again goes on where it
 # stopped, or brings the service up to date.
-# usage: infra/deploy.sh --name NAME --location REGION --model FOLDER|NAME [OPTION...]
+# usage: infra/deploy.sh --name NAME --location REGION --model PATH|NAME [OPTION...]
 #   --name NAME            decides all names; 2 to 20 lower-case letters, digits, '-'
 #   --location REGION      one with serverless GPUs, as swedencentral
-#   --model FOLDER|NAME    a folder to push (its name in storage is the folder's), or the name of a model that is in storage
-#   --model-name NAME      another name for the folder's model
+#   --model PATH|NAME      a folder or .gguf file to push (of a split one, the first part), or the name of a model that is in storage
+#   --model-name NAME      what the pushed model is called in storage; default: as the folder or the file
 #   --host HOST            functions (default): an Azure Functions host runs the app; containerapp: the app runs by itself
 #   --gpu GPU              T4 (default), A100, none
 #   --min-replicas N       default 0: the app sleeps when there is nothing to do
@@ -82,7 +82,7 @@ read_option() {
   case $1 in
     --name) AZURE_ENV_NAME=$2 ;;
     --location) AZURE_LOCATION=$2 ;;
-    --model) if [[ $2 == */* || -d $2 ]]; then GEMMA2_MODEL_FOLDER=$2; else GEMMA2_MODEL=$2; fi ;;
+    --model) if [[ $2 == */* || -d $2 || ${2,,} == *.gguf ]]; then GEMMA2_MODEL_PATH=$2; else GEMMA2_MODEL=$2; fi ;;
     --model-name) GEMMA2_MODEL=$2 ;;
     --host) GEMMA2_HOST=$2 ;;
     --gpu) GEMMA2_GPU=$2 ;;

@@ -32,7 +32,7 @@ require_tools() {
   local tool
   for tool in az jq curl; do command -v "$tool" >/dev/null || die "$tool is needed and not on PATH."; done
   [[ ${GEMMA2_BUILDER:-acr} != docker ]] || command -v docker >/dev/null || die "docker is needed and not on PATH; without it the registry can build the image."
-  [[ -z ${GEMMA2_MODEL_FOLDER-} || -x $gemma2 ]] || command -v dotnet >/dev/null || die "the .NET SDK is needed to push a model, and not on PATH."
+  [[ -z ${GEMMA2_MODEL_PATH-} || -x $gemma2 ]] || command -v dotnet >/dev/null || die "the .NET SDK is needed to push a model, and not on PATH."
 }
 
 # choose_defaults: fills in what was left out, refuses what cannot be right.
@@ -49,12 +49,32 @@ choose_defaults() {
 }
 
 choose_model() {
-  local folder=${GEMMA2_MODEL_FOLDER-}
-  if [[ -n $folder ]]; then
-    [[ -f $folder/config.json ]] || die "the model folder '$folder' has no config.json."
-    [[ -n ${GEMMA2_MODEL-} ]] || GEMMA2_MODEL=$(basename "$(readlink --canonicalize "$folder")" | tr '[:upper:]' '[:lower:]')
+  local path=${GEMMA2_MODEL_PATH-}
+  if [[ -n $path ]]; then
+    is_model "$path" || die "the model '$path' is neither a .gguf file nor a folder with config.json or such a file."
+    [[ -n ${GEMMA2_MODEL-} ]] || GEMMA2_MODEL=$(name_of_model "$path")
   fi
-  [[ -n ${GEMMA2_MODEL-} ]] || die "no model is given: a folder to push, or the name of one that is in storage."
+  [[ -n ${GEMMA2_MODEL-} ]] || die "no model is given: a folder or .gguf file to push, or the name of a model that is in storage."
+}
+
+# is_model PATH: whether `gemma2 push` may find a model there; it looks closer.
+is_model() {
+  if [[ -d $1 ]]; then
+    [[ -f $1/config.json || -n $(find "$1/" -maxdepth 1 -name '*.gguf' -print -quit) ]]
+  else
+    [[ -f $1 && ${1,,} == *.gguf ]]
+  fi
+}
+
+# name_of_model PATH: the folder's name, or the file's without its ending and its number among the parts that it was split into.
+name_of_model() {
+  local name=${1##*/}
+  if [[ -d $1 ]]; then
+    name=$(basename "$(readlink --canonicalize "$1")")
+  elif [[ $name =~ ^(.+)-[0-9]{5}-of-[0-9]{5}\.[^.]+$ || $name =~ ^(.+)\.[^.]+$ ]]; then
+    name=${BASH_REMATCH[1]}
+  fi
+  printf '%s\n' "${name,,}"
 }
 
 # The commit, so that an image is never another one under the same tag; with a moment where the files differ from it.
@@ -136,7 +156,7 @@ push_model() {
   account=$(output storageAccountName)
   [[ -x $gemma2 ]] || dotnet build cli --configuration Release --verbosity quiet --nologo
   await_access "$account"
-  env --unset=AzureWebJobsStorage AzureWebJobsStorage__accountName="$account" "$gemma2" push "$GEMMA2_MODEL_FOLDER" "$GEMMA2_MODEL"
+  env --unset=AzureWebJobsStorage AzureWebJobsStorage__accountName="$account" "$gemma2" push "$GEMMA2_MODEL_PATH" "$GEMMA2_MODEL"
 }
 
 # await_access ACCOUNT: the role that a deployment has given the deployer takes some minutes.
@@ -157,7 +177,7 @@ prepare() {
   provision foundation
   step "Image, tag $GEMMA2_IMAGE_TAG"
   push_image
-  if [[ -n ${GEMMA2_MODEL_FOLDER-} ]]; then
+  if [[ -n ${GEMMA2_MODEL_PATH-} ]]; then
     step "Model $GEMMA2_MODEL"
     push_model
   fi

@@ -56,6 +56,29 @@ public sealed class DeployTests : IDisposable
         AssertNoSecret(output);
     }
 
+    [Theory]
+    [InlineData("Gemma-2-2b-it-Q4_K_M.gguf", "Gemma-2-2b-it-Q4_K_M.gguf", "gemma-2-2b-it-q4_k_m")]
+    [InlineData("Gemma-2.GGUF", "Gemma-2.GGUF", "gemma-2")]
+    [InlineData("27b-00001-of-00003.gguf", "27b-00001-of-00003.gguf", "27b")]
+    [InlineData("Quantized-1.0/any.gguf", "Quantized-1.0", "quantized-1.0")]
+    public async Task Deploy_Gguf_IsPushedUnderTheNameOfItsFileOrFolder(string file, string model, string name)
+    {
+        (int exitCode, string output) = await DeployAsync("--model", _azure.Model(file, model), "--image-tag", "v1", "--no-smoke");
+
+        Assert.True(exitCode == 0, output);
+        Assert.Contains($"gemma2 push {_azure.PathOf(model)} {name} [account stgemma2abc]", _azure.Calls);
+        Assert.Contains($"GEMMA2_MODEL={name}", _azure.Parameters);
+    }
+
+    [Fact]
+    public async Task Deploy_ModelName_IsThePushedModels()
+    {
+        (int exitCode, string output) = await DeployAsync("--model", _azure.Model("any.gguf", "any.gguf"), "--model-name", "small", "--image-tag", "v1", "--no-smoke");
+
+        Assert.True(exitCode == 0, output);
+        Assert.Contains($"gemma2 push {_azure.PathOf("any.gguf")} small [account stgemma2abc]", _azure.Calls);
+    }
+
     [Fact]
     public async Task Deploy_NoKeyAnywhere_MakesOneThatIsShownNowhere()
     {
@@ -177,7 +200,10 @@ public sealed class DeployTests : IDisposable
     [InlineData("the name is 'Trial_1'", "--name", "Trial_1", "--location", "x", "--model", "nano")]
     [InlineData("the location is not set", "--name", "trial", "--model", "nano")]
     [InlineData("no model is given", "--name", "trial", "--location", "x")]
-    [InlineData("the model folder './nowhere' has no config.json", "--name", "trial", "--location", "x", "--model", "./nowhere")]
+    [InlineData("the model './nowhere' is neither a .gguf file nor a folder with", "--name", "trial", "--location", "x", "--model", "./nowhere")]
+    [InlineData("the model 'nowhere.gguf' is neither a .gguf file nor a folder with", "--name", "trial", "--location", "x", "--model", "nowhere.gguf")]
+    [InlineData("the model './infra' is neither a .gguf file nor a folder with", "--name", "trial", "--location", "x", "--model", "./infra")]
+    [InlineData("the model './README.md' is neither a .gguf file nor a folder with", "--name", "trial", "--location", "x", "--model", "./README.md")]
     [InlineData("the host is 'vm'; allowed are functions and containerapp", "--name", "trial", "--location", "x", "--model", "nano", "--host", "vm")]
     [InlineData("the GPU is 'H100'; allowed are T4, A100 and none", "--name", "trial", "--location", "x", "--model", "nano", "--gpu", "H100")]
     [InlineData("the image tag is 'a b'", "--name", "trial", "--location", "x", "--model", "nano", "--image-tag", "a b")]
@@ -205,7 +231,7 @@ public sealed class DeployTests : IDisposable
     [Fact]
     public async Task AzdPreprovision_NothingThereYet_PreparesTheAppAndFillsAzdsEnvironment()
     {
-        AsAzd("").Variable("GEMMA2_MODEL_FOLDER", _azure.Model()).Variable("GEMMA2_IMAGE_TAG", "of-the-last-time").Variable("GEMMA2_FIXED_TAG", "v2");
+        AsAzd("").Variable("GEMMA2_MODEL_PATH", _azure.Model()).Variable("GEMMA2_IMAGE_TAG", "of-the-last-time").Variable("GEMMA2_FIXED_TAG", "v2");
         (int exitCode, string output) = await _azure.RunAsync("infra/hooks/preprovision.sh");
 
         Assert.True(exitCode == 0, output);

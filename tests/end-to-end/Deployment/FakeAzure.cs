@@ -75,12 +75,14 @@ internal sealed class FakeAzure : IDisposable
         return this;
     }
 
-    /// <summary>A folder as a model has it.</summary>
-    public string Model()
+    /// <summary>A folder as a model has it, or a file: as much of either as the scripts look at.</summary>
+    /// <param name="file">What is there.</param>
+    /// <param name="model">What the model is named by: the file, or its folder.</param>
+    public string Model(string file = "Gemma-2-2b-it/config.json", string model = "Gemma-2-2b-it")
     {
-        Directory.CreateDirectory(PathOf("Gemma-2-2b-it"));
-        File.WriteAllText(PathOf("Gemma-2-2b-it/config.json"), "{}");
-        return PathOf("Gemma-2-2b-it");
+        Directory.CreateDirectory(Path.GetDirectoryName(PathOf(file))!);
+        File.WriteAllText(PathOf(file), "{}");
+        return PathOf(model);
     }
 
     /// <summary>An environment variable.</summary>
