@@ -9,6 +9,9 @@ public sealed record KernelChoice
     private static readonly KernelFamily[] _softwareOrder = [KernelFamily.Cpu, KernelFamily.Generic];
     private static readonly KernelFamily[] _hardwareOrder = [KernelFamily.Coopmat, KernelFamily.Tiled, KernelFamily.Generic];
 
+    // What shaders/Shaders.targets leaves out where no glslc knows their extensions.
+    internal static IReadOnlyList<string> ModernShaders { get; } = ["mat_mul_coopmat", "mat_mul_int8"];
+
     /// <summary>Computes one new token each of 1 to 8 sequences.</summary>
     public KernelFamily Decode => DecodeOrder[0];
 
@@ -26,11 +29,11 @@ public sealed record KernelChoice
 
     /// <summary>Chooses for a device: the forced family, else the best one that is compiled in, fits the device and is not turned off.</summary>
     /// <exception cref="DeviceException">The forced family cannot be used, or none is left.</exception>
-    public static KernelChoice For(DeviceDescription device, KernelOptions options) => For(device, options, IsCompiled);
+    public static KernelChoice For(DeviceDescription device, KernelOptions options) => For(device, options, ComputePipeline.IsEmbedded);
 
-    internal static KernelChoice For(DeviceDescription device, KernelOptions options, Func<KernelFamily, bool> isCompiled)
+    internal static KernelChoice For(DeviceDescription device, KernelOptions options, Func<string, bool> isEmbedded)
     {
-        string? Hindrance(KernelFamily family) => isCompiled(family) ? Lack(family, device) : "this build has no shaders of it: they need a newer glslc";
+        string? Hindrance(KernelFamily family) => Absence(family, isEmbedded) ?? Lack(family, device);
         string? Objection(KernelFamily family) =>
             options.TurnedOff.Contains(family) ? "turned off by the option" : device.Quirks.FirstOrDefault(quirk => quirk.Family == family)?.Text;
 
@@ -46,12 +49,16 @@ public sealed record KernelChoice
             order = [.. order.Where(family => Hindrance(family) is null && Objection(family) is null)];
         }
         KernelFamily[] decodeOrder = [.. order.Where(family => family.Decodes())];
-        if (decodeOrder.Length == 0) throw new DeviceException($"No matrix kernels are left to decode with on {device.Name}: {KernelFamily.Generic.Word()} is turned off.");
+        if (decodeOrder.Length == 0)
+        {
+            string reason = Hindrance(KernelFamily.Generic) ?? $"{KernelFamily.Generic.Word()} is turned off";
+            throw new DeviceException($"No matrix kernels are left to decode with on {device.Name}: {reason}.");
+        }
 
         KernelFamilyState State(KernelFamily family)
         {
             string? use = Use(family, decodeOrder[0], order[0], options);
-            return new KernelFamilyState(family, isCompiled(family), use is not null, use ?? Hindrance(family) ?? Objection(family) ?? "fits; used when asked for");
+            return new KernelFamilyState(family, Absence(family, isEmbedded) is null, use is not null, use ?? Hindrance(family) ?? Objection(family) ?? "fits; used when asked for");
         }
         return new KernelChoice { DecodeOrder = decodeOrder, PromptOrder = order, Families = [.. Enum.GetValues<KernelFamily>().Select(State)] };
     }
@@ -65,7 +72,14 @@ public sealed record KernelChoice
         return $"{work}: {reason}";
     }
 
-    private static bool IsCompiled(KernelFamily family) => Array.TrueForAll(Shaders(family), ComputePipeline.IsEmbedded);
+    /// <summary>Which of a family's shaders this build lacks, and why; null when it has them all.</summary>
+    private static string? Absence(KernelFamily family, Func<string, bool> isEmbedded)
+    {
+        if (Array.Find(Shaders(family), shader => !isEmbedded(shader)) is not { } missing) return null;
+        return ModernShaders.Contains(missing)
+            ? $"this build has no shader {missing}, which needs a newer glslc"
+            : $"this build is incomplete: it has no shader {missing}";
+    }
 
     private static string[] Shaders(KernelFamily family) => family switch
     {

@@ -1,6 +1,8 @@
+using System.Text.RegularExpressions;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Tests.Device;
+using Gemma2.Golden;
 using Silk.NET.Vulkan;
 
 namespace Gemma2.Backend.Tests.Kernels;
@@ -39,15 +41,32 @@ public sealed class KernelChoiceTests
     public void For_Options_AreFollowed(string options, KernelFamily prompt) =>
         Assert.Equal((KernelFamily.Generic, prompt), Choose(_tensorGpu, options));
 
-    [Fact]
-    public void For_NewShadersLeftOut_TakesTilesAndSaysWhy()
+    [Theory]
+    [InlineData("mat_mul_coopmat", KernelFamily.Coopmat, KernelFamily.Tiled, "this build has no shader mat_mul_coopmat, which needs a newer glslc")]
+    [InlineData("half_rows", KernelFamily.Coopmat, KernelFamily.Tiled, "this build is incomplete: it has no shader half_rows")]
+    [InlineData("mat_mul_int8", KernelFamily.Int8, KernelFamily.Coopmat, "this build has no shader mat_mul_int8, which needs a newer glslc")]
+    [InlineData("mat_mul_tiled", KernelFamily.Tiled, KernelFamily.Coopmat, "this build is incomplete: it has no shader mat_mul_tiled")]
+    public void For_ShaderLeftOut_TakesAnotherFamilyAndSaysWhy(string shader, KernelFamily without, KernelFamily prompt, string reason)
     {
-        KernelChoice choice = KernelChoice.For(_tensorGpu, KernelOptions.Default, family => family != KernelFamily.Coopmat);
+        KernelChoice choice = KernelChoice.For(_tensorGpu, KernelOptions.Default, name => name != shader);
 
-        Assert.Equal(KernelFamily.Tiled, choice.Prompt);
-        KernelFamilyState coopmat = choice.Families.Single(state => state.Family == KernelFamily.Coopmat);
-        Assert.False(coopmat.IsCompiled || coopmat.IsUsed);
-        Assert.Contains("newer glslc", coopmat.Reason, StringComparison.Ordinal);
+        Assert.Equal(prompt, choice.Prompt);
+        KernelFamilyState state = choice.Families.Single(state => state.Family == without);
+        Assert.False(state.IsCompiled || state.IsUsed);
+        Assert.Equal(reason, state.Reason);
+    }
+
+    [Fact]
+    public void For_NoShaderToDecodeWith_IsRefusedAndNamesIt() => Assert.Equal(
+        "No matrix kernels are left to decode with on A GPU: this build is incomplete: it has no shader mat_vec.",
+        Assert.Throws<DeviceException>(() => KernelChoice.For(_tensorGpu, KernelOptions.Default, name => name != "mat_vec")).Message);
+
+    [Fact]
+    public void ModernShaders_AreThoseThatTheBuildMayLeaveOut()
+    {
+        string targets = File.ReadAllText(Path.Combine(GoldenModels.Root, "..", "..", "shaders", "Shaders.targets"));
+
+        Assert.Equal(Regex.Matches(targets, "<ModernShader Include=\"([^@\"]+)\" ").Select(match => match.Groups[1].Value), KernelChoice.ModernShaders);
     }
 
     [Theory]
