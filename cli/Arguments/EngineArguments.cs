@@ -32,7 +32,7 @@ internal sealed class EngineArguments
         ContextLength = parse.GetValue(_context),
         MaxSequences = 1,
         WeightType = parse.GetValue(_type),
-        KvCacheType = parse.GetValue(_kv) ?? KvCacheType.F16,
+        KvCacheType = parse.GetValue(_kv) ?? KvCacheType.Auto,
         Kernels = parse.GetValue(_kernels) ?? KernelOptions.Default,
     };
 }

@@ -9,6 +9,13 @@ namespace Gemma2.Cli.Arguments;
 /// <summary>What several commands have.</summary>
 internal static class Shared
 {
+    /// <summary>What <c>--kv</c> is for, wherever it stands.</summary>
+    public const string KvCacheDescription = "How numbers are kept in the KV cache (without it: auto, which is f16 for quantized weights and f32 for others).";
+
+    /// <summary>The words that <c>--kv</c> takes.</summary>
+    public static readonly (string Word, KvCacheType Value)[] KvCacheTypes =
+        [("auto", KvCacheType.Auto), ("f16", KvCacheType.F16), ("f32", KvCacheType.F32), ("q8_0", KvCacheType.Q8_0)];
+
     /// <summary>Which model.</summary>
     public static Argument<string> Model(string description = "A Hugging Face folder, a .gguf file, or blob:NAME for a model in blob storage.") =>
         new("MODEL") { Description = description };
@@ -31,7 +38,7 @@ internal static class Shared
 
     /// <summary>How numbers are kept in the KV cache.</summary>
     public static Option<KvCacheType?> KvCache() => Values.Choice(
-        "--kv", "How numbers are kept in the KV cache (without it: f16).", ("f16", KvCacheType.F16), ("f32", KvCacheType.F32), ("q8_0", KvCacheType.Q8_0));
+        "--kv", KvCacheDescription, KvCacheTypes);
 
     /// <summary>Which families of matrix kernels may be used.</summary>
     public static Option<KernelOptions?> Kernels() => Values.Parsed(

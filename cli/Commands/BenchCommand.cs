@@ -114,7 +114,7 @@ internal static class BenchCommand
         double warmUpSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
         RunTimes[][] rounds = await LiveLine.RunAsync("Measuring", line => RoundsAsync(engine, settings, line, cancellationToken));
-        var work = new ModelWork(engine.Config, engine.WeightBytes, options.KvCacheType);
+        var work = new ModelWork(engine.Config, engine.WeightBytes, engine.KvCacheType);
         BenchRun[] runs = [.. settings.Sequences.Select((sequences, i) => Summarize(sequences, [.. rounds.Select(round => round[i])], settings, work, peaks))];
         var report = new BenchReport(
             engine.Device.Name,

@@ -32,7 +32,7 @@ internal static class InspectCommand
         command.SetAction(async (parse, cancellationToken) =>
         {
             IModelSource source = ModelLocation.Open(parse.GetRequiredValue(model));
-            ModelReport report = await ReadAsync(source, parse.GetValue(type), parse.GetValue(context), parse.GetValue(kv) ?? KvCacheType.F16, cancellationToken);
+            ModelReport report = await ReadAsync(source, parse.GetValue(type), parse.GetValue(context), parse.GetValue(kv) ?? KvCacheType.Auto, cancellationToken);
             if (parse.GetValue(json)) StandardOutput.WriteJson(report, CliJson.Document.ModelReport);
             else Print(report);
         });
@@ -40,10 +40,11 @@ internal static class InspectCommand
     }
 
     private static async Task<ModelReport> ReadAsync(
-        IModelSource source, TensorType? type, int? context, KvCacheType kv, CancellationToken cancellationToken)
+        IModelSource source, TensorType? type, int? context, KvCacheType wanted, CancellationToken cancellationToken)
     {
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken);
         (Gemma2Config config, IReadOnlyList<TensorEntry> tensors) = (model.Config, model.TensorsAs(type));
+        KvCacheType kv = wanted.For(tensors.Select(tensor => tensor.Type));
         int length = context ?? Math.Min(config.MaxPositions, InferenceEngine.DefaultContextLength);
         MemoryEstimate memory = MemoryEstimate.Of(config, tensors, length, kv);
         int sequences = new EngineOptions().MaxSequences;

@@ -28,7 +28,7 @@ internal sealed partial class PlanBuilder
         if (needed > gpu.UsableBytes)
         {
             throw new PlanException($"Gemma 2 {model.Name} as {format.Name} does not fit {gpu.FullName}: {sum}, and {Figures.Percent(Gpu.UsableShare)} of its "
-                + $"{gpu.MemoryGigabytes} GB are {Gigabytes(gpu.UsableBytes)}. Choose a smaller type, sequences or context, or a larger gpu.");
+                + $"{gpu.MemoryGigabytes} GB are {Gigabytes(gpu.UsableBytes)}. Choose a smaller type, kv, sequences or context, or a larger gpu.");
         }
         Note("GPU memory", $"{sum}; {Figures.Percent(Gpu.UsableShare)} of all, {Gigabytes(gpu.UsableBytes)}, may be used", "computed");
     }

@@ -29,7 +29,7 @@ internal sealed partial class PlanBuilder
         DescribeReplica(model, format, gpu);
         int sequences = Take(PlanSettings.Sequences, 4, "sequences of a replica", Whole);
         int context = Take(PlanSettings.Context, 8192, "longest prompt plus answer", Tokens);
-        KvCacheType kv = _scenario.Get(PlanSettings.KvCache, KvCacheType.F16);
+        KvCacheType kv = _scenario.Get(PlanSettings.KvCache, KvCacheType.Auto).For([format.Type]);
         CheckMemory(model, format, gpu, kv, context, sequences);
 
         double hours = Take(PlanSettings.Hours, 24, "simulated time", value => $"{Figures.Short(value)} h");

@@ -92,10 +92,11 @@ internal static class Gemma2OptionsReader
     private static KvCacheType? KvCache(IConfigurationSection section) => Value(section, nameof(Gemma2Options.KvCacheType))?.ToLowerInvariant() switch
     {
         null => null,
+        "auto" => KvCacheType.Auto,
         "f16" => KvCacheType.F16,
         "f32" => KvCacheType.F32,
         "q8_0" => KvCacheType.Q8_0,
-        var other => throw Wrong(nameof(Gemma2Options.KvCacheType), other, "f16, f32 or q8_0"),
+        var other => throw Wrong(nameof(Gemma2Options.KvCacheType), other, "auto, f16, f32 or q8_0"),
     };
 
     private static KernelOptions? Kernels(IConfigurationSection section) =>

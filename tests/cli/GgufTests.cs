@@ -19,6 +19,7 @@ public sealed class GgufTests
         Assert.Equal("model", report.RootElement.GetProperty("model").GetString());
         Assert.Equal(448, report.RootElement.GetProperty("config").GetProperty("vocabulary_size").GetInt32());
         Assert.True(report.RootElement.GetProperty("memory").GetProperty("weight_bytes").GetInt64() > 100_000);
+        Assert.Equal("f16", report.RootElement.GetProperty("memory").GetProperty("kv_cache_type").GetString());
         Assert.Equal(4, report.RootElement.GetProperty("memory").GetProperty("smallest_device_gigabytes").GetInt32());
         Dictionary<string, string> types = report.RootElement.GetProperty("tensors").EnumerateArray()
             .ToDictionary(tensor => tensor.GetProperty("name").GetString()!, tensor => tensor.GetProperty("type").GetString()!);
@@ -39,6 +40,7 @@ public sealed class GgufTests
         Assert.Equal(27_227_128_320, report.RootElement.GetProperty("parameters").GetInt64());
         Assert.InRange(memory.GetProperty("weight_bytes").GetInt64(), 54_400_000_000, 57_000_000_000);
         Assert.Equal(8192, memory.GetProperty("context_length").GetInt32());
+        Assert.Equal("f32", memory.GetProperty("kv_cache_type").GetString());
         Assert.Equal(80, memory.GetProperty("smallest_device_gigabytes").GetInt32());
         Assert.Equal(144, report.RootElement.GetProperty("config").GetProperty("query_pre_attention_scalar").GetDouble());
     }

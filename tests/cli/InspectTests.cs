@@ -29,15 +29,15 @@ public sealed class InspectTests
         // Rows are padded for the kernels.
         Assert.InRange(memory.GetProperty("weight_bytes").GetInt64(), stored, stored * 5 / 4);
         Assert.Equal(256, memory.GetProperty("context_length").GetInt32());
-        Assert.Equal("f16", memory.GetProperty("kv_cache_type").GetString());
+        Assert.Equal("f32", memory.GetProperty("kv_cache_type").GetString());
     }
 
     [Fact]
     public async Task Inspect_LongerContextAndExactCache_NeedsMoreMemory()
     {
         string folder = GoldenModels.Open("a-base").Folder;
-        long small = await CacheBytesAsync("inspect", folder, "--json", "--context", "64");
-        long longer = await CacheBytesAsync("inspect", folder, "--json", "--context", "128");
+        long small = await CacheBytesAsync("inspect", folder, "--json", "--context", "64", "--kv", "f16");
+        long longer = await CacheBytesAsync("inspect", folder, "--json", "--context", "128", "--kv", "f16");
         long exact = await CacheBytesAsync("inspect", folder, "--json", "--context", "64", "--kv", "f32");
         Assert.True(longer > small);
         Assert.Equal(2 * small, exact);

@@ -15,7 +15,7 @@ public sealed class Gemma2OptionsReaderTests
 
         Assert.Equal("nano", options.Model);
         Assert.False(options.AllowSoftwareDevice);
-        Assert.Equal((null, null, 4, KvCacheType.F16), (options.Device, options.ContextLength, options.MaxSequences, options.KvCacheType));
+        Assert.Equal((null, null, 4, KvCacheType.Auto), (options.Device, options.ContextLength, options.MaxSequences, options.KvCacheType));
         Assert.Empty(options.ApiKeys);
     }
 
@@ -44,7 +44,7 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__MaxSequences is '-1'", "Model=nano", "MaxSequences=-1")]
     [InlineData("Gemma2__WeightType is 'q3'; allowed: f32, f16, bf16, q8_0, q4_0,", "Model=nano", "WeightType=q3")]
     [InlineData("Gemma2__WeightType is '4'", "Model=nano", "WeightType=4")]
-    [InlineData("Gemma2__KvCacheType is 'q4_0'; allowed: f16, f32 or q8_0", "Model=nano", "KvCacheType=q4_0")]
+    [InlineData("Gemma2__KvCacheType is 'q4_0'; allowed: auto, f16, f32 or q8_0", "Model=nano", "KvCacheType=q4_0")]
     [InlineData("Gemma2__Kernels is 'fast'; allowed: one of cpu, generic, tiled, coopmat, int8", "Model=nano", "Kernels=fast")]
     [InlineData("Gemma2__Kernels is 'tiled,int8'", "Model=nano", "Kernels=tiled,int8")]
     [InlineData("Gemma2__Kernels is '-int8,-int8'", "Model=nano", "Kernels=-int8,-int8")]

@@ -19,7 +19,7 @@ public sealed record EngineOptions
     public int MaxSequences { get; init; } = 4;
 
     /// <summary>How numbers are kept in the KV cache.</summary>
-    public KvCacheType KvCacheType { get; init; } = KvCacheType.F16;
+    public KvCacheType KvCacheType { get; init; } = KvCacheType.Auto;
 
     /// <summary>
     /// Store the matrices of a model that is not quantized in another type while it is loaded; as in llama.cpp's presets, some get more bits. Null leaves them

@@ -11,14 +11,16 @@ internal sealed class EngineResources : IDisposable
 {
     private readonly ModelWeights _weights;
 
-    private EngineResources(GpuDevice device, Gemma2Config config, ModelWeights weights, long weightBytes, int contextLength, EngineOptions options)
+    private EngineResources(
+        GpuDevice device, Gemma2Config config, ModelWeights weights, long weightBytes, int contextLength, KvCacheType kvCacheType, EngineOptions options)
     {
         WeightBytes = weightBytes;
+        KvCacheType = kvCacheType;
         Device = device;
         Config = config;
         _weights = weights;
         ContextLength = contextLength;
-        TensorType cacheType = options.KvCacheType.ToTensorType();
+        TensorType cacheType = kvCacheType.ToTensorType();
         Cache = new KvCache(device, config, ForwardPass.ShapeOf(config), contextLength, cacheType, options.MaxSequences);
         Forward = new ForwardPass(device, config, weights, Cache, contextLength, cacheType, options.Kernels, options.PassTimed is not null);
     }
@@ -30,6 +32,8 @@ internal sealed class EngineResources : IDisposable
     public int ContextLength { get; }
 
     public long WeightBytes { get; }
+
+    public KvCacheType KvCacheType { get; }
 
     public ForwardPass Forward { get; }
 
@@ -44,6 +48,8 @@ internal sealed class EngineResources : IDisposable
         int contextLength = ResolveContextLength(model.Config, options);
         if (options.MaxSequences < 1)
             throw new InvalidRequestException(nameof(options.MaxSequences), $"MaxSequences is {options.MaxSequences}; allowed is 1 or more.");
+        IReadOnlyList<TensorEntry> tensors = model.TensorsAs(options.WeightType);
+        KvCacheType kvCacheType = options.KvCacheType.For(tensors.Select(tensor => tensor.Type));
         GpuDevice device = GpuDevice.Open(options.Device, options.AllowSoftwareDevice, options.Validation, options.HideDeviceMemory);
         ModelWeights? weights = null;
         try
@@ -53,8 +59,8 @@ internal sealed class EngineResources : IDisposable
             ITensorSink sink = options.WeightType is { } type ? new QuantizingSink(uploader, new WeightMix(type, model.Config).TypeOf) : uploader;
             await model.ReadAsync(sink, progress, cancellationToken).ConfigureAwait(false);
             weights = uploader.Finish();
-            long weightBytes = MemoryEstimate.Of(model.Config, model.TensorsAs(options.WeightType), contextLength, options.KvCacheType).WeightBytes;
-            return new EngineResources(device, model.Config, weights, weightBytes, contextLength, options);
+            long weightBytes = MemoryEstimate.Of(model.Config, tensors, contextLength, kvCacheType).WeightBytes;
+            return new EngineResources(device, model.Config, weights, weightBytes, contextLength, kvCacheType, options);
         }
         catch
         {

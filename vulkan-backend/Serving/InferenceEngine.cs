@@ -57,6 +57,9 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <summary>Bytes of the weights in device memory.</summary>
     public long WeightBytes => _resources.WeightBytes;
 
+    /// <summary>How numbers are kept in the KV cache; never <see cref="KvCacheType.Auto"/>.</summary>
+    public KvCacheType KvCacheType => _resources.KvCacheType;
+
     /// <summary>Bytes of all device memory that is taken: weights, caches, activations.</summary>
     public long DeviceBytes => _resources.Device.AllocatedBytes;
 

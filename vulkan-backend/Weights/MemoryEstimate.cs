@@ -20,7 +20,7 @@ public sealed record MemoryEstimate(long WeightBytes, long KvCacheBytes)
     /// <param name="config">The model's configuration.</param>
     /// <param name="tensors">The tensors that are loaded.</param>
     /// <param name="contextLength">Longest prompt plus answer, in tokens.</param>
-    /// <param name="type">How keys and values are kept.</param>
+    /// <param name="type">How keys and values are kept: what <see cref="KvCacheType.Auto"/> stands for, not that itself.</param>
     /// <param name="sequences">Sequences worked on at once.</param>
     public static MemoryEstimate Of(Gemma2Config config, IEnumerable<TensorEntry> tensors, int contextLength, KvCacheType type, int sequences = 1) =>
         new(tensors.Sum(DeviceBytes), sequences * CacheBytes(config, contextLength, type));

@@ -1,4 +1,5 @@
 using Gemma2.Backend.Serving;
+using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Planning.Rates;
 using Gemma2.Cli.Planning.Simulation;
 
@@ -25,7 +26,7 @@ internal static class PlanSettings
 
     /// <summary>How keys and values are kept.</summary>
     public static Setting<KvCacheType> KvCache { get; } =
-        Setting.Choice("kv", "How numbers are kept in the KV cache (without it: f16).", ("f16", KvCacheType.F16), ("f32", KvCacheType.F32), ("q8_0", KvCacheType.Q8_0));
+        Setting.Choice("kv", Shared.KvCacheDescription, Shared.KvCacheTypes);
 
     /// <summary>Longest prompt plus answer.</summary>
     public static Setting<int> Context { get; } = Whole("context", "Longest prompt plus answer, in tokens (without it: 8192).", 2, LongestContext);

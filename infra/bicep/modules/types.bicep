@@ -27,8 +27,8 @@ type serviceSettings = {
   @description('Quantize the matrices of a model that is not quantized while it is loaded.')
   weightType: ('f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0' | 'q4_1' | 'q5_0' | 'q5_1' | 'q2_k' | 'q3_k' | 'q4_k' | 'q5_k' | 'q6_k' | 'iq4_nl' | 'iq4_xs')?
 
-  @description('How numbers are kept in the KV cache.')
-  kvCacheType: ('f16' | 'f32' | 'q8_0')?
+  @description('How numbers are kept in the KV cache; auto, the default, is f16 for quantized weights and f32 for others.')
+  kvCacheType: ('auto' | 'f16' | 'f32' | 'q8_0')?
 
   @description('Which families of matrix kernels may be used: one (tiled), or a minus before each that may not (-coopmat,-int8). See gemma2 devices.')
   @maxLength(64)

@@ -12,7 +12,7 @@ public sealed class GoldenEngineTests(ITestOutputHelper output) : EngineTest
     [Theory]
     [MemberData(nameof(Models))]
     public Task ComputeLogits_Float32Cache_WithinFloat32Tolerance(string name) =>
-        CheckLogitsAsync(GoldenModels.Open(name), KvCacheType.F32, model => model.Float32Tolerance);
+        CheckLogitsAsync(GoldenModels.Open(name), KvCacheType.Auto, model => model.Float32Tolerance);
 
     [Theory]
     [MemberData(nameof(Models))]

@@ -38,14 +38,29 @@ public sealed class MemoryEstimateTests(DeviceFixture fixture)
         Assert.Equal(26L * 100 * 2 * 4 * 256 * 2, MemoryEstimate.Of(Gemma2B, [], 100, KvCacheType.F16).KvCacheBytes);
 
     [Fact]
-    public void Of_Gemma27BInF16_FitsADeviceOf80GB()
+    public void Of_Gemma27BInF16_FitsADeviceOf80GBWithTheServicesSequences()
     {
         Gemma2Config config = Published(4608, 36864, 46, 32, 16, 128);
-        MemoryEstimate estimate = MemoryEstimate.Of(
-            config, TensorCatalog.Shapes(config).Select(tensor => new TensorEntry(tensor.Key, TensorType.F16, tensor.Value, "f", 0, 0)), 8192, KvCacheType.F16);
+        TensorEntry[] tensors = [.. TensorCatalog.Shapes(config).Select(tensor => new TensorEntry(tensor.Key, TensorType.F16, tensor.Value, "f", 0, 0))];
+        var options = new EngineOptions();
+        KvCacheType type = options.KvCacheType.For(tensors.Select(tensor => tensor.Type));
+        MemoryEstimate estimate = MemoryEstimate.Of(config, tensors, InferenceEngine.DefaultContextLength, type, options.MaxSequences);
+        Assert.Equal(KvCacheType.F32, type);
         Assert.InRange(estimate.WeightBytes, 54_400_000_000, 54_600_000_000);
         Assert.InRange(estimate.TotalBytes, 54_600_000_000, 79_000_000_000);
     }
+
+    [Theory]
+    [InlineData(KvCacheType.Auto, TensorType.F32, TensorType.F32, KvCacheType.F32)]
+    [InlineData(KvCacheType.Auto, TensorType.BF16, TensorType.F32, KvCacheType.F32)]
+    [InlineData(KvCacheType.Auto, TensorType.F16, TensorType.F32, KvCacheType.F32)]
+    [InlineData(KvCacheType.Auto, TensorType.Q8_0, TensorType.F32, KvCacheType.F16)]
+    [InlineData(KvCacheType.Auto, TensorType.F16, TensorType.Q4_K, KvCacheType.F16)]
+    [InlineData(KvCacheType.F16, TensorType.F32, TensorType.F32, KvCacheType.F16)]
+    [InlineData(KvCacheType.F32, TensorType.Q4_K, TensorType.F32, KvCacheType.F32)]
+    [InlineData(KvCacheType.Q8_0, TensorType.F16, TensorType.F32, KvCacheType.Q8_0)]
+    public void For_TypesOfWeights_AutoIsAsExactAsTheyAre(KvCacheType asked, TensorType matrix, TensorType other, KvCacheType expected) =>
+        Assert.Equal(expected, asked.For([other, matrix, other]));
 
     [Theory, MemberData(nameof(GoldenModels.All), MemberType = typeof(GoldenModels))]
     public async Task Of_EveryGoldenModel_IsWhatItsWeightsTakeOnTheDevice(string name)

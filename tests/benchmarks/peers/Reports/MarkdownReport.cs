@@ -53,7 +53,7 @@ internal static class MarkdownReport
 
     private static void AppendErrors(StringBuilder text, IReadOnlyList<LogitError> errors)
     {
-        text.Append("Error of the logits after the last token against double precision on the same file (root mean square over all logits of all prompts; largest in brackets):\n\n");
+        text.Append("Error of the logits after the last token against double precision on the same file (root mean square over all logits of all prompts; largest in brackets).\nWithout `--kv` ours keeps a float16 cache beside quantized weights, and a float32 cache beside others:\n\n");
         text.Append("| file | KV cache | prompts | ours | llama.cpp | **ours / theirs** |\n|---|---|---|---|---|---|\n");
         foreach (LogitError e in errors)
         {
