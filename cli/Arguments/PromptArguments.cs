@@ -32,7 +32,7 @@ internal sealed class PromptArguments
     {
         if (parse.GetValue(Tokens) is { } tokens) return tokens;
         GemmaTokenizer tokenizer = engine.Tokenizer
-            ?? throw new ModelException($"{engine.ModelName} has no tokenizer.model, so text cannot be read; give --tokens.");
+            ?? throw new ModelException($"{engine.ModelName} has no tokenizer.model, nor a vocabulary in a GGUF file, so text cannot be read; give --tokens.");
         return parse.GetValue(Prompt) is { } prompt
             ? [engine.Config.BeginToken, .. tokenizer.Encode(prompt)]
             : ChatTemplate.Encode(tokenizer, [new ChatMessage("user", parse.GetValue(Chat)!)]);

@@ -17,7 +17,7 @@ internal sealed class EngineLoader(Gemma2Options options, StorageConnection? sto
         try
         {
             if (engine.Tokenizer is null)
-                throw new ModelException($"Model '{engine.ModelName}' has no tokenizer.model, which serving text needs.");
+                throw new ModelException($"Model '{engine.ModelName}' has no tokenizer.model, nor a vocabulary in a GGUF file: serving text needs one.");
             // The first request shall not wait for the driver's compiler.
             await engine.WarmUpAsync(cancellationToken);
             return engine;

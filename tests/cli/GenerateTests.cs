@@ -81,7 +81,7 @@ public sealed class GenerateTests
     [InlineData("--prompt")]
     [InlineData("--chat")]
     public async Task Generate_TextWithoutTokenizer_FailsAndNamesTheFile(string option) =>
-        (await Gemma2Program.RunAsync("generate", GoldenModels.Open("a-base").Folder, option, "Hello")).Failed(1, "a-base", "tokenizer.model");
+        (await Gemma2Program.RunAsync("generate", GoldenModels.Open("a-base").Folder, option, "Hello")).Failed(1, "a-base", "tokenizer.model", "GGUF");
 
     [Theory]
     [InlineData("2,512", "512")]

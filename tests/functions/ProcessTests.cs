@@ -46,6 +46,6 @@ public sealed class ProcessTests(PublishedApp published)
         (string output, _) = await PublishedApp.ReadAsync(process);
 
         Assert.NotEqual(0, process.ExitCode);
-        Assert.Contains("tokenizer.model", output, StringComparison.Ordinal);
+        Assert.Contains("has no tokenizer.model, nor a vocabulary in a GGUF file", output, StringComparison.Ordinal);
     }
 }

@@ -12,7 +12,7 @@ public interface IInferenceEngine : IAsyncDisposable
     /// <summary>The model's numbers.</summary>
     Gemma2Config Config { get; }
 
-    /// <summary>The model's vocabulary; null when the model has no tokenizer.model.</summary>
+    /// <summary>The model's vocabulary; null when the model has none.</summary>
     GemmaTokenizer? Tokenizer { get; }
 
     /// <summary>Longest prompt plus answer, in tokens.</summary>

@@ -24,7 +24,7 @@ public static class TextGeneration
         this IInferenceEngine engine, GenerationRequest request, CancellationToken cancellationToken = default)
     {
         GemmaTokenizer tokenizer = engine.Tokenizer
-            ?? throw new ModelException($"Model {engine.ModelName} has no tokenizer.model: it takes and gives tokens only, not text.");
+            ?? throw new ModelException($"Model {engine.ModelName} has no tokenizer.model, nor a vocabulary in a GGUF file: it takes and gives tokens only, not text.");
         CheckStops(request.Stop);
         return Generate(engine, tokenizer, request, cancellationToken);
     }

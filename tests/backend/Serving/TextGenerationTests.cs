@@ -104,7 +104,7 @@ public sealed class TextGenerationTests
     public void GenerateText_WithoutTokenizer_IsRefusedAtOnce()
     {
         ModelException error = Assert.Throws<ModelException>(() => new ScriptedEngine(null).GenerateTextAsync(Request(), TestContext.Current.CancellationToken));
-        Assert.Contains("scripted has no tokenizer.model", error.Message, StringComparison.Ordinal);
+        Assert.Contains("scripted has no tokenizer.model, nor a vocabulary in a GGUF file", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
