@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Gemma2.Backend.Sampling;
 using Gemma2.Backend.Serving;
@@ -14,6 +15,8 @@ internal static class GenerateCommand
     // Someone at a shell expects the same answer to the same command, and one that ends.
     private const double DefaultTemperature = 0;
     private const int DefaultMaxTokens = 256;
+
+    private const string FirstToken = "Computing the first token; at first use the driver compiles kernels";
 
     /// <summary>The command.</summary>
     public static Command Create()
@@ -105,10 +108,22 @@ internal static class GenerateCommand
             CliJson.Document.GenerationReport);
     }
 
-    private static IAsyncEnumerable<TextPiece> PiecesAsync(InferenceEngine engine, GenerationRequest request, CancellationToken cancellationToken) =>
-        engine.Tokenizer is null
+    private static async IAsyncEnumerable<TextPiece> PiecesAsync(
+        InferenceEngine engine, GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        IAsyncEnumerable<TextPiece> pieces = engine.Tokenizer is null
             ? engine.GenerateAsync(request, cancellationToken).Select(token => new TextPiece("", token.Id, token.Finish))
             : engine.GenerateTextAsync(request, cancellationToken);
+        await using IAsyncEnumerator<TextPiece> written = pieces.GetAsyncEnumerator(cancellationToken);
+        for (bool more = await BeginAsync(written); more; more = await written.MoveNextAsync()) yield return written.Current;
+    }
+
+    /// <summary>The first token takes longest: the whole prompt is computed for it, and a driver compiles kernels when they first run.</summary>
+    private static Task<bool> BeginAsync(IAsyncEnumerator<TextPiece> pieces) => LiveLine.RunAsync(FirstToken, line =>
+    {
+        line?.Show(FirstToken, share: null);
+        return pieces.MoveNextAsync().AsTask();
+    });
 }
 
 /// <summary>What <c>gemma2 generate --json</c> prints.</summary>

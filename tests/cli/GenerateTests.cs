@@ -77,6 +77,17 @@ public sealed class GenerateTests
         Assert.Equal(ids.Length, text.RootElement.GetProperty("usage").GetProperty("prompt_tokens").GetInt32());
     }
 
+    [Fact]
+    public async Task Generate_AtATerminal_ShowsThatItIsAtWorkBeforeTheFirstToken()
+    {
+        if (!File.Exists("/usr/bin/script")) Assert.Skip("There is no util-linux `script` to be a terminal.");
+        const string command = "script --quiet --return --command '\"$GEMMA2\" generate \"$REPOSITORY/samples/nano\" --chat Hello' /dev/null";
+
+        string seen = (await Gemma2Program.RunInShellAsync(command, ("TERM", "xterm"))).Succeeded();
+
+        Assert.Matches("(?s)Loading nano.*Computing the first token.*Hello! How can I help you\\?\r\n$", seen);
+    }
+
     [Theory]
     [InlineData("--prompt")]
     [InlineData("--chat")]
