@@ -19,8 +19,9 @@ public sealed partial class StorageConnection
     private StorageConnection(Func<BlobClientOptions, BlobServiceClient> blobs, Func<QueueClientOptions, QueueServiceClient> queues, StorageTuning tuning)
     {
         _clock = new StorageClock(tuning.Time);
-        Blobs = blobs(Configured(new BlobClientOptions(), tuning.Transport));
-        Queues = queues(Configured(new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None }, tuning.Transport));
+        HttpPipelineTransport transport = tuning.Transport ?? Transport(tuning.Retry.ConnectTimeout);
+        Blobs = blobs(Configured(new BlobClientOptions(), transport));
+        Queues = queues(Configured(new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None }, transport));
         Pipeline = new StoragePipeline(tuning);
         QueuePipeline = new StoragePipeline(tuning);
     }
@@ -123,13 +124,27 @@ public sealed partial class StorageConnection
         return kind is null ? new DefaultAzureCredential() : new ManagedIdentityCredential(ManagedIdentityId.SystemAssigned);
     }
 
-    private T Configured<T>(T options, HttpPipelineTransport? transport) where T : ClientOptions
+    /// <summary>What the client library's own transport is, which waits for a connection as long as the system does: minutes.</summary>
+    private static HttpClientTransport Transport(TimeSpan connectTimeout) => new(new HttpClient(new SocketsHttpHandler
+    {
+        ConnectTimeout = connectTimeout,
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        MaxConnectionsPerServer = 50,
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+    })
+    {
+        // A try's limit is the pipeline's.
+        Timeout = Timeout.InfiniteTimeSpan,
+    });
+
+    private T Configured<T>(T options, HttpPipelineTransport transport) where T : ClientOptions
     {
         options.Retry.MaxRetries = 0;
         options.Retry.NetworkTimeout = Timeout.InfiniteTimeSpan;
         options.Diagnostics.IsTelemetryEnabled = false;
         options.AddPolicy(_clock, HttpPipelinePosition.PerRetry);
-        if (transport is not null) options.Transport = transport;
+        options.Transport = transport;
         return options;
     }
 

@@ -62,6 +62,10 @@ internal sealed class StoragePipeline
         {
             throw new StorageException($"{what} failed: no answer within {_options.TryTimeout.TotalSeconds} s, {_options.MaxRetries + 1} times.", inner: e);
         }
+        catch (OperationCanceledException e) when (IsConnectTimeout(e))
+        {
+            throw new StorageException($"{what} failed: no connection within {_options.ConnectTimeout.TotalSeconds} s, {_options.MaxRetries + 1} times.", inner: e);
+        }
         catch (BrokenCircuitException e)
         {
             throw new StorageException($"{what} failed: the service has been failing most calls, and is left alone for some seconds.", inner: e);
@@ -75,8 +79,11 @@ internal sealed class StoragePipeline
     private static bool IsTransient(Exception exception) => exception switch
     {
         RequestFailedException e => e.Status is 0 or 408 or 429 or >= 500,
-        _ => exception is IOException or HttpRequestException or TimeoutRejectedException or BrokenCircuitException,
+        _ => exception is IOException or HttpRequestException or TimeoutRejectedException or BrokenCircuitException || IsConnectTimeout(exception),
     };
+
+    /// <summary>As <see cref="SocketsHttpHandler.ConnectTimeout"/> shows itself: nobody has cancelled anything.</summary>
+    private static bool IsConnectTimeout(Exception exception) => exception is OperationCanceledException { InnerException: TimeoutException };
 
     /// <summary>How long the service asks to wait: null when it does not say, which leaves the wait to the backoff.</summary>
     private TimeSpan? RetryAfter(Exception? exception)

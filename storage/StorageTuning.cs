@@ -25,6 +25,12 @@ internal sealed record StorageRetryOptions
     /// <summary>One try may take this long; a range of a model file is one try.</summary>
     public TimeSpan TryTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>
+    /// A connection is there in milliseconds, or not at all: storage that hangs shall be noticed long before the time is over that a try may take, and work
+    /// shall wait for it as for storage that is away.
+    /// </summary>
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
     /// <summary>How often a call is tried again after its first try.</summary>
     public int MaxRetries { get; init; } = 6;
 
