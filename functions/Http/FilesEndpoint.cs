@@ -36,17 +36,21 @@ internal static class FilesEndpoint
     {
         PageQuery page = PageQuery.Read(http.Request, LongestList, LongestList);
         string? purpose = http.Request.Query["purpose"];
-        // Later ids sort later, and the store lists the oldest first.
-        List<StoredFile> files = await http.Storage<FileStore>().ListAsync(http.Owner(), http.RequestAborted)
-            .Where(file => string.IsNullOrEmpty(purpose) || file.Purpose == purpose)
-            .ToListAsync(http.RequestAborted);
-        if (!page.OldestFirst)
-            files.Reverse();
-        int behind = page.OldestFirst ? 1 : -1;
-        List<StoredFile> rest = page.After is null ? files : [.. files.Where(file => Math.Sign(string.CompareOrdinal(file.Key.Id, page.After)) == behind)];
+        IAsyncEnumerable<StoredFile> oldestFirst = http.Storage<FileStore>().ListAsync(http.Owner(), http.RequestAborted)
+            .Where(file => string.IsNullOrEmpty(purpose) || file.Purpose == purpose);
+        // One more than the page has says whether there are more.
+        List<StoredFile> files = await Behind(page, oldestFirst, page.Limit + 1).ToListAsync(http.RequestAborted);
         await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json =>
-            PageQuery.WriteList(json, rest[..Math.Min(page.Limit, rest.Count)], rest.Count > page.Limit, file => file.Key.Id, Write));
+            PageQuery.WriteList(json, files[..Math.Min(page.Limit, files.Count)], files.Count > page.Limit, file => file.Key.Id, Write));
     }
+
+    /// <summary>
+    /// The first files behind the page's beginning. Later ids sort later. Storage lists them in that order alone, from its beginning and in parts of its own:
+    /// what lies before a page is read too, what lies behind it is not, and no more than the page is kept.
+    /// </summary>
+    private static IAsyncEnumerable<StoredFile> Behind(PageQuery page, IAsyncEnumerable<StoredFile> oldestFirst, int count) => page.OldestFirst
+        ? oldestFirst.Where(file => string.CompareOrdinal(file.Key.Id, page.After) > 0).Take(count)
+        : oldestFirst.TakeWhile(file => page.After is null || string.CompareOrdinal(file.Key.Id, page.After) < 0).TakeLast(count).Reverse();
 
     private static async Task GetAsync(HttpContext http, string id)
     {

@@ -77,6 +77,14 @@ public sealed class FilesEndpointTests(AzuriteFixture azurite)
         await AssertListAsync(app, $"?order=asc&limit=2&after={ids[1]}", ids[2..4], true);
         await AssertListAsync(app, $"?order=asc&limit=2&after={ids[3]}", ids[4..], false);
         await AssertListAsync(app, $"?limit=2&after={ids[3]}", [ids[2], ids[1]], true);
+        await AssertListAsync(app, "?limit=5", ids.AsEnumerable().Reverse(), false);
+        await AssertListAsync(app, "?limit=4", ids.Skip(1).Reverse(), true);
+        await AssertListAsync(app, $"?limit=2&after={ids[2]}", [ids[1], ids[0]], false);
+        await AssertListAsync(app, $"?after={ids[0]}", [], false);
+        await AssertListAsync(app, $"?order=asc&after={ids[4]}", [], false);
+        // A place in the list does not need a file: the one that was there may be deleted.
+        await AssertListAsync(app, $"?limit=2&after={ids[3]}x", [ids[3], ids[2]], true);
+        await AssertListAsync(app, "?purpose=batch&limit=2", [ids[4], ids[3]], true);
         await AssertListAsync(app, "?purpose=batch", ids.AsEnumerable().Reverse(), false);
         await AssertListAsync(app, "?purpose=batch_output", [], false);
         Assert.Equal(5, (await app.OpenAIClient().GetOpenAIFileClient().GetFilesAsync(FilePurpose.Batch, Cancellation)).Value.Count);
