@@ -14,6 +14,7 @@ internal static class EngineLoader
         IModelSource source = ModelLocation.Open(model);
         InferenceEngine engine = await ProgressBar.RunAsync(
             $"Loading {source.Name}", progress => InferenceEngine.LoadAsync(source, options, progress, cancellationToken));
+        foreach (string warning in engine.Warnings) Console.Error.WriteLine($"gemma2: {warning}");
         if (engine.Device.Kind == DeviceKind.Software && !Console.IsErrorRedirected)
             Console.Error.WriteLine($"gemma2: computing on the CPU with {engine.Device.Name}; a GPU is many times faster.");
         return engine;

@@ -6,7 +6,7 @@ using Gemma2.Storage;
 namespace Gemma2.Functions.Model;
 
 /// <summary>Brings the configured model onto the configured device, and before it the containers and queues that are missing.</summary>
-internal sealed class EngineLoader(Gemma2Options options, StorageConnection? storage = null) : IEngineLoader
+internal sealed class EngineLoader(Gemma2Options options, ILogger<EngineLoader> log, StorageConnection? storage = null) : IEngineLoader
 {
     /// <inheritdoc />
     public async Task<IInferenceEngine> LoadAsync(IProgress<LoadProgress> progress, CancellationToken cancellationToken)
@@ -14,6 +14,8 @@ internal sealed class EngineLoader(Gemma2Options options, StorageConnection? sto
         if (storage is not null)
             await StorageProvisioning.EnsureCreatedAsync(storage, cancellationToken);
         InferenceEngine engine = await InferenceEngine.LoadAsync(ModelLocator.Locate(options.Model, storage), options.ToEngineOptions(), progress, cancellationToken);
+        foreach (string warning in engine.Warnings)
+            log.LogWarning("{Warning}", warning);
         try
         {
             if (engine.Tokenizer is null)

@@ -6,10 +6,10 @@ namespace Gemma2.Backend.Device;
 /// <summary>A driver's fault that turns a family of kernels off.</summary>
 /// <param name="Family">The family that is not chosen; it may still be forced.</param>
 /// <param name="Reason">What goes wrong.</param>
-/// <param name="Link">Where that was found.</param>
-public sealed record DriverQuirk(KernelFamily Family, string Reason, Uri Link)
+/// <param name="Link">Where that was found; null for what this engine found itself.</param>
+public sealed record DriverQuirk(KernelFamily Family, string Reason, Uri? Link = null)
 {
-    internal string Text => $"{Reason} ({Link})";
+    internal string Text => Link is null ? Reason : $"{Reason} ({Link})";
 }
 
 /// <summary>Every known fault of a driver that concerns this engine's kernels. Nothing else asks who made a driver.</summary>

@@ -4,9 +4,9 @@ using Gemma2.Backend.Weights.Packing;
 
 namespace Gemma2.Backend.Kernels;
 
-/// <summary>The kernels that a model needs on a device. This is the one place that picks variants.</summary>
+/// <summary>The kernels that a model needs on a device; it frees them, those of <see cref="Matrices"/> too. This is the one place that picks variants.</summary>
 internal sealed class KernelSet(
-    GpuDevice device, AttentionShape shape, WeightLayout embedding, TensorType cacheType, int vocabularySize, KernelOptions options) : IDisposable
+    GpuDevice device, AttentionShape shape, WeightLayout embedding, TensorType cacheType, int vocabularySize, MatrixKernels matrices) : IDisposable
 {
     /// <summary>Most rows of a prompt pass: prompts are cut into chunks of this many.</summary>
     public const int MaxPromptRows = 256;
@@ -16,7 +16,7 @@ internal sealed class KernelSet(
 
     public EmbedKernel Embed { get; } = new(device, embedding);
 
-    public MatrixKernels Matrices { get; } = new(device, options);
+    public MatrixKernels Matrices { get; } = matrices;
 
     public RmsNormKernel RmsNorm { get; } = new(device);
 
@@ -24,7 +24,7 @@ internal sealed class KernelSet(
 
     public RopeStoreKernel RopeStore { get; } = new(device, shape, cacheType);
 
-    public AttentionKernel Attention { get; } = new(device, shape, cacheType, PromptAttention(options));
+    public AttentionKernel Attention { get; } = new(device, shape, cacheType, PromptAttention(matrices.Options));
 
     public CandidatesKernel Candidates { get; } = new(device, vocabularySize);
 

@@ -10,17 +10,38 @@ internal sealed class MatrixKernels : IDisposable
     public const int MaxDecodeRows = 8;
 
     private readonly Dictionary<KernelFamily, IMatrixFamily> _families = [];
-    private readonly KernelChoice _choice;
-    private readonly GpuDevice _device;
+    private readonly List<DriverQuirk> _faults = [];
+    private readonly DeviceDescription _device;
+    private readonly Func<KernelFamily, IMatrixFamily> _create;
+    private KernelChoice _choice;
 
     /// <param name="device">The device that multiplies.</param>
     /// <param name="options">Which families may be used.</param>
     /// <exception cref="DeviceException">No family is left.</exception>
     public MatrixKernels(GpuDevice device, KernelOptions options)
+        : this(device.Description, options, family => Create(device, family))
     {
-        _device = device;
-        _choice = KernelChoice.For(device.Description, options);
     }
+
+    /// <param name="device">What the choice follows from.</param>
+    /// <param name="options">Which families may be used.</param>
+    /// <param name="create">Makes a family when it is first needed.</param>
+    internal MatrixKernels(DeviceDescription device, KernelOptions options, Func<KernelFamily, IMatrixFamily> create)
+    {
+        (_device, Options, _create) = (device, options, create);
+        _choice = KernelChoice.For(device, options);
+    }
+
+    /// <summary>Which families may be used.</summary>
+    public KernelOptions Options { get; }
+
+    /// <summary>The faults that <see cref="TurnOff"/> was told of.</summary>
+    public IReadOnlyList<DriverQuirk> Faults => _faults;
+
+    /// <summary>The same for whoever runs the engine, a line each.</summary>
+    public IEnumerable<string> Warnings => _faults.Select(fault =>
+        $"The {fault.Family.Word()} kernels are not used on {_device.Name}: the family {fault.Text}. "
+        + $"--kernels {fault.Family.Word()} or Gemma2__Kernels={fault.Family.Word()} uses it all the same.");
 
     /// <summary>Rows that are interleaved in weight matrices on a device: those that threads of a CPU driver take side by side, and none on a GPU.</summary>
     public static int TileRows(DeviceDescription device) => device.Kind == DeviceKind.Software ? 8 : 1;
@@ -62,6 +83,27 @@ internal sealed class MatrixKernels : IDisposable
         }
     }
 
+    /// <summary>The chosen families, best first.</summary>
+    /// <param name="count">Rows of activations.</param>
+    public IReadOnlyList<KernelFamily> Order(int count) => count <= MaxDecodeRows ? _choice.DecodeOrder : _choice.PromptOrder;
+
+    /// <summary>Uses a family no more, unless it was asked for by name: the next one computes what it did. Call before anything is recorded.</summary>
+    /// <exception cref="DeviceException">It is the generic one, to which the others leave what they do not support.</exception>
+    public void TurnOff(DriverQuirk fault)
+    {
+        _faults.Add(fault);
+        if (fault.Family == KernelFamily.Generic)
+            throw new DeviceException($"{_device.Name} cannot be used: {string.Join("; ", _faults.Select(each => $"the family of kernels {each.Family.Word()} {each.Text}"))}.");
+        _choice = KernelChoice.For(_device with { Quirks = [.. _device.Quirks, .. _faults] }, Options);
+    }
+
+    /// <summary>A family's kernels, whether it was chosen or not.</summary>
+    public IMatrixFamily Family(KernelFamily name)
+    {
+        if (!_families.TryGetValue(name, out IMatrixFamily? family)) _families.Add(name, family = _create(name));
+        return family;
+    }
+
     public void Dispose()
     {
         foreach (IMatrixFamily family in _families.Values) family.Dispose();
@@ -70,26 +112,20 @@ internal sealed class MatrixKernels : IDisposable
     /// <summary>The best of the chosen families that does it; the last of them, the generic one, does everything.</summary>
     private IMatrixFamily Family(in WeightLayout layout, int count)
     {
-        foreach (KernelFamily name in count <= MaxDecodeRows ? _choice.DecodeOrder : _choice.PromptOrder)
+        foreach (KernelFamily name in Order(count))
             if (Family(name) is { } family && family.Supports(layout, count)) return family;
         return Family(KernelFamily.Generic);
     }
 
-    private IMatrixFamily Family(KernelFamily name)
+    private static IMatrixFamily Create(GpuDevice device, KernelFamily name) => name switch
     {
-        if (_families.TryGetValue(name, out IMatrixFamily? family)) return family;
-        family = name switch
-        {
-            KernelFamily.Cpu => new CpuMatrixFamily(_device),
-            KernelFamily.Generic => new GenericMatrixFamily(_device),
-            KernelFamily.Tiled => new TiledMatrixFamily(_device),
-            KernelFamily.Coopmat => new CooperativeMatrixFamily(_device),
-            KernelFamily.Int8 => new Int8MatrixFamily(_device),
-            _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
-        };
-        _families.Add(name, family);
-        return family;
-    }
+        KernelFamily.Cpu => new CpuMatrixFamily(device),
+        KernelFamily.Generic => new GenericMatrixFamily(device),
+        KernelFamily.Tiled => new TiledMatrixFamily(device),
+        KernelFamily.Coopmat => new CooperativeMatrixFamily(device),
+        KernelFamily.Int8 => new Int8MatrixFamily(device),
+        _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
+    };
 
     private static void CheckShapes(DeviceMatrix w, in Activation x, in Activation y)
     {

@@ -31,7 +31,7 @@ internal sealed partial class ForwardPass : IDisposable
     /// <param name="cache">Keys and values of all sequences.</param>
     /// <param name="contextLength">Longest sequence.</param>
     /// <param name="cacheType">How keys and values are kept.</param>
-    /// <param name="options">Which matrix kernels may be used.</param>
+    /// <param name="matrices">The matrix kernels; the pass frees them.</param>
     /// <param name="timed">Whether every dispatch is timed.</param>
     public ForwardPass(
         GpuDevice device,
@@ -40,12 +40,12 @@ internal sealed partial class ForwardPass : IDisposable
         KvCache cache,
         int contextLength,
         TensorType cacheType,
-        KernelOptions options,
+        MatrixKernels matrices,
         bool timed = false)
     {
         (_config, _weights, _cache) = (config, weights, cache);
         AttentionShape shape = ShapeOf(config);
-        _kernels = new KernelSet(device, shape, weights.Embedding.Layout, cacheType, config.VocabularySize, options);
+        _kernels = new KernelSet(device, shape, weights.Embedding.Layout, cacheType, config.VocabularySize, matrices);
         long scratchBytes = Math.Max(
             AttentionKernel.ScratchBytes(shape, KernelSet.MaxPromptRows, KernelSet.MaxDecodingRows),
             _kernels.Candidates.ScratchBytes(KernelSet.MaxDecodingRows));

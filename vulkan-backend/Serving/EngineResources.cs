@@ -12,7 +12,7 @@ internal sealed class EngineResources : IDisposable
     private readonly ModelWeights _weights;
 
     private EngineResources(
-        GpuDevice device, Gemma2Config config, ModelWeights weights, long weightBytes, int contextLength, KvCacheType kvCacheType, EngineOptions options)
+        GpuDevice device, Gemma2Config config, ModelWeights weights, long weightBytes, int contextLength, KvCacheType kvCacheType, MatrixKernels matrices, EngineOptions options)
     {
         WeightBytes = weightBytes;
         KvCacheType = kvCacheType;
@@ -20,9 +20,10 @@ internal sealed class EngineResources : IDisposable
         Config = config;
         _weights = weights;
         ContextLength = contextLength;
+        Warnings = [.. matrices.Warnings];
         TensorType cacheType = kvCacheType.ToTensorType();
         Cache = new KvCache(device, config, ForwardPass.ShapeOf(config), contextLength, cacheType, options.MaxSequences);
-        Forward = new ForwardPass(device, config, weights, Cache, contextLength, cacheType, options.Kernels, options.PassTimed is not null);
+        Forward = new ForwardPass(device, config, weights, Cache, contextLength, cacheType, matrices, options.PassTimed is not null);
     }
 
     public GpuDevice Device { get; }
@@ -34,6 +35,9 @@ internal sealed class EngineResources : IDisposable
     public long WeightBytes { get; }
 
     public KvCacheType KvCacheType { get; }
+
+    /// <summary>What is not as it should be, a line each.</summary>
+    public IReadOnlyList<string> Warnings { get; }
 
     public ForwardPass Forward { get; }
 
@@ -51,20 +55,25 @@ internal sealed class EngineResources : IDisposable
         IReadOnlyList<TensorEntry> tensors = model.TensorsAs(options.WeightType);
         KvCacheType kvCacheType = options.KvCacheType.For(tensors.Select(tensor => tensor.Type));
         GpuDevice device = GpuDevice.Open(options.Device, options.AllowSoftwareDevice, options.Validation, options.HideDeviceMemory);
+        MatrixKernels? matrices = null;
         ModelWeights? weights = null;
         try
         {
-            KernelChoice.For(device.Description, options.Kernels); // Before all weights are read.
+            // Before all weights are read.
+            matrices = new MatrixKernels(device, options.Kernels);
+            if (options.CheckKernels ?? device.Description.Kind != DeviceKind.Software)
+                new FamilyCheck(device, matrices).Run(MatrixUses.Of(model.Config, tensors));
             using var uploader = new WeightUploader(device, model.Config);
             ITensorSink sink = options.WeightType is { } type ? new QuantizingSink(uploader, new WeightMix(type, model.Config).TypeOf) : uploader;
             await model.ReadAsync(sink, progress, cancellationToken).ConfigureAwait(false);
             weights = uploader.Finish();
             long weightBytes = MemoryEstimate.Of(model.Config, tensors, contextLength, kvCacheType).WeightBytes;
-            return new EngineResources(device, model.Config, weights, weightBytes, contextLength, kvCacheType, options);
+            return new EngineResources(device, model.Config, weights, weightBytes, contextLength, kvCacheType, matrices, options);
         }
         catch
         {
             weights?.Dispose();
+            matrices?.Dispose();
             device.Dispose();
             throw;
         }

@@ -60,6 +60,9 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <summary>How numbers are kept in the KV cache; never <see cref="KvCacheType.Auto"/>.</summary>
     public KvCacheType KvCacheType => _resources.KvCacheType;
 
+    /// <summary>What is not as it should be on this device, for whoever runs the engine: a line each, mostly none.</summary>
+    public IReadOnlyList<string> Warnings => _resources.Warnings;
+
     /// <summary>Bytes of all device memory that is taken: weights, caches, activations.</summary>
     public long DeviceBytes => _resources.Device.AllocatedBytes;
 

@@ -56,6 +56,16 @@ public sealed class GgufEngineTests : EngineTest
         }
     }
 
+    [Fact]
+    public async Task LoadAsync_KernelsChecked_FindsNoFault()
+    {
+        GoldenGgufModel model = GoldenGguf.Open("k256/Q4_K_M");
+        await using InferenceEngine engine = await LoadAsync(
+            model, new EngineOptions { KvCacheType = KvCacheType.F32, CheckKernels = true, Kernels = new KernelOptions { TurnedOff = [KernelFamily.Cpu] } });
+        Assert.Empty(engine.Warnings);
+        await CheckAsync(engine, model.Prompts[0], model.Float32Tolerance);
+    }
+
     private static async Task CheckAsync(InferenceEngine engine, GoldenGgufPrompt prompt, float tolerance, string model = "")
     {
         float error = LargestDifference(prompt.LastLogits, await engine.ComputeLogitsAsync(prompt.Ids, Cancellation));

@@ -1,0 +1,29 @@
+using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Weights;
+
+namespace Gemma2.Backend.Model;
+
+/// <summary>How a model multiplies its matrices.</summary>
+internal static class MatrixUses
+{
+    /// <summary>All ways, each once.</summary>
+    /// <param name="config">The model.</param>
+    /// <param name="tensors">Its tensors as they come to lie in device memory.</param>
+    public static IReadOnlyList<MatrixUse> Of(Gemma2Config config, IReadOnlyList<TensorEntry> tensors)
+    {
+        Dictionary<string, TensorEntry> byName = tensors.ToDictionary(tensor => tensor.Name);
+        MatrixUse Use(string name, bool isGated = false, bool takesPrompts = true) =>
+            new(byName[name].Type, (int)byName[name].Shape[1], isGated, takesPrompts);
+
+        IEnumerable<MatrixUse> layers = Enumerable.Range(0, config.LayerCount).SelectMany(layer => new[]
+        {
+            Use(TensorNames.Query(layer)),
+            Use(TensorNames.Key(layer)),
+            Use(TensorNames.Value(layer)),
+            Use(TensorNames.AttentionOutput(layer)),
+            Use(TensorNames.Gate(layer), isGated: true),
+            Use(TensorNames.Down(layer)),
+        });
+        return [.. layers.Append(Use(TensorNames.Embedding, takesPrompts: false)).Distinct()];
+    }
+}
