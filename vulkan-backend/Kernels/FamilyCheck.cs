@@ -24,7 +24,7 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
     private const int DecodeRows = 61;
     private static readonly int[] _decodeTokens = [1, 5];
 
-    private readonly WeightLayout _anyLayout = new(default, 0, MatrixKernels.TileRows(device.Description));
+    private readonly WeightLayout _anyLayout = new(default, 0, MatrixKernels.TileRows(kernels.Device));
 
     /// <summary>Tries all that a model multiplies.</summary>
     /// <exception cref="DeviceException">No family is left that computes rightly, or the device failed.</exception>

@@ -11,7 +11,6 @@ internal sealed class MatrixKernels : IDisposable
 
     private readonly Dictionary<KernelFamily, IMatrixFamily> _families = [];
     private readonly List<DriverQuirk> _faults = [];
-    private readonly DeviceDescription _device;
     private readonly Func<KernelFamily, IMatrixFamily> _create;
     private KernelChoice _choice;
 
@@ -28,9 +27,12 @@ internal sealed class MatrixKernels : IDisposable
     /// <param name="create">Makes a family when it is first needed.</param>
     internal MatrixKernels(DeviceDescription device, KernelOptions options, Func<KernelFamily, IMatrixFamily> create)
     {
-        (_device, Options, _create) = (device, options, create);
+        (Device, Options, _create) = (device, options, create);
         _choice = KernelChoice.For(device, options);
     }
+
+    /// <summary>The device that the choice follows from.</summary>
+    public DeviceDescription Device { get; }
 
     /// <summary>Which families may be used.</summary>
     public KernelOptions Options { get; }
@@ -40,7 +42,7 @@ internal sealed class MatrixKernels : IDisposable
 
     /// <summary>The same for whoever runs the engine, a line each.</summary>
     public IEnumerable<string> Warnings => _faults.Select(fault =>
-        $"The {fault.Family.Word()} kernels are not used on {_device.Name}: the family {fault.Text}. "
+        $"The {fault.Family.Word()} kernels are not used on {Device.Name}: the family {fault.Text}. "
         + $"--kernels {fault.Family.Word()} or Gemma2__Kernels={fault.Family.Word()} uses it all the same.");
 
     /// <summary>Rows that are interleaved in weight matrices on a device: those that threads of a CPU driver take side by side, and none on a GPU.</summary>
@@ -93,8 +95,8 @@ internal sealed class MatrixKernels : IDisposable
     {
         _faults.Add(fault);
         if (fault.Family == KernelFamily.Generic)
-            throw new DeviceException($"{_device.Name} cannot be used: {string.Join("; ", _faults.Select(each => $"the family of kernels {each.Family.Word()} {each.Text}"))}.");
-        _choice = KernelChoice.For(_device with { Quirks = [.. _device.Quirks, .. _faults] }, Options);
+            throw new DeviceException($"{Device.Name} cannot be used: {string.Join("; ", _faults.Select(each => $"the family of kernels {each.Family.Word()} {each.Text}"))}.");
+        _choice = KernelChoice.For(Device with { Quirks = [.. Device.Quirks, .. _faults] }, Options);
     }
 
     /// <summary>A family's kernels, whether it was chosen or not.</summary>

@@ -198,7 +198,6 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
 
         private int Tokens(int count) => fault == Fault.LosesTheLastToken && count > 1 ? count - 1 : count;
 
-        // Planes begin where the number of rows says, so that a row less is one whose planes do not move: in the same tile.
         private MatrixPart Part(MatrixPart part) => fault == Fault.LosesTheLastRow ? part with { Rows = part.Rows - 1 } : part;
     }
 }
