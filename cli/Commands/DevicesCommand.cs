@@ -77,6 +77,7 @@ internal static class DevicesCommand
             : "no"];
         yield return ["integer dot product", can.IntegerDotProduct ? can.IntegerDotProductAccelerated ? "yes, accelerated" : "yes" : "no"];
         yield return ["float16", can.Float16 ? "yes" : "no"];
+        yield return ["int16", can.ShortIntegers ? "yes" : "no"];
         yield return ["small storage", can.Storage8Bit ? can.Storage16Bit ? "8 and 16 bits" : "8 bits" : can.Storage16Bit ? "16 bits" : "no"];
         yield return ["timestamps", can.TimestampNanoseconds is { } ticks ? string.Create(CultureInfo.InvariantCulture, $"every {ticks:0.###} ns") : "no"];
         foreach (DriverQuirk quirk in device.Quirks) yield return ["driver fault", $"{quirk.Family.ToString().ToLowerInvariant()}: {quirk.Reason} ({quirk.Link})"];

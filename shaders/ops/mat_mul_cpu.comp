@@ -1,5 +1,5 @@
 #version 460
-// y = x W^T for any number of rows of x, or u = gelu(x G^T) * (x U^T), for CPU drivers. A workgroup makes the results of a tile of 8 rows of W and COLUMNS rows of
+// y = x W^T for any number of rows of x, or u = gelu(x G^T) * (x U^T), for CPU drivers. A workgroup makes the results of a tile of rows of W and COLUMNS rows of
 // x. Its subgroups share out the tile's chunks (and gate and up): each is SLICE chunks in one straight run of code without loops, which is what the driver
 // compiles best (see weights_cpu.glsl); loops are the driver's own, over subgroups and workgroups.
 // The sum for a row of x and a row of W has the same bits whatever COLUMNS is: the same products in the same order, by explicit fma.
@@ -12,7 +12,7 @@ layout(constant_id = 2) const uint SLICE = 1;    // chunks that a subgroup sums 
 layout(constant_id = 3) const uint SLICES = 1;   // of a row: SLICE * SLICES chunks
 layout(constant_id = 4) const uint COLUMNS = 1;  // rows of x at once
 layout(constant_id = 5) const uint MATRICES = 1; // 2: gate and up
-const uint TILE = 8;
+layout(constant_id = 6) const uint TILE = 8;     // rows side by side: the subgroup's lanes
 const uint MOST_COLUMNS = 8; // With fewer, they are all there are.
 #include "weights.glsl"
 
@@ -28,6 +28,10 @@ layout(push_constant) uniform Arguments {
     uint digits[16];    // 0, 1, 2 ... 15
 } a;
 #include "weights_cpu.glsl"
+
+// Columns whose products are left to the branch at the end of a chunk: enough of them that the compiler keeps it a branch. One row of activations is better off without.
+const uint LAST = COLUMNS == 1 ? 0 : 4;
+const uint FIRST = 32 - LAST;
 
 const uint SUBGROUPS = MATRICES * SLICES;
 shared float sums[SUBGROUPS][COLUMNS][TILE];
@@ -67,28 +71,33 @@ void main() {
     [[unroll]] for (uint c = 0; c < SLICE; c++) {
         Chunk chunk = loadChunk(w, c, SLICE % 8 == 0 ? c / 8 : (first + c) / 8 - first / 8);
         // Two sums for each scale, so that an addition need not wait for the one before it.
-        float even[SCALES][COLUMNS], odd[SCALES][COLUMNS], ones[SCALES][COLUMNS];
-        [[unroll]] for (uint s = 0; s < SCALES; s++) {
+        float even[SUMS][COLUMNS], odd[SUMS][COLUMNS];
+        [[unroll]] for (uint s = 0; s < SUMS; s++) {
             [[unroll]] for (uint m = 0; m < COLUMNS; m++) even[s][m] = odd[s][m] = 0.0;
-            [[unroll]] for (uint i = 0; i < 16 / SCALES; i++) {
-                uint k = s * 16 + i * 2;
+            [[unroll]] for (uint i = 0; i < 16 / SUMS; i++) {
+                uint k = s * (32 / SUMS) + i * 2;
+                if (k >= FIRST) break;
                 float low = numberOf(chunk, k), high = numberOf(chunk, k + 1);
                 [[unroll]] for (uint m = 0; m < COLUMNS; m++) {
                     even[s][m] = fma(low, UniformFloats(x[m]).at[c * 32 + k], even[s][m]);
                     odd[s][m] = fma(high, UniformFloats(x[m]).at[c * 32 + k + 1], odd[s][m]);
                 }
             }
-            if (hasMinimum()) {
-                [[unroll]] for (uint m = 0; m < COLUMNS; m++) ones[s][m] = sumOf(x[m] + (c * 32 + s * 16) * 4, 32 / SCALES);
-            }
         }
-        // Always so. The driver's compiler keeps chunks apart across a branch; else it mixes them and runs out of registers.
+        // What the last products load does not wait for the branch: loads in a branch are gathers.
+        float last[4], lastX[COLUMNS][4];
+        [[unroll]] for (uint i = 0; i < LAST; i++) {
+            last[i] = numberOf(chunk, FIRST + i);
+            [[unroll]] for (uint m = 0; m < COLUMNS; m++) lastX[m][i] = UniformFloats(x[m]).at[c * 32 + FIRST + i];
+        }
+        // Always so. The driver's compiler keeps chunks apart across a branch around enough work; else it mixes them and runs out of registers.
         if (count != 0) {
-            [[unroll]] for (uint s = 0; s < SCALES; s++) {
-                [[unroll]] for (uint m = 0; m < COLUMNS; m++) {
-                    total[m] = fma(chunk.scale[s], even[s][m] + odd[s][m], total[m]);
-                    if (hasMinimum()) total[m] = fma(-chunk.minimum[s], ones[s][m], total[m]);
+            [[unroll]] for (uint m = 0; m < COLUMNS; m++) {
+                [[unroll]] for (uint i = 0; i < LAST; i += 2) {
+                    even[SUMS - 1][m] = fma(last[i], lastX[m][i], even[SUMS - 1][m]);
+                    odd[SUMS - 1][m] = fma(last[i + 1], lastX[m][i + 1], odd[SUMS - 1][m]);
                 }
+                [[unroll]] for (uint s = 0; s < SUMS; s++) total[m] = fma(SCALED ? chunk.scale[s] : 1.0, even[s][m] + odd[s][m], total[m]);
             }
         }
     }

@@ -33,6 +33,9 @@ public sealed record DeviceCapabilities
     /// <summary>Shaders may compute in float16.</summary>
     public required bool Float16 { get; init; }
 
+    /// <summary>Shaders may compute with 16-bit integers.</summary>
+    public required bool ShortIntegers { get; init; }
+
     /// <summary>Shaders may read and write single 16-bit numbers in buffers.</summary>
     public required bool Storage16Bit { get; init; }
 

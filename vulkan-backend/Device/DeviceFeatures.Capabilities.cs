@@ -42,6 +42,7 @@ internal static unsafe partial class DeviceFeatures
             IntegerDotProduct = features13.ShaderIntegerDotProduct,
             IntegerDotProductAccelerated = vulkan13.IntegerDotProduct4x8BitPackedSignedAccelerated,
             Float16 = features12.ShaderFloat16,
+            ShortIntegers = features.Features.ShaderInt16,
             Storage16Bit = features11.StorageBuffer16BitAccess,
             Storage8Bit = features12.StorageBuffer8BitAccess,
             TimestampNanoseconds = limits.TimestampComputeAndGraphics ? limits.TimestampPeriod : null,

@@ -88,7 +88,7 @@ internal static unsafe partial class DeviceFeatures
         {
             SType = StructureType.PhysicalDeviceFeatures2,
             PNext = &vulkan11,
-            Features = new PhysicalDeviceFeatures { ShaderInt64 = true },
+            Features = new PhysicalDeviceFeatures { ShaderInt64 = true, ShaderInt16 = capabilities.ShortIntegers },
         };
         using var extensions = new Utf8Array(cooperativeMatrix ? [CooperativeMatrixExtension] : []);
         var info = new DeviceCreateInfo

@@ -17,6 +17,7 @@ internal sealed unsafe class VulkanInstance : IDisposable
 
     public VulkanInstance(bool validation = false)
     {
+        CpuDriverVectors.Widen();
         Api = LoadApi();
         CheckLoaderVersion();
         Handle = CreateInstance(validation);

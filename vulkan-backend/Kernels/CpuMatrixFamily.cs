@@ -7,29 +7,31 @@ using Gemma2.Backend.Weights.Packing;
 namespace Gemma2.Backend.Kernels;
 
 /// <summary>
-/// Matrix kernels for CPU drivers: mat_mul_cpu.comp for any number of rows of activations. A subgroup takes 8 rows of weights side by side, and a slice of their columns in
+/// Matrix kernels for CPU drivers: mat_mul_cpu.comp for any number of rows of activations. A subgroup takes as many rows of weights side by side as it has lanes, and a slice of their columns in
 /// one run of code without loops; the slices of a row are the subgroups of a workgroup.
 /// </summary>
 internal sealed class CpuMatrixFamily(GpuDevice device) : IMatrixFamily
 {
-    private const int TileRows = 8; // TILE in mat_mul_cpu.comp: the subgroup's threads
     private const uint MostColumns = 8; // MOST_COLUMNS in mat_mul_cpu.comp
     private const int MostTiles = 1 << 16; // of uniformNumber in weights_cpu.glsl
     private const int MostBlocks = 1 << 8; // of uniformByte there
     private const int MostSubgroups = 32; // in a workgroup of lavapipe
     private const int PlaneUnit = 256; // bytes
+    private const int FewestLanes = 4; // bytes of a word in weights_cpu.glsl
 
     /// <summary>
     /// Chunks in a slice: about the most whose code a CPU keeps in its first cache. Fewer cost more for starting subgroups and for sums of slices; more are
-    /// compiled longer. Wider rows than the longest one allows (Gemma 2 27B has some) are left to other families.
+    /// compiled longer. Types that share scales over 8 chunks want whole ones of them.
     /// </summary>
-    private const int BestSlice = 8;
+    private const int BestSlice = 12;
+    private const int BestSliceOfBlocks = WeightLayout.BlockChunks;
     private const int LongestSlice = 36;
 
     private readonly Dictionary<PipelineKey, ComputePipeline> _pipelines = [];
 
-    public bool Supports(in WeightLayout layout, int count) =>
-        device.SubgroupSize == TileRows && layout.TileRows == TileRows && count <= MostBlocks * MostColumns && FindSlice(layout.Chunks, matrices: 2) > 0;
+    public bool Supports(in WeightLayout layout, int count, int matrices) =>
+        device.Description.Capabilities.ShortIntegers && layout.TileRows == device.SubgroupSize && layout.TileRows >= FewestLanes
+            && count <= MostBlocks * MostColumns && FindSlice(layout, (uint)matrices) > 0;
 
     public void Record(CommandRecorder commands, in WeightLayout layout, in MatrixPart w, in Activation x, in Activation y, int count) =>
         Record(commands, layout, w, w, x, y, count, matrices: 1);
@@ -44,14 +46,16 @@ internal sealed class CpuMatrixFamily(GpuDevice device) : IMatrixFamily
     }
 
     /// <summary>Chunks in a slice, such that slices of this length make up a row; 0 when there is no length that keeps a workgroup within its subgroups.</summary>
-    /// <param name="chunks">Of a row.</param>
+    /// <param name="layout">Type and columns of the matrix.</param>
     /// <param name="matrices">Multiplied at once: 1 or 2.</param>
-    internal static int FindSlice(int chunks, uint matrices)
+    internal static int FindSlice(in WeightLayout layout, uint matrices)
     {
-        int best = 0;
+        int wanted = layout.Units.Block > 0 ? BestSliceOfBlocks : BestSlice, best = 0;
         for (int slice = 1; slice <= LongestSlice; slice++)
-            if (chunks % slice == 0 && matrices * (chunks / slice) <= MostSubgroups && (best == 0 || Math.Abs(slice - BestSlice) < Math.Abs(best - BestSlice)))
-                best = slice;
+        {
+            bool fits = layout.Chunks % slice == 0 && matrices * (layout.Chunks / slice) <= MostSubgroups;
+            if (fits && (best == 0 || Math.Abs(slice - wanted) < Math.Abs(best - wanted))) best = slice;
+        }
         return best;
     }
 
@@ -60,7 +64,7 @@ internal sealed class CpuMatrixFamily(GpuDevice device) : IMatrixFamily
     {
         PlaneOffsets planes = layout.Planes(first.Rows);
         uint columns = Columns(count);
-        uint tiles = Grid.Cover(first.Rows, TileRows);
+        uint tiles = Grid.Cover(first.Rows, device.SubgroupSize);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tiles, (uint)MostTiles, nameof(first));
         var arguments = new Arguments
         {
@@ -93,8 +97,8 @@ internal sealed class CpuMatrixFamily(GpuDevice device) : IMatrixFamily
     {
         var key = new PipelineKey(layout.Type, layout.Chunks, columns, matrices);
         if (_pipelines.TryGetValue(key, out ComputePipeline? pipeline)) return pipeline;
-        uint slice = (uint)FindSlice(key.Chunks, matrices), slices = (uint)key.Chunks / slice;
-        pipeline = new ComputePipeline(device, "mat_mul_cpu", matrices * slices * device.SubgroupSize, (uint)key.Type, slice, slices, columns, matrices);
+        uint slice = (uint)FindSlice(layout, matrices), slices = (uint)layout.Chunks / slice, lanes = device.SubgroupSize;
+        pipeline = new ComputePipeline(device, "mat_mul_cpu", matrices * slices * lanes, (uint)layout.Type, slice, slices, columns, matrices, lanes);
         _pipelines.Add(key, pipeline);
         return pipeline;
     }

@@ -18,7 +18,7 @@ internal sealed class GenericMatrixFamily(GpuDevice device) : IMatrixFamily
     private readonly Dictionary<VectorPipeline, ComputePipeline> _vector = [];
     private readonly Dictionary<MatrixPipeline, ComputePipeline> _matrix = [];
 
-    public bool Supports(in WeightLayout layout, int count) => true;
+    public bool Supports(in WeightLayout layout, int count, int matrices) => true;
 
     public void Record(CommandRecorder commands, in WeightLayout layout, in MatrixPart w, in Activation x, in Activation y, int count) =>
         Record(commands, layout, new Arguments { W = w.Planes(layout), Rows = (uint)w.Rows }, x, y, count, matrices: 1);

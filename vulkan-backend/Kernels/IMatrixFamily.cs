@@ -12,7 +12,8 @@ internal interface IMatrixFamily : IDisposable
     /// <summary>Whether the family multiplies with such a matrix.</summary>
     /// <param name="layout">Type, columns and tile of the matrix.</param>
     /// <param name="count">Rows of activations.</param>
-    bool Supports(in WeightLayout layout, int count);
+    /// <param name="matrices">1, or 2 for gate and up.</param>
+    bool Supports(in WeightLayout layout, int count, int matrices);
 
     /// <summary>Records y = x W^T.</summary>
     /// <param name="commands">Where to record.</param>

@@ -46,7 +46,7 @@ internal sealed class MatrixKernels : IDisposable
         + $"--kernels {fault.Family.Word()} or Gemma2__Kernels={fault.Family.Word()} uses it all the same.");
 
     /// <summary>Rows that are interleaved in weight matrices on a device: those that threads of a CPU driver take side by side, and none on a GPU.</summary>
-    public static int TileRows(DeviceDescription device) => device.Kind == DeviceKind.Software ? 8 : 1;
+    public static int TileRows(DeviceDescription device) => device.Kind == DeviceKind.Software ? device.SubgroupSize : 1;
 
     /// <summary>Records y = x W^T.</summary>
     /// <param name="commands">Where to record.</param>
@@ -57,7 +57,7 @@ internal sealed class MatrixKernels : IDisposable
     public void Record(CommandRecorder commands, DeviceMatrix w, in Activation x, in Activation y, int count)
     {
         CheckShapes(w, x, y);
-        IMatrixFamily family = Family(w.Layout, count);
+        IMatrixFamily family = Family(w.Layout, count, matrices: 1);
         for (int i = 0; i < w.Parts.Count; i++)
         {
             MatrixPart part = w.Parts[i];
@@ -77,7 +77,7 @@ internal sealed class MatrixKernels : IDisposable
         CheckShapes(gate, x, u);
         CheckShapes(up, x, u);
         if (gate.Layout != up.Layout || gate.Parts.Count != up.Parts.Count) throw new ArgumentException("Gate and up do not lie alike.", nameof(up));
-        IMatrixFamily family = Family(gate.Layout, count);
+        IMatrixFamily family = Family(gate.Layout, count, matrices: 2);
         for (int i = 0; i < gate.Parts.Count; i++)
         {
             MatrixPart part = gate.Parts[i];
@@ -112,10 +112,10 @@ internal sealed class MatrixKernels : IDisposable
     }
 
     /// <summary>The best of the chosen families that does it; the last of them, the generic one, does everything.</summary>
-    private IMatrixFamily Family(in WeightLayout layout, int count)
+    private IMatrixFamily Family(in WeightLayout layout, int count, int matrices)
     {
         foreach (KernelFamily name in Order(count))
-            if (Family(name) is { } family && family.Supports(layout, count)) return family;
+            if (Family(name) is { } family && family.Supports(layout, count, matrices)) return family;
         return Family(KernelFamily.Generic);
     }
 

@@ -11,7 +11,7 @@ namespace Gemma2.Backend.Weights;
 public sealed record MemoryEstimate(long WeightBytes, long KvCacheBytes)
 {
     /// <summary>The padding of rows is counted as on the devices that pad most.</summary>
-    private const int LargestTile = 8;
+    private const int LargestTile = 16;
 
     /// <summary>All of it.</summary>
     public long TotalBytes => WeightBytes + KvCacheBytes;

@@ -15,6 +15,7 @@ internal static class Descriptions
         IntegerDotProduct = false,
         IntegerDotProductAccelerated = false,
         Float16 = false,
+        ShortIntegers = false,
         Storage16Bit = true,
         Storage8Bit = false,
         TimestampNanoseconds = null,

@@ -4,29 +4,29 @@ using Gemma2.Backend.Weights;
 
 namespace Gemma2.Backend.Tests.Kernels;
 
-/// <summary>Every family of kernels that multiplies in float32, for every type of weights, in rows interleaved as for GPUs (1) and for CPU drivers (8).</summary>
+/// <summary>Every family of kernels that multiplies in float32, for every type of weights, in rows one after the other as for GPUs, and interleaved as for CPU drivers.</summary>
 public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixture)
 {
-    public static TheoryData<KernelFamily, TensorType, int> Variants()
+    public static TheoryData<KernelFamily, TensorType, bool> Variants()
     {
-        var variants = new TheoryData<KernelFamily, TensorType, int>();
+        var variants = new TheoryData<KernelFamily, TensorType, bool>();
         // A process with other subgroups (SubgroupWidthTests) compiles everything anew: what they change is alike in all types.
-        bool isOther = Environment.GetEnvironmentVariable(SubgroupWidthTests.WidthVariable) is not null;
+        bool isOther = Environment.GetEnvironmentVariable(SubgroupWidthTests.OtherProcess) is not null;
         foreach (TensorType type in isOther ? [TensorType.F32, TensorType.Q8_0, TensorType.Q3_K] : Enum.GetValues<TensorType>())
         {
             // What differs between tiles is where a row's chunks are, which is alike in all types.
-            variants.Add(KernelFamily.Generic, type, (int)type % 2 == 0 ? 1 : 8);
-            variants.Add(KernelFamily.Cpu, type, 8);
+            variants.Add(KernelFamily.Generic, type, (int)type % 2 != 0);
+            variants.Add(KernelFamily.Cpu, type, true);
         }
-        variants.Add(KernelFamily.Generic, TensorType.Q5_K, 1);
-        variants.Add(KernelFamily.Generic, TensorType.IQ4_XS, 8);
+        variants.Add(KernelFamily.Generic, TensorType.Q5_K, false);
+        variants.Add(KernelFamily.Generic, TensorType.IQ4_XS, true);
         return variants;
     }
 
     /// <summary>The same with few types for CPU drivers, which take a second to compile a kernel of that family.</summary>
-    public static TheoryData<KernelFamily, TensorType, int> FewVariants()
+    public static TheoryData<KernelFamily, TensorType, bool> FewVariants()
     {
-        var variants = new TheoryData<KernelFamily, TensorType, int>();
+        var variants = new TheoryData<KernelFamily, TensorType, bool>();
         foreach (var variant in Variants())
             if (variant.Data.Item1 != KernelFamily.Cpu || HasAllCounts(variant.Data.Item2)) variants.Add(variant);
         return variants;
@@ -34,23 +34,23 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
 
     [Theory]
     [MemberData(nameof(Variants))]
-    public void Multiply_OddShapes_MatchesOracle(KernelFamily family, TensorType type, int tileRows)
+    public void Multiply_OddShapes_MatchesOracle(KernelFamily family, TensorType type, bool isInterleaved)
     {
         MatrixKernels kernels = Kernels(family);
         bool few = family == KernelFamily.Cpu && !HasAllCounts(type);
         int[] counts = few ? [1, 17, 1, 9, 1, 8] : [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 64, 65];
-        int[] rows = [1, 5, 33, 8, 17, 64];
+        int[] rows = [1, 5, 33, 8, 17, 64, 15];
         int[] widths = family == KernelFamily.Cpu ? FewWidths(type) : Widths(type);
-        for (int i = 0; i < counts.Length; i++) Multiply(kernels, type, tileRows, counts[i], rows[i % rows.Length], widths[i % widths.Length], 10);
+        for (int i = 0; i < counts.Length; i++) Multiply(kernels, type, isInterleaved, counts[i], rows[i % rows.Length], widths[i % widths.Length], 10);
         if (few) return;
-        Multiply(kernels, type, tileRows, 1, 33, 2304, 1e4f);
-        Multiply(kernels, type, tileRows, 8, 5, 2304, 1e4f);
-        Multiply(kernels, type, tileRows, 17, 33, 2304, 1e4f);
+        Multiply(kernels, type, isInterleaved, 1, 33, 2304, 1e4f);
+        Multiply(kernels, type, isInterleaved, 8, 5, 2304, 1e4f);
+        Multiply(kernels, type, isInterleaved, 17, 33, 2304, 1e4f);
     }
 
     [Theory]
     [MemberData(nameof(FewVariants))]
-    public void MultiplyGeglu_OddShapes_MatchesOracle(KernelFamily family, TensorType type, int tileRows)
+    public void MultiplyGeglu_OddShapes_MatchesOracle(KernelFamily family, TensorType type, bool isInterleaved)
     {
         MatrixKernels kernels = Kernels(family);
         foreach ((int count, int rows, int columns) in new[] { (1, 33, 256), (3, 5, 256), (8, 9, 2304), (9, 33, 256), (17, 8, 256), (64, 1, 256) })
@@ -59,7 +59,7 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
             float[] x = RandomNumbers(count * columns);
             Activation u = PoisonedRows(count, rows);
 
-            Run(commands => kernels.RecordGeglu(commands, Upload(gate, tileRows), Upload(up, tileRows), UploadRows(x, columns), u, count));
+            Run(commands => kernels.RecordGeglu(commands, Upload(gate, TileRows(isInterleaved)), Upload(up, TileRows(isInterleaved)), UploadRows(x, columns), u, count));
 
             (double[] gates, double[] gateBounds) = Product(gate, x);
             (double[] ups, double[] upBounds) = Product(up, x);
@@ -70,12 +70,12 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
 
     [Theory]
     [MemberData(nameof(FewVariants))]
-    public void Multiply_AnyNumberOfColumnsTo8_GivesSameBits(KernelFamily family, TensorType type, int tileRows)
+    public void Multiply_AnyNumberOfColumnsTo8_GivesSameBits(KernelFamily family, TensorType type, bool isInterleaved)
     {
         const int rows = 33, columns = 256, most = MatrixKernels.MaxDecodeRows;
         MatrixKernels kernels = Kernels(family);
         TestMatrix weights = TestMatrix.Random(Random, type, rows, columns);
-        DeviceMatrix matrix = Upload(weights, tileRows), other = Upload(TestMatrix.Random(Random, type, rows, columns), tileRows);
+        DeviceMatrix matrix = Upload(weights, TileRows(isInterleaved)), other = Upload(TestMatrix.Random(Random, type, rows, columns), TileRows(isInterleaved));
         Activation input = UploadRows(RandomNumbers(most * columns), columns);
         var (whole, wholeGeglu) = (PoisonedRows(most, rows), PoisonedRows(most, rows));
         Run(commands =>
@@ -100,15 +100,15 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
     }
 
     [Theory]
-    [InlineData(KernelFamily.Generic, TensorType.F32, 8)]
-    [InlineData(KernelFamily.Generic, TensorType.Q4_K, 1)]
-    [InlineData(KernelFamily.Cpu, TensorType.F32, 8)]
-    [InlineData(KernelFamily.Cpu, TensorType.Q4_K, 8)]
-    public void Multiply_SameRowInOtherChunks_GivesSameBits(KernelFamily family, TensorType type, int tileRows)
+    [InlineData(KernelFamily.Generic, TensorType.F32, true)]
+    [InlineData(KernelFamily.Generic, TensorType.Q4_K, false)]
+    [InlineData(KernelFamily.Cpu, TensorType.F32, true)]
+    [InlineData(KernelFamily.Cpu, TensorType.Q4_K, true)]
+    public void Multiply_SameRowInOtherChunks_GivesSameBits(KernelFamily family, TensorType type, bool isInterleaved)
     {
         const int rows = 50, columns = 256, count = 40;
         MatrixKernels kernels = Kernels(family);
-        DeviceMatrix matrix = Upload(TestMatrix.Random(Random, type, rows, columns), tileRows);
+        DeviceMatrix matrix = Upload(TestMatrix.Random(Random, type, rows, columns), TileRows(isInterleaved));
         Activation input = UploadRows(RandomNumbers(count * columns), columns);
         Activation whole = PoisonedRows(count, rows);
         Activation tail = PoisonedRows(count - 3, rows);
@@ -120,15 +120,15 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
     }
 
     [Theory]
-    [InlineData(KernelFamily.Generic, TensorType.F16, 1)]
-    [InlineData(KernelFamily.Generic, TensorType.Q6_K, 8)]
-    [InlineData(KernelFamily.Cpu, TensorType.Q5_0, 8)]
-    public void Multiply_MatrixInParts_GivesSameBits(KernelFamily family, TensorType type, int tileRows)
+    [InlineData(KernelFamily.Generic, TensorType.F16, false)]
+    [InlineData(KernelFamily.Generic, TensorType.Q6_K, true)]
+    [InlineData(KernelFamily.Cpu, TensorType.Q5_0, true)]
+    public void Multiply_MatrixInParts_GivesSameBits(KernelFamily family, TensorType type, bool isInterleaved)
     {
         const int rows = 53, columns = 256;
         MatrixKernels kernels = Kernels(family);
         TestMatrix weights = TestMatrix.Random(Random, type, rows, columns);
-        DeviceMatrix whole = Upload(weights, tileRows), parts = Upload(weights, tileRows, partRows: 16);
+        DeviceMatrix whole = Upload(weights, TileRows(isInterleaved)), parts = Upload(weights, TileRows(isInterleaved), partRows: 16);
         Assert.Equal(4, parts.Parts.Count);
         foreach (int count in new[] { 1, 5, 20 })
         {
@@ -176,13 +176,13 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
         float[] gates = [-1e4f, 1e4f, -1e30f, 0];
         TestMatrix gate = new(TensorType.F32, 4, 1, [.. gates.SelectMany(BitConverter.GetBytes)]);
         TestMatrix up = new(TensorType.F32, 4, 1, [.. gates.SelectMany(_ => BitConverter.GetBytes(1f))]);
-        int tileRows = MatrixKernels.TileRows(Device.Description);
+        bool isInterleaved = MatrixKernels.TileRows(Device.Description) > 1;
         foreach (int count in new[] { 1, 20 })
         {
             float[] x = [.. Enumerable.Repeat(1f, count)];
             Activation u = PoisonedRows(count, 4);
 
-            Run(commands => kernels.RecordGeglu(commands, Upload(gate, tileRows), Upload(up, tileRows), UploadRows(x, 1), u, count));
+            Run(commands => kernels.RecordGeglu(commands, Upload(gate, TileRows(isInterleaved)), Upload(up, TileRows(isInterleaved)), UploadRows(x, 1), u, count));
 
             AssertClose([.. x.SelectMany(_ => new double[] { 0, 1e4, 0, 0 })], ReadRows(u, count), _ => 1e-3);
         }
@@ -219,13 +219,15 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
         }
     }
 
-    private void Multiply(MatrixKernels kernels, TensorType type, int tileRows, int count, int rows, int columns, float scale)
+    private int TileRows(bool isInterleaved) => isInterleaved ? Device.Description.SubgroupSize : 1;
+
+    private void Multiply(MatrixKernels kernels, TensorType type, bool isInterleaved, int count, int rows, int columns, float scale)
     {
         TestMatrix weights = TestMatrix.Random(Random, type, rows, columns);
         float[] x = RandomNumbers(count * columns, scale);
         Activation y = PoisonedRows(count, rows);
 
-        Run(commands => kernels.Record(commands, Upload(weights, tileRows), UploadRows(x, columns), y, count));
+        Run(commands => kernels.Record(commands, Upload(weights, TileRows(isInterleaved)), UploadRows(x, columns), y, count));
 
         (double[] expected, double[] bounds) = Product(weights, x);
         AssertClose(expected, ReadRows(y, count), i => bounds[i]);

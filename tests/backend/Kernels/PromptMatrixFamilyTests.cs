@@ -189,7 +189,7 @@ public sealed class PromptMatrixFamilyTests(DeviceFixture fixture) : KernelTest(
         float[] x = RandomNumbers(count * columns, scale);
         DeviceMatrix matrix = Upload(weights, tileRows);
         Activation y = PoisonedRows(count, rows);
-        Assert.True(family.Supports(matrix.Layout, count));
+        Assert.True(family.Supports(matrix.Layout, count, matrices: 1));
 
         Run(commands => family.Record(commands, matrix.Layout, matrix.Parts[0], UploadRows(x, columns), y, count));
 

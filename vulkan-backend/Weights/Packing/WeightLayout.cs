@@ -4,7 +4,7 @@ namespace Gemma2.Backend.Weights.Packing;
 /// How a matrix lies in device memory. The columns of a row go in chunks of 32 (the last one padded with zeros), and what belongs to a chunk is taken apart
 /// into planes that follow each other: quants, their upper bits, scales, and what 256 columns share (see <see cref="PlaneUnits"/>). Rows are interleaved in
 /// tiles: what chunk c of row r has in a plane of scales is unit ((r / TileRows) * Chunks + c) * TileRows + r % TileRows of it, so that neighbouring rows are neighbours in memory
-/// where threads lie along the rows (tiles of 8, for CPU drivers), and a row is in one piece where they lie along the columns (tiles of 1, for GPUs).
+/// where threads lie along the rows (tiles of a subgroup, for CPU drivers), and a row is in one piece where they lie along the columns (tiles of 1, for GPUs).
 /// In such a tile the 32-bit words of a chunk's quants come before its rows: word w of row r's chunk c, of words a chunk, is word
 /// (((r / TileRows) * Chunks + c) * words + w) * TileRows + r % TileRows of the plane, so that neighbouring threads read neighbouring words.
 /// </summary>
