@@ -42,7 +42,7 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
         foreach (int tokens in _decodeTokens) yield return new Trial(decoded, DecodeRows, tokens);
         if (!use.TakesPrompts) yield break;
         var prompt = new SeededProduct(use with { Columns = Math.Min(use.Columns, PromptColumns) }, PromptTokens);
-        foreach (int rows in PromptRows) yield return new Trial(prompt, rows / (use.IsGated ? 2 : 1), PromptTokens);
+        foreach (int rows in PromptRows) yield return new Trial(prompt, rows / use.Matrices, PromptTokens);
     }
 
     /// <summary>What is wrong with a family's product; null when it is right.</summary>
@@ -82,7 +82,7 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
             try
             {
                 IMatrixFamily family = kernels.Family(name);
-                if (!family.Supports(LayoutOf(trial), trial.Tokens)) continue;
+                if (!family.Supports(LayoutOf(trial), trial.Tokens, trial.Product.Use.Matrices)) continue;
                 return FindFault(name, family, trial) is { } fault ? new DriverQuirk(name, $"computes wrongly on this driver: {fault}") : null;
             }
             catch (DeviceException error)

@@ -27,7 +27,7 @@ internal sealed class SeededProduct
         X = new float[tokens * stride];
         for (int token = 0; token < tokens; token++) x.AsSpan(token * use.Columns, use.Columns).CopyTo(X.AsSpan(token * stride));
         _sumsOfX = [.. x.Chunk(use.Columns).Select(row => row.Sum(value => (double)Math.Abs(value)))];
-        _matrices = [.. Enumerable.Range(0, use.IsGated ? 2 : 1).Select(i => new Matrix(Use, x, seed: 2 + (ulong)i))];
+        _matrices = [.. Enumerable.Range(0, use.Matrices).Select(i => new Matrix(Use, x, seed: 2 + (ulong)i))];
     }
 
     /// <summary>What is multiplied.</summary>

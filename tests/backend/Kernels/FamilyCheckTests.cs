@@ -41,7 +41,7 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
             foreach (FamilyCheck.Trial trial in FamilyCheck.Trials(new MatrixUse(type, 768, type == TensorType.Q4_K, TakesPrompts: true)))
             {
                 var layout = new WeightLayout(type, trial.Product.Use.Columns, MatrixKernels.TileRows(Device.Description));
-                if (!kernels.Family(name).Supports(layout, trial.Tokens)) continue;
+                if (!kernels.Family(name).Supports(layout, trial.Tokens, trial.Product.Use.Matrices)) continue;
                 if (name == KernelFamily.Coopmat && trial.Rows > 100) continue; // CPU drivers take minutes to compile its larger tiles.
                 Assert.Null(check.FindFault(name, kernels.Family(name), trial));
                 tried++;
@@ -177,7 +177,7 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
 
     private sealed class WrongFamily(IMatrixFamily right, Fault fault) : IMatrixFamily
     {
-        public bool Supports(in WeightLayout layout, int count) => right.Supports(layout, count);
+        public bool Supports(in WeightLayout layout, int count, int matrices) => right.Supports(layout, count, matrices);
 
         public void Record(CommandRecorder commands, in WeightLayout layout, in MatrixPart w, in Activation x, in Activation y, int count)
         {
