@@ -25,8 +25,8 @@ public sealed class MemoryEstimateTests(DeviceFixture fixture)
             new("matrix of rows that are padded to 32", TensorType.BF16, [3, 13], "f", 8, 78), new("norm that is widened", TensorType.F16, [5], "f", 86, 10),
         ];
         MemoryEstimate one = MemoryEstimate.Of(Gemma2B, tensors, 8192, KvCacheType.F16);
-        // Rows padded to 8, numbers to 32.
-        Assert.Equal((8 * 32 * 2) + (32 * 4), one.WeightBytes);
+        // Rows padded to 16, numbers to 32.
+        Assert.Equal((16 * 32 * 2) + (32 * 4), one.WeightBytes);
         Assert.Equal(13L * (8192 + 4096 + 255) * 2 * 4 * 256 * 2, one.KvCacheBytes);
         Assert.Equal(one.WeightBytes + one.KvCacheBytes, one.TotalBytes);
         Assert.Equal(one.KvCacheBytes * 6, MemoryEstimate.Of(Gemma2B, tensors, 8192, KvCacheType.F32, sequences: 3).KvCacheBytes);
