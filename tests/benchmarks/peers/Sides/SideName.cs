@@ -9,7 +9,7 @@ internal static class SideName
     /// <summary>llama.cpp's CPU backend.</summary>
     public const string Cpu = "llama.cpp-cpu";
 
-    /// <summary>The same as a processor with AVX2, but without AVX-512 and its integer dot products, runs it: lavapipe's code uses no more either.</summary>
+    /// <summary>The same as a processor with AVX2, but without AVX-512 and its integer dot products, runs it: lavapipe's code has no such products either.</summary>
     public const string Avx2 = "llama.cpp-avx2";
 
     /// <summary>llama.cpp's Vulkan backend on the device that ours uses.</summary>
