@@ -14,8 +14,9 @@ public sealed class SubgroupWidthTests(DeviceFixture fixture)
         Assert.SkipUnless(fixture.Device.Description.Name.StartsWith("llvmpipe", StringComparison.Ordinal), "Only lavapipe's subgroup size can be chosen.");
         Assert.SkipUnless(Environment.GetEnvironmentVariable(OtherProcess) is null, "This is the other process.");
         int bits = fixture.Device.Description.SubgroupSize == 8 ? 512 : 256;
-        // Tiles in shared memory do not depend on it, and take a while to compile.
-        string[] others = ["-class-", GetType().FullName!, "-class-", typeof(PromptMatrixFamilyTests).FullName!];
+        // Tiles in shared memory do not depend on it, and take a while to compile; the check of families has no kernels of its own.
+        Type[] left = [GetType(), typeof(PromptMatrixFamilyTests), typeof(FamilyCheckTests)];
+        IEnumerable<string> others = left.SelectMany(type => new[] { "-class-", type.FullName! });
         var start = new ProcessStartInfo(Environment.ProcessPath!, ["-noColor", .. others, "-namespace", GetType().Namespace!])
         {
             RedirectStandardOutput = true,
