@@ -69,6 +69,20 @@ public abstract class KernelTest(DeviceFixture fixture) : IDisposable
         return new Activation(Upload<float>(poison), width);
     }
 
+    /// <summary>The kernels of one family; skips the test where the device or the build lacks it.</summary>
+    internal MatrixKernels ForcedKernels(KernelFamily family)
+    {
+        try
+        {
+            return Own(new MatrixKernels(Device, new KernelOptions { Forced = family }));
+        }
+        catch (DeviceException error)
+        {
+            Assert.Skip(error.Message);
+            throw;
+        }
+    }
+
     /// <summary>A weight matrix in device order, in parts of some rows.</summary>
     internal DeviceMatrix Upload(TestMatrix matrix, int tileRows, int partRows = int.MaxValue)
     {

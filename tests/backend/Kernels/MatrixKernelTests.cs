@@ -36,7 +36,7 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
     [MemberData(nameof(Variants))]
     public void Multiply_OddShapes_MatchesOracle(KernelFamily family, TensorType type, bool isInterleaved)
     {
-        MatrixKernels kernels = Kernels(family);
+        MatrixKernels kernels = ForcedKernels(family);
         bool few = family == KernelFamily.Cpu && !HasAllCounts(type);
         int[] counts = few ? [1, 17, 1, 9, 1, 8] : [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 64, 65];
         int[] rows = [1, 5, 33, 8, 17, 64, 15];
@@ -52,7 +52,7 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
     [MemberData(nameof(FewVariants))]
     public void MultiplyGeglu_OddShapes_MatchesOracle(KernelFamily family, TensorType type, bool isInterleaved)
     {
-        MatrixKernels kernels = Kernels(family);
+        MatrixKernels kernels = ForcedKernels(family);
         foreach ((int count, int rows, int columns) in new[] { (1, 33, 256), (3, 5, 256), (8, 9, 2304), (9, 33, 256), (17, 8, 256), (64, 1, 256) })
         {
             TestMatrix gate = TestMatrix.Random(Random, type, rows, columns), up = TestMatrix.Random(Random, type, rows, columns);
@@ -73,7 +73,7 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
     public void Multiply_AnyNumberOfColumnsTo8_GivesSameBits(KernelFamily family, TensorType type, bool isInterleaved)
     {
         const int rows = 33, columns = 256, most = MatrixKernels.MaxDecodeRows;
-        MatrixKernels kernels = Kernels(family);
+        MatrixKernels kernels = ForcedKernels(family);
         TestMatrix weights = TestMatrix.Random(Random, type, rows, columns);
         DeviceMatrix matrix = Upload(weights, TileRows(isInterleaved)), other = Upload(TestMatrix.Random(Random, type, rows, columns), TileRows(isInterleaved));
         Activation input = UploadRows(RandomNumbers(most * columns), columns);
@@ -107,7 +107,7 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
     public void Multiply_SameRowInOtherChunks_GivesSameBits(KernelFamily family, TensorType type, bool isInterleaved)
     {
         const int rows = 50, columns = 256, count = 40;
-        MatrixKernels kernels = Kernels(family);
+        MatrixKernels kernels = ForcedKernels(family);
         DeviceMatrix matrix = Upload(TestMatrix.Random(Random, type, rows, columns), TileRows(isInterleaved));
         Activation input = UploadRows(RandomNumbers(count * columns), columns);
         Activation whole = PoisonedRows(count, rows);
@@ -126,7 +126,7 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
     public void Multiply_MatrixInParts_GivesSameBits(KernelFamily family, TensorType type, bool isInterleaved)
     {
         const int rows = 53, columns = 256;
-        MatrixKernels kernels = Kernels(family);
+        MatrixKernels kernels = ForcedKernels(family);
         TestMatrix weights = TestMatrix.Random(Random, type, rows, columns);
         DeviceMatrix whole = Upload(weights, TileRows(isInterleaved)), parts = Upload(weights, TileRows(isInterleaved), partRows: 16);
         Assert.Equal(4, parts.Parts.Count);
@@ -154,7 +154,7 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
     public void Multiply_HugeAndTinyWeights_KeepsBothExact(KernelFamily family)
     {
         // Subnormal halves and bfloat16 at the ends of its range must not be flushed or clipped.
-        MatrixKernels kernels = Kernels(family);
+        MatrixKernels kernels = ForcedKernels(family);
         var half = new TestMatrix(TensorType.F16, 2, 1, [.. BitConverter.GetBytes((Half)6e-8f), .. BitConverter.GetBytes((Half)(-65504f))]);
         var brain = new TestMatrix(TensorType.BF16, 2, 1, [0x61, 0x7f, 0x08, 0x02]); // 2.99e38 and 9.99e-38
         foreach (TestMatrix matrix in new[] { half, brain })
@@ -172,7 +172,7 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
     [InlineData(KernelFamily.Cpu)]
     public void MultiplyGeglu_ExtremeGate_DoesNotOverflow(KernelFamily family)
     {
-        MatrixKernels kernels = Kernels(family);
+        MatrixKernels kernels = ForcedKernels(family);
         float[] gates = [-1e4f, 1e4f, -1e30f, 0];
         TestMatrix gate = new(TensorType.F32, 4, 1, [.. gates.SelectMany(BitConverter.GetBytes)]);
         TestMatrix up = new(TensorType.F32, 4, 1, [.. gates.SelectMany(_ => BitConverter.GetBytes(1f))]);
@@ -204,20 +204,6 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
 
     /// <summary>Types of which kernels for CPU drivers are tried with all numbers of rows: with one scale a chunk, with a minimum, with a scale for each half.</summary>
     private static bool HasAllCounts(TensorType type) => type is TensorType.Q8_0 or TensorType.Q4_K or TensorType.Q6_K;
-
-    /// <summary>The kernels of one family.</summary>
-    private MatrixKernels Kernels(KernelFamily family)
-    {
-        try
-        {
-            return Own(new MatrixKernels(Device, new KernelOptions { Forced = family }));
-        }
-        catch (DeviceException error)
-        {
-            Assert.Skip(error.Message);
-            throw;
-        }
-    }
 
     private int TileRows(bool isInterleaved) => isInterleaved ? Device.Description.SubgroupSize : 1;
 
