@@ -3,6 +3,7 @@ using Gemma2.Backend;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
 using Gemma2.Backend.Weights;
+using Gemma2.Service.Options;
 
 namespace Gemma2.Functions.Configuration;
 

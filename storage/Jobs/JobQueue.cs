@@ -4,7 +4,7 @@ using Azure.Storage.Queues.Models;
 namespace Gemma2.Storage.Jobs;
 
 /// <summary>
-/// A queue with the Functions host's rules, for an app that runs without it: messages are base64, one that failed
+/// A queue with the Functions host's rules, with or without such a host: messages are base64 (text is read as well), one that failed
 /// <see cref="MaxDequeueCount"/> times goes to the queue's poison queue. A poison queue has none itself: its messages are tried until they are
 /// done with. Delivery is at least once.
 /// </summary>
@@ -67,6 +67,25 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
         }
         // Messages that came along with one that cannot be moved just now are worked on: they would lose a try each time.
         return leases.Count > 0 || failure is null ? leases : throw failure;
+    }
+
+    /// <summary>
+    /// Takes a message over from who took it first (the Functions host), with a lease and receipts of one's own: what the other one does to it from then on
+    /// is without effect. Null when it is nobody's to take any more, or was taken too often already.
+    /// </summary>
+    /// <param name="message">The message as it was taken.</param>
+    /// <param name="lease">How long it is this worker's unless renewed, 1 s to 7 days.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public async Task<QueueLease?> AdoptAsync(QueueMessage message, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        var taken = new QueueLease(this, message);
+        if (MayGiveUp(message.DequeueCount - 1))
+        {
+            await taken.FailAsync(TimeSpan.Zero, cancellationToken);
+            return null;
+        }
+        return await taken.RenewAsync(lease, cancellationToken) ? taken : null;
     }
 
     /// <summary>Whether a message could be taken now.</summary>

@@ -49,8 +49,7 @@ public sealed class QueueLease
     /// <summary>What the service wants shown to renew or delete the message; each renewal gives another.</summary>
     internal string Receipt { get; private set; }
 
-    /// <summary>The message's text; of a poison queue, where it has to be looked at whatever it is, also a body that is no encoded text.</summary>
-    /// <exception cref="JobMessageException">It is not base64 of UTF-8, which is how the Functions host, too, wants messages.</exception>
+    /// <summary>The message's text: base64 of UTF-8, as Functions apps send it, or, where the body is no such thing, the body as it is.</summary>
     public string ReadText()
     {
         try
@@ -59,8 +58,7 @@ public sealed class QueueLease
         }
         catch (Exception e) when (e is FormatException or DecoderFallbackException)
         {
-            if (_queue.IsPoison) return _body;
-            throw new JobMessageException($"Message {MessageId} of queue {_queue.Name} is not base64 of UTF-8 text.", e);
+            return _body;
         }
     }
 

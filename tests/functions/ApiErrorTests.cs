@@ -1,5 +1,5 @@
 using Gemma2.Backend;
-using Gemma2.Functions.Http;
+using Gemma2.Service.Api;
 using Gemma2.Storage;
 using Gemma2.Storage.Files;
 

@@ -1,6 +1,7 @@
 using System.Net;
-using Gemma2.Functions.Configuration;
-using Gemma2.Functions.Http;
+using Gemma2.Service.Api;
+using Gemma2.Service.Http;
+using Gemma2.Service.Options;
 using Microsoft.AspNetCore.Http;
 
 namespace Gemma2.Functions.Tests;

@@ -5,9 +5,8 @@ using System.Text;
 using System.Text.Json;
 using Gemma2.Backend;
 using Gemma2.Backend.Serving;
-using Gemma2.Functions.Hosting;
-using Gemma2.Functions.Http;
-using Gemma2.Functions.Model;
+using Gemma2.Service.Lifetime;
+using Gemma2.Service.Model;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 

@@ -2,8 +2,8 @@ using System.Text;
 using System.Text.Json;
 using CsCheck;
 using Gemma2.Backend;
-using Gemma2.Functions.Completions;
-using Gemma2.Functions.Http;
+using Gemma2.Service.Api;
+using Gemma2.Service.Completions;
 
 namespace Gemma2.Functions.Tests;
 

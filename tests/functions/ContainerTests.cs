@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Gemma2.Functions.Configuration;
+using Gemma2.Functions.Hosts.Standalone;
 using Microsoft.AspNetCore.Builder;
 
 namespace Gemma2.Functions.Tests;
@@ -41,5 +42,5 @@ public sealed class ContainerTests(PublishedApp published)
     }
 
     private static WebApplication Build(params string[] args) =>
-        FunctionApp.Build(["--Gemma2:Model=./nano", "--DOTNET_RUNNING_IN_CONTAINER=", "--CONTAINER_APP_NAME=", .. args]);
+        StandaloneHost.Build(["--Gemma2:Model=./nano", "--DOTNET_RUNNING_IN_CONTAINER=", "--CONTAINER_APP_NAME=", .. args]);
 }

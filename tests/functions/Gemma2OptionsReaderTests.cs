@@ -2,6 +2,7 @@ using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
 using Gemma2.Backend.Weights;
 using Gemma2.Functions.Configuration;
+using Gemma2.Service.Options;
 using Microsoft.Extensions.Configuration;
 
 namespace Gemma2.Functions.Tests;

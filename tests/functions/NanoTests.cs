@@ -2,7 +2,6 @@ using System.ClientModel;
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
-using Gemma2.Functions.Queue;
 using Gemma2.Storage.Jobs;
 using Gemma2.Testing;
 using OpenAI;
@@ -38,33 +37,6 @@ public sealed class NanoTests(PublishedApp published, AzuriteFixture azurite)
             await account.WaitForEmptyQueueAsync();
             Assert.Equal(answer, await StreamWithOpenAIClientAsync(port));
             Assert.Equal(0, await EndAsync(process));
-        }
-        finally
-        {
-            process.Kill();
-        }
-    }
-
-    [Fact]
-    public async Task CustomHandler_HostsRequests_AreServed()
-    {
-        string connectionString = azurite.NewConnectionString();
-        StorageAccount account = await StorageAccount.CreateAsync(connectionString);
-        int port = TestApp.FreePort();
-        using Process process = published.Start(Settings(connectionString, (TestApp.CustomHandlerPort, $"{port}"), ("FUNCTIONS_CUSTOMHANDLER_WORKER_ID", "1")));
-        try
-        {
-            using HttpClient client = Client(port);
-            await PublishedApp.WaitForAnswerAsync(client, process);
-            string message = $$"""{"id":"hosted","model":"nano","request":{{Greedy}}}""";
-
-            // The host delivers at once, also while the model is still being loaded.
-            using HttpResponseMessage response = await client.PostAsync(
-                "/CompletionRequest", new StringContent(HostInvocationTests.Invocation(message, 1), null, "application/json"), Cancellation);
-
-            Assert.Equal(HttpStatusCode.OK, response.StatusCode);
-            JsonElement result = (await account.TryReadResultAsync("hosted"))!.Value;
-            Assert.Equal(await CompleteAsync(client), result.GetProperty("response").GetProperty("choices")[0].GetProperty("message").GetProperty("content").GetString());
         }
         finally
         {

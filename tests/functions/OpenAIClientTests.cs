@@ -1,6 +1,7 @@
 using System.ClientModel;
 using System.ClientModel.Primitives;
 using System.Text.Json;
+using Gemma2.Service.Http;
 using OpenAI;
 using OpenAI.Chat;
 using OpenAI.Models;

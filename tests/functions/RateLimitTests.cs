@@ -2,8 +2,8 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
-using Gemma2.Functions.Configuration;
-using Gemma2.Functions.Http;
+using Gemma2.Service.Http;
+using Gemma2.Service.Options;
 
 namespace Gemma2.Functions.Tests;
 

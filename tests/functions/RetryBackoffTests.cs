@@ -1,5 +1,5 @@
 using Gemma2.Backend;
-using Gemma2.Functions.Queue;
+using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
 

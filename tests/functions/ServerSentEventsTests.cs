@@ -1,7 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Gemma2.Backend;
-using Gemma2.Functions.Http;
+using Gemma2.Service.Http;
 
 namespace Gemma2.Functions.Tests;
 

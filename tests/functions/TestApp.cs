@@ -4,8 +4,9 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Gemma2.Backend.Serving;
-using Gemma2.Functions.Http;
-using Gemma2.Functions.Model;
+using Gemma2.Functions.Hosts.Standalone;
+using Gemma2.Service.Http;
+using Gemma2.Service.Model;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -18,7 +19,8 @@ namespace Gemma2.Functions.Tests;
 /// <summary>The real app on real Kestrel and a free port of its own; what it loads is the test's to say.</summary>
 internal sealed class TestApp : IAsyncDisposable
 {
-    public const string CustomHandlerPort = "FUNCTIONS_CUSTOMHANDLER_PORT";
+    /// <summary>A setting for apps whose messages the test delivers itself.</summary>
+    public const string WithoutPollers = "test:without-pollers=true";
 
     private TestApp(WebApplication app, string address)
     {
@@ -48,11 +50,13 @@ internal sealed class TestApp : IAsyncDisposable
     {
         // The tests may run in a container; the app is not to care.
         string[] args = ["--Gemma2:Model=scripted", "--urls=http://127.0.0.1:0", "--DOTNET_RUNNING_IN_CONTAINER=", "--CONTAINER_APP_NAME=", .. settings.Select(setting => "--" + setting)];
-        WebApplication app = FunctionApp.Build(args, services =>
+        WebApplication app = StandaloneHost.Build(args, services =>
         {
             services.AddSingleton(loader);
             services.AddSingleton(new StreamOptions { HeartbeatInterval = TimeSpan.FromMilliseconds(20), PollInterval = TimeSpan.FromMilliseconds(20) });
             services.AddLogging(logging => logging.ClearProviders());
+            if (settings.Contains(WithoutPollers))
+                services.Remove(services.Single(service => service.ImplementationType == typeof(QueuePollers)));
             configure(services);
         });
         await app.StartAsync(TestContext.Current.CancellationToken);

@@ -2,7 +2,8 @@ using System.Globalization;
 using System.Text;
 using Gemma2.Backend.Text;
 using Gemma2.Functions;
-using Gemma2.Functions.Model;
+using Gemma2.Functions.Hosts.Standalone;
+using Gemma2.Service.Model;
 using Gemma2.Storage;
 using Gemma2.Storage.Batches;
 using Gemma2.Storage.Files;
@@ -51,7 +52,7 @@ internal sealed class BatchBenchmark(string connectionString, string tokenizerFi
         GemmaTokenizer tokenizer = GemmaTokenizer.Load(file, tokenizerFile);
         string[] settings =
             [$"--AzureWebJobsStorage={connectionString}", $"--Gemma2:Model={NullEngine.Name}", "--Gemma2:AllowAnonymous=true", "--urls=http://127.0.0.1:0"];
-        return FunctionApp.Build(settings, services =>
+        return StandaloneHost.Build(settings, services =>
         {
             services.AddSingleton<IEngineLoader>(new NullEngine(tokenizer));
             services.AddLogging(logging => logging.ClearProviders());

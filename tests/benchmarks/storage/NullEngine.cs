@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 using Gemma2.Backend.Model;
 using Gemma2.Backend.Serving;
 using Gemma2.Backend.Text;
-using Gemma2.Functions.Model;
+using Gemma2.Service.Model;
 
 namespace Gemma2.Benchmarks.Storage;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Gemma2.Backend;
-using Gemma2.Functions.Batches;
-using Gemma2.Functions.Queue;
+using Gemma2.Service.Batches;
+using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Batches;
 using Gemma2.Storage.Jobs;

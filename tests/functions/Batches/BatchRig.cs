@@ -1,11 +1,11 @@
 using Azure.Core.Pipeline;
 using Gemma2.Backend.Serving;
-using Gemma2.Functions.Batches;
-using Gemma2.Functions.Configuration;
-using Gemma2.Functions.Hosting;
-using Gemma2.Functions.Http;
-using Gemma2.Functions.Model;
-using Gemma2.Functions.Queue;
+using Gemma2.Service.Api;
+using Gemma2.Service.Batches;
+using Gemma2.Service.Lifetime;
+using Gemma2.Service.Model;
+using Gemma2.Service.Options;
+using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Batches;
 using Gemma2.Storage.Files;

@@ -1,4 +1,5 @@
 using Gemma2.Functions.Configuration;
+using Gemma2.Service.Options;
 using Microsoft.Extensions.Configuration;
 
 namespace Gemma2.Functions.Tests.Batches;

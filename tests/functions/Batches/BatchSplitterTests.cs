@@ -1,7 +1,7 @@
 using System.Text;
 using CsCheck;
-using Gemma2.Functions.Batches;
-using Gemma2.Functions.Completions;
+using Gemma2.Service.Batches;
+using Gemma2.Service.Completions;
 using Gemma2.Storage.Batches;
 
 namespace Gemma2.Functions.Tests.Batches;

@@ -1,6 +1,6 @@
 using System.Text;
 using CsCheck;
-using Gemma2.Functions.Batches;
+using Gemma2.Service.Batches;
 
 namespace Gemma2.Functions.Tests.Batches;
 

@@ -3,10 +3,14 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Gemma2.Backend;
+using Gemma2.Service.Api;
+using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Batches;
 using Gemma2.Storage.Files;
 using Gemma2.Testing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Gemma2.Functions.Tests.Hostile;
 
@@ -24,25 +28,25 @@ public sealed class HostileQueueTests(AzuriteFixture azurite)
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData("CompletionRequest", JobMessage)]
-    [InlineData("BatchRequest", BatchMessage)]
-    public async Task Deliver_HostileMessages_EachIsDoneWithOrBecomesADeadLetter(string function, string honest)
+    [InlineData(StorageNames.CompletionRequests, JobMessage)]
+    [InlineData(StorageNames.BatchRequests, BatchMessage)]
+    public async Task Deliver_HostileMessages_EachIsDoneWithOrBecomesADeadLetter(string queue, string honest)
     {
         StorageAccount account = await StorageAccount.CreateAsync(azurite.NewConnectionString());
         await using TestApp app = await TestApp.StartAsync(
-            new ScriptedEngine(Vocabulary.Tokenizer), account.Setting, $"{TestApp.CustomHandlerPort}={TestApp.FreePort()}");
+            new ScriptedEngine(Vocabulary.Tokenizer), account.Setting, TestApp.WithoutPollers);
         int poisoned = 0;
         // A queue's messages are text: bytes that are none cannot come.
         foreach (string message in new HostileJson(Seed).Create(honest, MessagesEach).Select(Encoding.UTF8.GetString).Where(text => text.Length < 64 * 1024))
         {
-            if (await DeliverAsync(app, function, message))
+            if (await DeliverAsync(app, queue, message))
                 continue;
             poisoned++;
-            Assert.True(await DeliverAsync(app, function + "Poison", message), $"The poison queue's function cannot end with {Shown(message)}");
+            Assert.True(await DeliverAsync(app, queue + StorageNames.PoisonSuffix, message), $"The poison queue's handler cannot end with {Shown(message)}");
         }
 
         Assert.InRange(poisoned, 1, MessagesEach);
-        // The same text is the same letter; the host gave these messages no ids.
+        // The same text is the same letter; these messages have no ids.
         Assert.InRange((await account.BlobsAsync(StorageNames.DeadLetters)).Count, 1, poisoned);
         using HttpResponseMessage alive = await app.PostAsync("/v1/completions", """{"model":"scripted","prompt":"Hi"}""");
         Assert.Equal(HttpStatusCode.OK, alive.StatusCode);
@@ -109,18 +113,24 @@ public sealed class HostileQueueTests(AzuriteFixture azurite)
         return bytes.ToArray();
     }
 
-    /// <summary>True where the host may delete the message; false where it tries it again and in the end moves it to the poison queue.</summary>
-    private static async Task<bool> DeliverAsync(TestApp app, string function, string message)
+    /// <summary>True where the message is done with; false where it is tried again and in the end moved to the poison queue.</summary>
+    private static async Task<bool> DeliverAsync(TestApp app, string queue, string message)
     {
-        using HttpResponseMessage response = await app.PostAsync("/" + function, HostInvocationTests.Invocation(message, 5));
-        string body = await response.Content.ReadAsStringAsync(Cancellation);
-        if (response.IsSuccessStatusCode)
+        IServiceProvider services = app.App.Services;
+        IQueueHandler handler = services.GetServices<IQueueHandler>().Single(handler => handler.Queue.Name == queue);
+        try
         {
-            Assert.Equal("""{"Outputs":{},"Logs":[],"ReturnValue":null}""", body);
+            await services.GetRequiredService<QueueDispatcher>().DispatchAsync(handler, new QueueDelivery(message, 5), Cancellation);
             return true;
         }
-        Assert.NotEqual("", JsonElement.Parse(body).GetProperty("error").GetProperty("message").GetString());
-        return false;
+        catch (Exception error)
+        {
+            ApiError told = services.GetRequiredService<ErrorReporter>().Report(error);
+            Assert.NotEqual("", told.Message);
+            // A message of strangers is never a defect of the app's own.
+            Assert.IsAssignableFrom<Gemma2Exception>(error);
+            return false;
+        }
     }
 
     private static async Task<BatchRecord> WaitAsync(StorageConnection storage, OwnedId key)

@@ -1,8 +1,8 @@
 using System.Text.Json;
 using Gemma2.Backend;
-using Gemma2.Functions.Hosting;
-using Gemma2.Functions.Jobs;
-using Gemma2.Functions.Queue;
+using Gemma2.Service.Jobs;
+using Gemma2.Service.Lifetime;
+using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
 using Gemma2.Storage.Tests.Faults;

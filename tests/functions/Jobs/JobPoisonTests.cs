@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using Azure.Storage.Queues;
-using Gemma2.Functions.Queue;
+using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
 using Gemma2.Storage.Tests.Faults;

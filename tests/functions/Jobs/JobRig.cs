@@ -1,8 +1,8 @@
 using System.Text;
 using System.Text.Json;
 using Gemma2.Backend.Serving;
-using Gemma2.Functions.Jobs;
-using Gemma2.Functions.Queue;
+using Gemma2.Service.Jobs;
+using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
 using Gemma2.Storage.Tests.Faults;
@@ -23,9 +23,9 @@ internal sealed class JobRig : IAsyncDisposable
 
     public FaultTransport Faults { get; }
 
-    public CompletionJobHandler Handler => App.App.Services.GetRequiredService<CompletionJobHandler>();
+    public CompletionJobHandler Handler => App.App.Services.GetServices<IQueueHandler>().OfType<CompletionJobHandler>().Single();
 
-    public CompletionPoisonHandler PoisonHandler => App.App.Services.GetRequiredService<CompletionPoisonHandler>();
+    public CompletionPoisonHandler PoisonHandler => App.App.Services.GetServices<IQueueHandler>().OfType<CompletionPoisonHandler>().Single();
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -46,7 +46,7 @@ internal sealed class JobRig : IAsyncDisposable
                 services.AddSingleton(StorageConnection.FromSettings(_ => account.ConnectionString, "Storage", tuning));
                 configure?.Invoke(services);
             },
-            [account.Setting, $"{TestApp.CustomHandlerPort}={TestApp.FreePort()}", .. settings]);
+            [account.Setting, TestApp.WithoutPollers, .. settings]);
         return new JobRig(app, account, faults);
     }
 

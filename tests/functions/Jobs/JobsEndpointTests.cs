@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using CsCheck;
 using Gemma2.Backend;
-using Gemma2.Functions.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
 using Gemma2.Storage.Tests.Faults;
@@ -179,7 +178,7 @@ public sealed class JobsEndpointTests(AzuriteFixture azurite)
     {
         StorageAccount account = await StorageAccount.CreateAsync(azurite.NewConnectionString());
         await using TestApp app = await TestApp.StartAsync(
-            new ScriptedEngine(Vocabulary.Tokenizer), account.Setting, $"{TestApp.CustomHandlerPort}={TestApp.FreePort()}", "Gemma2:ApiKeys=ann=secret-a,ben=secret-b");
+            new ScriptedEngine(Vocabulary.Tokenizer), account.Setting, TestApp.WithoutPollers, "Gemma2:ApiKeys=ann=secret-a,ben=secret-b");
         app.Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "secret-a");
         using HttpResponseMessage submitted = await app.PostAsync(Jobs, Chat + ",\"id\":\"mine\"}");
         Assert.Equal(HttpStatusCode.Accepted, submitted.StatusCode);
@@ -281,7 +280,7 @@ public sealed class JobsEndpointTests(AzuriteFixture azurite)
     private async Task<(StorageAccount Account, TestApp App)> StartQuietAsync()
     {
         StorageAccount account = await StorageAccount.CreateAsync(azurite.NewConnectionString());
-        return (account, await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer), account.Setting, $"{TestApp.CustomHandlerPort}={TestApp.FreePort()}"));
+        return (account, await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer), account.Setting, TestApp.WithoutPollers));
     }
 
     private static async Task<JsonElement> WaitAsync(TestApp app, string id, string status)
@@ -306,7 +305,7 @@ public sealed class JobsEndpointTests(AzuriteFixture azurite)
 
     private static string? Text(JsonElement element, string name) => element.GetProperty(name).GetString();
 
-    private sealed class EndlessLoader : Model.IEngineLoader
+    private sealed class EndlessLoader : Service.Model.IEngineLoader
     {
         public async Task<Backend.Serving.IInferenceEngine> LoadAsync(IProgress<Backend.Serving.LoadProgress> progress, CancellationToken cancellationToken)
         {

@@ -34,7 +34,7 @@ public sealed partial class AlertTests(Deployments deployments)
         JsonElement alert = (await AlertsAsync("main")).Single(alert => Deployment.Name(alert).EndsWith("-slow-start", StringComparison.Ordinal));
 
         Assert.Contains("Log has \"loaded in\"", Query(alert), StringComparison.Ordinal);
-        Assert.Contains("\"Model {Model} loaded in {Seconds:0.0} s", File.ReadAllText(Path.Combine(Repository.Root, "functions/Model/ModelHost.cs")), StringComparison.Ordinal);
+        Assert.Contains("\"Model {Model} loaded in {Seconds:0.0} s", File.ReadAllText(Path.Combine(Repository.Root, "service/Model/ModelHost.cs")), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -203,18 +203,73 @@ public class JobQueueTests(AzuriteFixture azurite)
     [Theory]
     [InlineData("{\"id\":\"plain\"}")]
     [InlineData("/////w==")]
-    public async Task ReadText_NotBase64OfText_IsRefusedAndEndsInPoisonAsItWas(string body)
+    public async Task ReadText_NotBase64OfText_IsTheBodyAndEndsInPoisonAsItWas(string body)
     {
         var (storage, queue) = await NewQueueAsync(maxDequeueCount: 1);
         await new QueueClient(storage.ConnectionString, Name).SendMessageAsync(body, Cancel);
         QueueLease lease = Assert.Single(await queue.ReceiveAsync(1, Lease, Cancel));
 
-        var error = Assert.Throws<JobMessageException>(lease.ReadText);
+        string text = lease.ReadText();
         await lease.FailAsync(TimeSpan.Zero, Cancel);
 
-        Assert.Equal($"Message {lease.MessageId} of queue completion-requests is not base64 of UTF-8 text.", error.Message);
+        Assert.Equal(body, text);
         PeekedMessage poison = (await new QueueClient(storage.ConnectionString, Name + "-poison").PeekMessageAsync(Cancel)).Value;
         Assert.Equal(body, poison.Body.ToString());
+    }
+
+    [Fact]
+    public async Task Adopt_TakenByAnother_WhatThatOneDoesIsWithoutEffect()
+    {
+        var (storage, queue) = await NewQueueAsync();
+        var host = new QueueClient(storage.ConnectionString, Name);
+        QueueMessage message = await SendAndTakeAsHostAsync(queue, host);
+
+        QueueLease lease = (await queue.AdoptAsync(message, Lease, Cancel))!;
+
+        Assert.Equal("{}", lease.ReadText());
+        await Assert.ThrowsAnyAsync<Azure.RequestFailedException>(() => host.DeleteMessageAsync(message.MessageId, message.PopReceipt, Cancel));
+        await Assert.ThrowsAnyAsync<Azure.RequestFailedException>(() => host.UpdateMessageAsync(message.MessageId, message.PopReceipt, cancellationToken: Cancel));
+        Assert.True(await lease.CompleteAsync(Cancel));
+        Assert.Equal(0, (await host.GetPropertiesAsync(Cancel)).Value.ApproximateMessagesCount);
+    }
+
+    [Fact]
+    public async Task Adopt_NotRenewed_ComesAgainAfterTheShorterLease()
+    {
+        var (storage, queue) = await NewQueueAsync();
+        QueueMessage message = await SendAndTakeAsHostAsync(queue, new QueueClient(storage.ConnectionString, Name));
+
+        Assert.NotNull(await queue.AdoptAsync(message, TimeSpan.FromSeconds(1), Cancel));
+
+        IReadOnlyList<QueueLease> again;
+        while ((again = await queue.ReceiveAsync(1, Lease, Cancel)).Count == 0)
+            await Task.Delay(100, Cancel);
+        Assert.Equal(2, Assert.Single(again).DequeueCount);
+    }
+
+    [Fact]
+    public async Task Adopt_NoLongerTheHosts_IsNobodysToTake()
+    {
+        var (storage, queue) = await NewQueueAsync();
+        QueueMessage message = await SendAndTakeAsHostAsync(queue, new QueueClient(storage.ConnectionString, Name));
+        Assert.NotNull(await queue.AdoptAsync(message, Lease, Cancel));
+
+        Assert.Null(await queue.AdoptAsync(message, Lease, Cancel));
+    }
+
+    [Fact]
+    public async Task Adopt_TakenTooOften_GoesToPoison()
+    {
+        var (storage, queue) = await NewQueueAsync(maxDequeueCount: 1);
+        var host = new QueueClient(storage.ConnectionString, Name);
+        QueueMessage first = await SendAndTakeAsHostAsync(queue, host);
+        await host.UpdateMessageAsync(first.MessageId, first.PopReceipt, visibilityTimeout: TimeSpan.Zero, cancellationToken: Cancel);
+        QueueMessage second = (await host.ReceiveMessageAsync(TimeSpan.FromMinutes(10), Cancel)).Value;
+
+        Assert.Null(await queue.AdoptAsync(second, Lease, Cancel));
+
+        Assert.Single(await queue.Poison.ReceiveAsync(32, Lease, Cancel));
+        Assert.Equal(0, (await host.GetPropertiesAsync(Cancel)).Value.ApproximateMessagesCount);
     }
 
     [Fact]
@@ -230,6 +285,12 @@ public class JobQueueTests(AzuriteFixture azurite)
         var storage = new TestStorage(azurite);
         await StorageProvisioning.EnsureCreatedAsync(storage.Connection, Cancel);
         return (storage, new JobQueue(storage.Connection, Name, maxDequeueCount));
+    }
+
+    private static async Task<QueueMessage> SendAndTakeAsHostAsync(JobQueue queue, QueueClient host)
+    {
+        await queue.SendAsync("{}"u8.ToArray(), TimeSpan.Zero, Cancel);
+        return (await host.ReceiveMessageAsync(TimeSpan.FromMinutes(10), Cancel)).Value;
     }
 
     private static async Task<QueueLease> SendAndTakeAsync(JobQueue queue, string text = "{}")

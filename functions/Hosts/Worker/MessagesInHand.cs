@@ -1,0 +1,66 @@
+using System.Collections.Concurrent;
+using Azure.Storage.Queues.Models;
+using Gemma2.Service.Model;
+using Gemma2.Service.Options;
+using Gemma2.Service.Queue;
+
+namespace Gemma2.Functions.Hosts.Worker;
+
+/// <summary>
+/// Works on the messages that the Functions host delivers, each under a lease of the app's own: the host's lasts ten minutes, in which nobody else would get
+/// the message of a worker that died. A worker that stops gives its messages back before it ends.
+/// </summary>
+internal sealed class MessagesInHand(
+    IEnumerable<IQueueHandler> handlers, MessageProcessor processor, ModelHost model, Gemma2Options options, ILogger<MessagesInHand> log) : IHostedService, IDisposable
+{
+    // Another replica may be ready; if this one is the first to be, the message has waited no longer than this.
+    private static readonly TimeSpan WaitWhileLoading = TimeSpan.FromSeconds(2);
+
+    private readonly Dictionary<string, IQueueHandler> _handlers = handlers.ToDictionary(handler => handler.Queue.Name);
+    private readonly ConcurrentDictionary<Task, bool> _running = [];
+    private readonly CancellationTokenSource _abandon = new();
+
+    /// <summary>Works on a message to its end.</summary>
+    /// <param name="queue">The queue that it comes from.</param>
+    /// <param name="message">The message as the host took it.</param>
+    /// <param name="cancellationToken">Give it back.</param>
+    /// <exception cref="Storage.StorageException">Storage failed before the message was this worker's: it is the host's to try again.</exception>
+    public async Task WorkOnAsync(string queue, QueueMessage message, CancellationToken cancellationToken)
+    {
+        Task work = AdoptAsync(_handlers[queue], message, cancellationToken);
+        _running[work] = true;
+        try
+        {
+            await work;
+        }
+        finally
+        {
+            _running.TryRemove(work, out _);
+        }
+    }
+
+    /// <inheritdoc />
+    public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <inheritdoc />
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        // The host has waited before it said to stop.
+        await _abandon.CancelAsync();
+        await Task.WhenAll(_running.Keys).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+    }
+
+    /// <inheritdoc />
+    public void Dispose() => _abandon.Dispose();
+
+    private async Task AdoptAsync(IQueueHandler handler, QueueMessage message, CancellationToken cancellationToken)
+    {
+        using var abandon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _abandon.Token);
+        if (await handler.Queue.AdoptAsync(message, options.QueueLease, abandon.Token) is not { } lease)
+            log.LogWarning("Message {Message} of queue {Queue} is not this worker's any more", message.MessageId, handler.Queue.Name);
+        else if (model.Engine is null)
+            await processor.HandBackAsync(handler, lease, WaitWhileLoading);
+        else
+            await processor.ProcessAsync(handler, lease, abandon.Token);
+    }
+}

@@ -1,0 +1,37 @@
+using Microsoft.Azure.Functions.Worker.Builder;
+
+namespace Gemma2.Functions.Hosts.Worker;
+
+/// <summary>The app as an isolated worker of an Azure Functions host, which listens, takes messages from queues and keeps the time.</summary>
+internal static class WorkerHost
+{
+    /// <summary>What the process ends with, unless something failed: as a process that SIGTERM ended. A host never starts a worker again that ended with 0.</summary>
+    public const int StoppedExitCode = 128 + 15;
+
+    // Hosts kill a worker 5 s after they told it to end.
+    private static readonly TimeSpan GraceOnStop = TimeSpan.FromSeconds(4.5);
+
+    private const string HostArgument = "--functions-uri";
+
+    /// <summary>Whether a Functions host has started this process: it says where it is to be reached.</summary>
+    public static bool IsWanted(string[] args) => args.Any(argument => argument == HostArgument || argument.StartsWith(HostArgument + '=', StringComparison.Ordinal));
+
+    /// <summary>Builds the app from the command line and the environment.</summary>
+    /// <exception cref="Backend.Gemma2Exception">A setting is wrong.</exception>
+    public static IHost Build(string[] args)
+    {
+        FunctionsApplicationBuilder builder = FunctionsApplication.CreateBuilder(args);
+        builder.ConfigureFunctionsWebApplication();
+        AppServices.Add(builder, needsStorage: true);
+        builder.Services.Configure<HostOptions>(hosting =>
+        {
+            hosting.ShutdownTimeout = GraceOnStop;
+            hosting.ServicesStopConcurrently = true;
+        });
+        builder.Services.AddSingleton<WorkerPipeline>();
+        builder.Services.AddSingleton<MessagesInHand>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<MessagesInHand>());
+        builder.Services.AddHostedService<HostWatch>();
+        return builder.Build();
+    }
+}

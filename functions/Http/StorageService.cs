@@ -1,9 +1,0 @@
-namespace Gemma2.Functions.Http;
-
-/// <summary>What endpoints use that only an app with storage has.</summary>
-internal static class StorageService
-{
-    /// <summary>One of storage's stores.</summary>
-    /// <exception cref="ApiException">The app serves a model's folder without storage.</exception>
-    public static T Storage<T>(this HttpContext http) where T : class => http.RequestServices.GetService<T>() ?? throw new ApiException(ApiError.NoStorage);
-}

@@ -1,0 +1,99 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Text.Json;
+using System.Text.Unicode;
+using Microsoft.Net.Http.Headers;
+
+namespace Gemma2.Service.Api;
+
+/// <summary>Reads a JSON body within limits.</summary>
+internal static class RequestBody
+{
+    /// <summary>The longest body that is looked at: 10 MB hold the tokens of the longest context many times over.</summary>
+    public const int MaxBytes = 10 * 1024 * 1024;
+
+    /// <summary>
+    /// The longest body that is read at all. What is past <see cref="MaxBytes"/> is thrown away unread, because a client (the Functions host is one)
+    /// that is still sending when the connection closes never sees the answer. The host itself refuses bodies of more than 100 MB.
+    /// </summary>
+    public const int MaxDrainedBytes = 128 * 1024 * 1024;
+
+    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 32, AllowDuplicateProperties = false };
+
+    /// <summary>The request's body, which the caller disposes.</summary>
+    /// <exception cref="ApiException">The body is no JSON in UTF-8 or is too long.</exception>
+    public static async Task<JsonDocument> ReadJsonAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        if (!IsPlainJson(request))
+            throw new ApiException(ApiError.ContentType(request.ContentType, "application/json in UTF-8, not compressed"));
+        return Parse(await ReadAsync(request.BodyReader, cancellationToken));
+    }
+
+    /// <summary>Parses what must be one JSON document in UTF-8, without duplicate fields or deep nesting.</summary>
+    /// <exception cref="ApiException">It is not.</exception>
+    public static JsonDocument Parse(ReadOnlyMemory<byte> utf8)
+    {
+        if (!Utf8.IsValid(utf8.Span))
+            throw new ApiException(ApiError.BadRequest("The request is not valid UTF-8."));
+        try
+        {
+            return JsonDocument.Parse(utf8, Strict);
+        }
+        // InvalidOperationException: a field's name is an escaped half of a surrogate pair.
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
+        {
+            throw new ApiException(ApiError.BadRequest($"The request is not valid JSON: {FirstLine(error.Message)}"));
+        }
+    }
+
+    /// <summary>Throws the rest of a refused request away, up to its limit: a client that is still sending when the connection closes never sees the answer.</summary>
+    public static async Task DrainAsync(HttpRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await request.Body.CopyToAsync(Stream.Null, cancellationToken);
+        }
+        catch (IOException)
+        {
+            // It is longer than the limit, or the client has gone: it is refused all the same.
+        }
+    }
+
+    private static bool IsPlainJson(HttpRequest request) =>
+        MediaTypeHeaderValue.TryParse(request.ContentType, out MediaTypeHeaderValue? type)
+        && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+        && (!type.Charset.HasValue || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase))
+        && request.Headers.ContentEncoding.Count == 0;
+
+    private static async Task<byte[]> ReadAsync(PipeReader reader, CancellationToken cancellationToken)
+    {
+        var body = new ArrayBufferWriter<byte>();
+        bool tooLong = false;
+        while (true)
+        {
+            ReadResult read = await ReadSomeAsync(reader, cancellationToken);
+            tooLong |= body.WrittenCount + read.Buffer.Length > MaxBytes;
+            if (!tooLong)
+                foreach (ReadOnlyMemory<byte> segment in read.Buffer)
+                    body.Write(segment.Span);
+            reader.AdvanceTo(read.Buffer.End);
+            if (read.IsCompleted)
+                return tooLong ? throw new ApiException(ApiError.BodyTooLarge(MaxBytes)) : body.WrittenSpan.ToArray();
+        }
+    }
+
+    private static async Task<ReadResult> ReadSomeAsync(PipeReader reader, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await reader.ReadAsync(cancellationToken);
+        }
+        // Kestrel's word for a chunk whose length is no number that it can hold; for all else that is wrong it has BadHttpRequestException.
+        catch (IOException error) when (error.InnerException is OverflowException)
+        {
+            throw new ApiException(ApiError.BadRequest("The request's body is not in valid chunks."));
+        }
+    }
+
+    private static string FirstLine(string text) => text.AsSpan().IndexOfAny('\r', '\n') is var end and >= 0 ? text[..end] : text;
+}

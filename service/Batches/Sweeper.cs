@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using Gemma2.Service.Api;
+using Gemma2.Service.Options;
+using Gemma2.Storage;
+using Gemma2.Storage.Batches;
+
+namespace Gemma2.Service.Batches;
+
+/// <summary>Looks after batches that nobody works on and, where that is set, deletes what is old. Its host calls it every <see cref="Interval"/>.</summary>
+internal sealed class Sweeper(BatchSweep sweep, Retention retention, Gemma2Options options, ErrorReporter errors, ILogger<Sweeper> log)
+{
+    /// <summary>How often batches are looked after.</summary>
+    public static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
+
+    private static readonly TimeSpan RetentionInterval = TimeSpan.FromHours(1);
+
+    // The first time is soon enough for a process that does not live long.
+    private long? _lastDeletion;
+
+    /// <summary>Does what is due. What goes wrong is reported, and tried again the next time.</summary>
+    /// <exception cref="OperationCanceledException">The token.</exception>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        await TryAsync(token => sweep.RunAsync((batch, error) => log.LogWarning("Batch {Batch}: {Reason}", batch, error.Message), token), cancellationToken);
+        if (options.RetentionDays is { } days && (_lastDeletion is not { } last || Stopwatch.GetElapsedTime(last) >= RetentionInterval))
+            await TryAsync(token => DeleteAsync(days, token), cancellationToken);
+    }
+
+    private async Task DeleteAsync(int days, CancellationToken cancellationToken)
+    {
+        int deleted = await retention.RunAsync(TimeSpan.FromDays(days), cancellationToken);
+        _lastDeletion = Stopwatch.GetTimestamp();
+        if (deleted > 0)
+            log.LogInformation("Deleted {Count} blobs that were older than {Days} days", deleted, days);
+    }
+
+    private async Task TryAsync(Func<CancellationToken, Task> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await work(cancellationToken);
+        }
+        catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+        {
+            errors.Report(error);
+        }
+    }
+}

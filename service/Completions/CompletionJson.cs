@@ -1,0 +1,103 @@
+using System.Text.Json;
+using Gemma2.Backend.Serving;
+
+namespace Gemma2.Service.Completions;
+
+/// <summary>
+/// Answers in OpenAI's shapes: <c>chat.completion</c>, <c>chat.completion.chunk</c> and <c>text_completion</c>.
+/// Source: OpenAI API reference, "Chat" and "Completions (legacy)".
+/// </summary>
+internal static class CompletionJson
+{
+    /// <summary>The whole answer.</summary>
+    public static void WriteBody(Utf8JsonWriter json, Completion completion, CompletionResult result)
+    {
+        WriteHead(json, completion, completion.IsChat ? "chat.completion" : "text_completion");
+        json.WriteStartArray("choices");
+        WriteChoice(json, result.Finish, completion.IsChat
+            ? () => WriteMessage(json, "message", "assistant", result.Text)
+            : () => json.WriteString("text", result.Text));
+        json.WriteEndArray();
+        WriteUsage(json, result);
+        json.WriteEndObject();
+    }
+
+    /// <summary>The first event of a chat's stream: who speaks.</summary>
+    public static void WriteRoleChunk(Utf8JsonWriter json, Completion completion) =>
+        WriteChunk(json, completion, null, () => WriteMessage(json, "delta", "assistant", ""));
+
+    /// <summary>An event with new text.</summary>
+    public static void WriteTextChunk(Utf8JsonWriter json, Completion completion, string text) =>
+        WriteChunk(json, completion, null, completion.IsChat
+            ? () => WriteMessage(json, "delta", null, text)
+            : () => json.WriteString("text", text));
+
+    /// <summary>The event that says why the answer ended.</summary>
+    public static void WriteFinishChunk(Utf8JsonWriter json, Completion completion, FinishReason finish) =>
+        WriteChunk(json, completion, finish, completion.IsChat
+            ? () => WriteMessage(json, "delta", null, null)
+            : () => json.WriteString("text", ""));
+
+    /// <summary>The last event, where the request asks for it: no choice, but the count of tokens.</summary>
+    public static void WriteUsageChunk(Utf8JsonWriter json, Completion completion, CompletionResult result)
+    {
+        WriteChunkHead(json, completion);
+        json.WriteStartArray("choices");
+        json.WriteEndArray();
+        WriteUsage(json, result);
+        json.WriteEndObject();
+    }
+
+    private static void WriteChunk(Utf8JsonWriter json, Completion completion, FinishReason? finish, Action writeContent)
+    {
+        WriteChunkHead(json, completion);
+        json.WriteStartArray("choices");
+        WriteChoice(json, finish, writeContent);
+        json.WriteEndArray();
+        if (completion.Request.IncludeUsage)
+            json.WriteNull("usage");
+        json.WriteEndObject();
+    }
+
+    private static void WriteChunkHead(Utf8JsonWriter json, Completion completion) =>
+        WriteHead(json, completion, completion.IsChat ? "chat.completion.chunk" : "text_completion");
+
+    private static void WriteHead(Utf8JsonWriter json, Completion completion, string type)
+    {
+        json.WriteStartObject();
+        json.WriteString("id", completion.Id);
+        json.WriteString("object", type);
+        json.WriteNumber("created", completion.Created.ToUnixTimeSeconds());
+        json.WriteString("model", completion.Request.Model);
+        json.WriteString("system_fingerprint", completion.Fingerprint);
+    }
+
+    private static void WriteChoice(Utf8JsonWriter json, FinishReason? finish, Action writeContent)
+    {
+        json.WriteStartObject();
+        json.WriteNumber("index", 0);
+        writeContent();
+        json.WriteNull("logprobs");
+        json.WriteString("finish_reason", finish switch { FinishReason.Stop => "stop", FinishReason.Length => "length", _ => null });
+        json.WriteEndObject();
+    }
+
+    private static void WriteMessage(Utf8JsonWriter json, string name, string? role, string? content)
+    {
+        json.WriteStartObject(name);
+        if (role is not null)
+            json.WriteString("role", role);
+        if (content is not null)
+            json.WriteString("content", content);
+        json.WriteEndObject();
+    }
+
+    private static void WriteUsage(Utf8JsonWriter json, CompletionResult result)
+    {
+        json.WriteStartObject("usage");
+        json.WriteNumber("prompt_tokens", result.PromptTokens);
+        json.WriteNumber("completion_tokens", result.CompletionTokens);
+        json.WriteNumber("total_tokens", result.PromptTokens + result.CompletionTokens);
+        json.WriteEndObject();
+    }
+}

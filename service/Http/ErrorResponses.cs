@@ -1,0 +1,39 @@
+using System.Globalization;
+using Gemma2.Service.Api;
+
+namespace Gemma2.Service.Http;
+
+/// <summary>Answers every failure of a request with OpenAI's error object.</summary>
+internal sealed class ErrorResponses(RequestDelegate next, ErrorReporter errors)
+{
+    /// <summary>When a client that comes too early may try again.</summary>
+    public const string RetryAfterSeconds = "5";
+
+    public async Task InvokeAsync(HttpContext http)
+    {
+        try
+        {
+            await next(http);
+            if (http.Response is { HasStarted: false, ContentLength: null, ContentType: null, StatusCode: >= 400 })
+                await SendAsync(http.Response, ApiError.FromStatus(http.Response.StatusCode, http.Request));
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            // The client has gone: nobody is left to answer.
+        }
+        catch (Exception exception) when (!http.Response.HasStarted)
+        {
+            http.Response.Clear();
+            await SendAsync(http.Response, errors.Report(exception));
+        }
+    }
+
+    private static Task SendAsync(HttpResponse response, ApiError error)
+    {
+        if (error.RetryAfter is { } wait)
+            response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
+        else if (error.Status == StatusCodes.Status503ServiceUnavailable)
+            response.Headers.RetryAfter = RetryAfterSeconds;
+        return JsonBody.SendAsync(response, error.Status, error.Write);
+    }
+}

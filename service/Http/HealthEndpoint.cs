@@ -1,0 +1,34 @@
+using Gemma2.Service.Api;
+using Gemma2.Service.Model;
+
+namespace Gemma2.Service.Http;
+
+/// <summary><c>GET /healthz</c>: 503 with how far loading is until the weights are resident, 200 from then on.</summary>
+internal static class HealthEndpoint
+{
+    public const string Route = "/healthz";
+
+    public static void Map(IEndpointRouteBuilder routes) => routes.MapMethods(Route, [HttpMethods.Get, HttpMethods.Head], (HttpContext http, ModelHost model) =>
+        model.Engine is { } engine ? SendReadyAsync(http.Response, engine.ModelName) : SendLoadingAsync(http.Response, model)).AllowAnonymous();
+
+    private static Task SendReadyAsync(HttpResponse response, string model) => JsonBody.SendAsync(response, StatusCodes.Status200OK, json =>
+    {
+        json.WriteStartObject();
+        json.WriteString("status", "ready");
+        json.WriteString("model", model);
+        json.WriteEndObject();
+    });
+
+    private static Task SendLoadingAsync(HttpResponse response, ModelHost model)
+    {
+        response.Headers.RetryAfter = ErrorResponses.RetryAfterSeconds;
+        return JsonBody.SendAsync(response, StatusCodes.Status503ServiceUnavailable, json =>
+        {
+            json.WriteStartObject();
+            json.WriteString("status", "loading");
+            json.WriteNumber("bytes_loaded", model.Progress.BytesLoaded);
+            json.WriteNumber("bytes_total", model.Progress.BytesTotal);
+            json.WriteEndObject();
+        });
+    }
+}

@@ -1,0 +1,24 @@
+using Gemma2.Service.Jobs.Callbacks;
+using Gemma2.Service.Queue;
+using Gemma2.Storage;
+using Gemma2.Storage.Jobs;
+
+namespace Gemma2.Service.Jobs;
+
+/// <summary>What jobs are made of.</summary>
+internal static class JobServices
+{
+    public static void AddJobs(this IServiceCollection services)
+    {
+        services.AddSingleton<JobStore>();
+        services.AddSingleton(provider => new JobWork(provider.GetRequiredService<StorageConnection>()));
+        services.AddSingleton<RunningJobs>();
+        services.AddSingleton<JobRunner>();
+        services.AddSingleton(new CallbackNetwork());
+        services.AddSingleton<CallbackRules>();
+        services.AddSingleton<CallbackSender>();
+        services.AddSingleton<JobCallbacks>();
+        services.AddSingleton<IQueueHandler, CompletionJobHandler>();
+        services.AddSingleton<IQueueHandler, CompletionPoisonHandler>();
+    }
+}

@@ -1,0 +1,78 @@
+using Gemma2.Storage;
+using Gemma2.Storage.Jobs;
+
+namespace Gemma2.Service.Jobs;
+
+/// <summary>A job while its answer is generated: it ends when its result has come from elsewhere.</summary>
+internal sealed class RunningJob : IAsyncDisposable
+{
+    // How soon a cancellation is seen that another process wrote.
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
+    private readonly CancellationTokenSource _end;
+    private readonly Action<RunningJob> _ended;
+    private readonly Task _watch;
+
+    public RunningJob(OwnedId key, ResultStore results, Action<RunningJob> ended, CancellationToken cancellationToken)
+    {
+        _end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _ended = ended;
+        _watch = WatchAsync(key, results);
+    }
+
+    /// <summary>Cancelled when the job has its result, or is to end for another reason.</summary>
+    public CancellationToken Ended => _end.Token;
+
+    /// <summary>True when the job has got its result from elsewhere.</summary>
+    public bool HasResult { get; private set; }
+
+    /// <summary>Says that the job has got its result.</summary>
+    public void Stop()
+    {
+        HasResult = true;
+        try
+        {
+            _end.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has ended by itself at this moment.
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _ended(this);
+        await _end.CancelAsync();
+        await _watch;
+        _end.Dispose();
+    }
+
+    private async Task WatchAsync(OwnedId key, ResultStore results)
+    {
+        try
+        {
+            do
+                await Task.Delay(LookInterval, _end.Token);
+            while (!await IsThereAsync(key, results));
+            Stop();
+        }
+        catch (OperationCanceledException)
+        {
+            // The job has ended.
+        }
+    }
+
+    private async Task<bool> IsThereAsync(OwnedId key, ResultStore results)
+    {
+        try
+        {
+            return await results.ExistsAsync(key, _end.Token);
+        }
+        catch (StorageException)
+        {
+            // A cancellation is seen later; the job goes on.
+            return false;
+        }
+    }
+}

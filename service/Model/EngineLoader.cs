@@ -1,0 +1,33 @@
+using Gemma2.Backend;
+using Gemma2.Backend.Serving;
+using Gemma2.Service.Options;
+using Gemma2.Storage;
+
+namespace Gemma2.Service.Model;
+
+/// <summary>Brings the configured model onto the configured device, and before it the containers and queues that are missing.</summary>
+internal sealed class EngineLoader(Gemma2Options options, ILogger<EngineLoader> log, StorageConnection? storage = null) : IEngineLoader
+{
+    /// <inheritdoc />
+    public async Task<IInferenceEngine> LoadAsync(IProgress<LoadProgress> progress, CancellationToken cancellationToken)
+    {
+        if (storage is not null)
+            await StorageProvisioning.EnsureCreatedAsync(storage, cancellationToken);
+        InferenceEngine engine = await InferenceEngine.LoadAsync(ModelLocator.Locate(options.Model, storage), options.ToEngineOptions(), progress, cancellationToken);
+        foreach (string warning in engine.Warnings)
+            log.LogWarning("{Warning}", warning);
+        try
+        {
+            if (engine.Tokenizer is null)
+                throw new ModelException($"Model '{engine.ModelName}' has no tokenizer.model, nor a vocabulary in a GGUF file: serving text needs one.");
+            // The first request shall not wait for the driver's compiler.
+            await engine.WarmUpAsync(cancellationToken);
+            return engine;
+        }
+        catch
+        {
+            await engine.DisposeAsync();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,84 @@
+using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Serving;
+using Gemma2.Backend.Weights;
+
+namespace Gemma2.Service.Options;
+
+/// <summary>The app's settings: section <c>Gemma2</c>, in the environment <c>Gemma2__Model</c> and so on.</summary>
+internal sealed record Gemma2Options
+{
+    /// <summary>The section's name.</summary>
+    public const string Section = "Gemma2";
+
+    /// <summary>
+    /// The model to serve: <c>NAME</c> or <c>blob:NAME</c> in the container <c>models</c>, or a folder or .gguf file, which has a slash in
+    /// its path (<c>./nano</c>). Needed.
+    /// </summary>
+    public required string Model { get; init; }
+
+    /// <summary>Which Vulkan device: part of its name, or its index in <c>gemma2 devices</c>; left out picks the best.</summary>
+    public string? Device { get; init; }
+
+    /// <summary>Allow a device that is a CPU (lavapipe). Default false: in a container it means that the GPU was not found.</summary>
+    public bool AllowSoftwareDevice { get; init; }
+
+    /// <summary>Longest prompt plus answer in tokens, 1 to 8192; left out means the model's own limit.</summary>
+    public int? ContextLength { get; init; }
+
+    /// <summary>How many sequences are worked on at once, 1 to 256; without a Functions host also how many jobs are taken from the queue at once.</summary>
+    public int MaxSequences { get; init; } = 4;
+
+    /// <summary>Quantize the matrices of a model that is not quantized while it is loaded: <c>q8_0</c>, <c>q4_k</c> ...; left out leaves them as they are.</summary>
+    public TensorType? WeightType { get; init; }
+
+    /// <summary>How numbers are kept in the KV cache: <c>auto</c> (<c>f16</c> for quantized weights, <c>f32</c> for others), <c>f16</c>, <c>f32</c> or <c>q8_0</c>.</summary>
+    public KvCacheType KvCacheType { get; init; } = KvCacheType.Auto;
+
+    /// <summary>Which families of matrix kernels may be used: <c>tiled</c> (this one) or <c>-coopmat,-int8</c> (none of these); left out lets the device decide.</summary>
+    public KernelOptions Kernels { get; init; } = KernelOptions.Default;
+
+    /// <summary>The keys that clients may send, as <c>NAME=KEY</c> or <c>KEY</c>, separated by commas; without any the app answers loopback clients only.</summary>
+    public IReadOnlyList<ApiKey> ApiKeys { get; init; } = [];
+
+    /// <summary>Without keys, answer every client: something in front of the app decides who may call. Needed to start without keys in a container.</summary>
+    public bool AllowAnonymous { get; init; }
+
+    /// <summary>How many calls of <c>/v1</c> a key may make within a minute, of this process; 0 is no limit. Without keys all clients share it.</summary>
+    public int RequestsPerMinute { get; init; }
+
+    /// <summary>How many tokens, of prompts and answers, a key may ask for within a minute, of this process; 0 is no limit.</summary>
+    public int TokensPerMinute { get; init; }
+
+    /// <summary>Limits of single keys, by name, in place of these two.</summary>
+    public IReadOnlyDictionary<string, RateLimit> KeyLimits { get; init; } = new Dictionary<string, RateLimit>();
+
+    /// <summary>How long a message is a worker's unless it is renewed, in seconds from 5 to 600: so soon another worker takes over from one that died.</summary>
+    public int QueueLeaseSeconds { get; init; } = 60;
+
+    /// <summary><see cref="QueueLeaseSeconds"/> as a time.</summary>
+    public TimeSpan QueueLease => TimeSpan.FromSeconds(QueueLeaseSeconds);
+
+    /// <summary>How long a chunk of a batch shall take one process, in seconds from 1 to 900.</summary>
+    public int BatchChunkSeconds { get; init; } = 60;
+
+    /// <summary>After how many days, 1 to 3650, requests, results, files and ended batches are deleted; left out keeps them.</summary>
+    public int? RetentionDays { get; init; }
+
+    /// <summary>The hosts that ended jobs may be posted to, see <see cref="CallbackHost"/>; none by default.</summary>
+    public IReadOnlyList<string> CallbackHosts { get; init; } = [];
+
+    /// <summary>What callbacks are signed with; without it they are not signed.</summary>
+    public CallbackSecret? CallbackSecret { get; init; }
+
+    /// <summary>What the engine is made with.</summary>
+    public EngineOptions ToEngineOptions() => new()
+    {
+        Device = Device,
+        AllowSoftwareDevice = AllowSoftwareDevice,
+        ContextLength = ContextLength,
+        MaxSequences = MaxSequences,
+        WeightType = WeightType,
+        KvCacheType = KvCacheType,
+        Kernels = Kernels,
+    };
+}

@@ -1,0 +1,64 @@
+using Gemma2.Service.Api;
+using Gemma2.Service.Batches;
+using Gemma2.Service.Http;
+using Gemma2.Service.Jobs;
+using Gemma2.Service.Lifetime;
+using Gemma2.Service.Model;
+using Gemma2.Service.Options;
+using Gemma2.Service.Queue;
+using Gemma2.Storage;
+using Gemma2.Storage.Jobs;
+
+namespace Gemma2.Service;
+
+/// <summary>Puts the service together: what it is made of, and what it answers. Who listens, and who takes messages from queues, is its host's part.</summary>
+internal static class ServiceSetup
+{
+    /// <summary>Adds all that the service is made of.</summary>
+    /// <param name="services">Where to.</param>
+    /// <param name="options">The settings.</param>
+    /// <param name="storage">The storage account; without one a model's folder is served over HTTP alone.</param>
+    public static void AddGemma2(this IServiceCollection services, Gemma2Options options, StorageConnection? storage)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton<FatalStop>();
+        services.AddSingleton<IEngineLoader, EngineLoader>();
+        services.AddSingleton<ModelHost>();
+        services.AddHostedService(provider => provider.GetRequiredService<ModelHost>());
+        services.AddSingleton(new StreamOptions());
+        services.AddSingleton<ErrorReporter>();
+        services.AddSingleton<CompletionResponder>();
+        services.AddSingleton<StateStream>();
+        services.AddSingleton<RateLimits>();
+        if (storage is null)
+            return;
+        services.AddSingleton(storage);
+        services.AddSingleton<QueueDispatcher>();
+        services.AddSingleton<MessageProcessor>();
+        services.AddSingleton<DeadLetterStore>();
+        services.AddJobs();
+        services.AddBatches();
+    }
+
+    /// <summary>The way of every request, from its first check to its endpoint.</summary>
+    public static void UseGemma2(this IApplicationBuilder app)
+    {
+        app.UseRouting();
+        app.UseMiddleware<ErrorResponses>();
+        app.UseMiddleware<ApiKeyCheck>();
+        app.UseMiddleware<RateLimitCheck>();
+        app.UseEndpoints(MapGemma2);
+    }
+
+    private static void MapGemma2(IEndpointRouteBuilder routes)
+    {
+        RootEndpoint.Map(routes);
+        HealthEndpoint.Map(routes);
+        ModelsEndpoint.Map(routes);
+        CompletionsEndpoint.Map(routes);
+        ChatCompletionsEndpoint.Map(routes);
+        FilesEndpoint.Map(routes);
+        BatchesEndpoint.Map(routes);
+        JobsEndpoint.Map(routes);
+    }
+}
