@@ -4,22 +4,24 @@ using Gemma2.Functions.Hosts.Worker;
 using Gemma2.Service.Lifetime;
 using Grpc.Core;
 
+const int Failed = 1;
 bool isWorker = WorkerHost.IsWanted(args);
 try
 {
     using IHost app = isWorker ? WorkerHost.Build(args) : StandaloneHost.Build(args);
-    var fatalStop = app.Services.GetRequiredService<FatalStop>();
-    await app.RunAsync();
-    return isWorker && fatalStop.ExitCode == 0 ? WorkerHost.StoppedExitCode : fatalStop.ExitCode;
+    await app.StartAsync();
+    await app.WaitForShutdownAsync();
+    int exitCode = app.Services.GetRequiredService<FatalStop>().ExitCode;
+    return exitCode == 0 && isWorker ? WorkerHost.StoppedExitCode : exitCode;
 }
 catch (Exception exception) when (exception is Gemma2Exception or IOException)
 {
     // A wrong setting, or a port that is taken: one line says which.
     Console.Error.WriteLine(exception.Message);
-    return 1;
+    return Failed;
 }
 catch (RpcException exception)
 {
-    Console.Error.WriteLine($"The Functions host does not answer: {exception.Status.Detail}");
-    return 1;
+    Console.Error.WriteLine($"The Functions host that started this worker does not answer: {exception.Status.Detail}");
+    return Failed;
 }

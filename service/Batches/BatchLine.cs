@@ -3,8 +3,8 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Gemma2.Backend;
-using Gemma2.Service.Completions;
 using Gemma2.Service.Api;
+using Gemma2.Service.Completions;
 using Gemma2.Storage.Batches;
 
 namespace Gemma2.Service.Batches;

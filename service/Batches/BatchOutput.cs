@@ -1,8 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Gemma2.Service.Completions;
 using Gemma2.Service.Api;
+using Gemma2.Service.Completions;
 using Gemma2.Storage;
 using Gemma2.Storage.Batches;
 

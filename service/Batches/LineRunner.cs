@@ -1,7 +1,7 @@
 using Gemma2.Backend;
 using Gemma2.Backend.Serving;
-using Gemma2.Service.Completions;
 using Gemma2.Service.Api;
+using Gemma2.Service.Completions;
 using Gemma2.Storage.Batches;
 
 namespace Gemma2.Service.Batches;

@@ -1,6 +1,6 @@
 using Gemma2.Backend.Serving;
-using Gemma2.Service.Options;
 using Gemma2.Service.Model;
+using Gemma2.Service.Options;
 using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Batches;

@@ -1,8 +1,8 @@
 using System.Diagnostics;
 using Gemma2.Backend;
 using Gemma2.Backend.Serving;
-using Gemma2.Service.Lifetime;
 using Gemma2.Service.Api;
+using Gemma2.Service.Lifetime;
 
 namespace Gemma2.Service.Model;
 

@@ -11,16 +11,15 @@ internal static class WorkerHost
     // Hosts kill a worker 5 s after they told it to end.
     private static readonly TimeSpan GraceOnStop = TimeSpan.FromSeconds(4.5);
 
-    private const string HostArgument = "--functions-uri";
-
     /// <summary>Whether a Functions host has started this process: it says where it is to be reached.</summary>
-    public static bool IsWanted(string[] args) => args.Any(argument => argument == HostArgument || argument.StartsWith(HostArgument + '=', StringComparison.Ordinal));
+    public static bool IsWanted(string[] args) => args.Any(argument => argument == "--" + HostArguments.Uri || argument.StartsWith($"--{HostArguments.Uri}=", StringComparison.Ordinal));
 
     /// <summary>Builds the app from the command line and the environment.</summary>
     /// <exception cref="Backend.Gemma2Exception">A setting is wrong.</exception>
     public static IHost Build(string[] args)
     {
         FunctionsApplicationBuilder builder = FunctionsApplication.CreateBuilder(args);
+        HostArguments.Check(builder.Configuration);
         builder.ConfigureFunctionsWebApplication();
         AppServices.Add(builder, needsStorage: true);
         builder.Services.Configure<HostOptions>(hosting =>

@@ -4,8 +4,8 @@ using System.Net.Mime;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
-using Gemma2.Service.Options;
 using Gemma2.Service.Api;
+using Gemma2.Service.Options;
 using Gemma2.Storage.Jobs;
 
 namespace Gemma2.Service.Jobs.Callbacks;

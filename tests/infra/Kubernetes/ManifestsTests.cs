@@ -1,9 +1,9 @@
 using Gemma2.Functions.Configuration;
 using Gemma2.Service.Http;
 using Gemma2.Storage;
-using Microsoft.Extensions.Configuration;
 using k8s;
 using k8s.Models;
+using Microsoft.Extensions.Configuration;
 
 namespace Gemma2.Infra.Tests.Kubernetes;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Gemma2.Storage.Jobs;
 
-namespace Gemma2.Service.Jobs;
+namespace Gemma2.Service.Api;
 
 /// <summary>
 /// The job object of the API: <c>{"id","object":"job","status","model","created_at","started_at","finished_at","attempts","result","error"}</c>. Times are
