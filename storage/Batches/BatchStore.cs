@@ -6,7 +6,7 @@ using Gemma2.Storage.Jobs;
 
 namespace Gemma2.Storage.Batches;
 
-/// <summary>Batches: made, looked at, cancelled. What works on them is <c>functions/Batches</c>.</summary>
+/// <summary>Batches: made, looked at, cancelled. What works on them is <c>service/Batches</c>.</summary>
 /// <param name="connection">The storage account.</param>
 public sealed class BatchStore(StorageConnection connection)
 {
