@@ -15,17 +15,65 @@ public sealed class RunTestsTests : IDisposable
         (int exitCode, string output) = await RunAsync(Passed + Passed, "echo a test wrote this\n" + Passed);
 
         Assert.Equal(0, exitCode);
-        Assert.Contains("a test wrote this\n", output, StringComparison.Ordinal);
+        Assert.Contains("Fake1.Tests: a test wrote this\n", output, StringComparison.Ordinal);
         Assert.EndsWith("\n3 passed, 0 failed\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task RunTests_TwoLanes_RunTwoAtATimeAndSumOverAll()
+    {
+        // Each waits for the other to have started; the third starts when one of them has ended.
+        static string Meets(string own, string other) => $"touch \"$0.{own}\"; until [[ -e ${{0%/*}}/{other} ]]; do sleep 0.02; done; echo met\n" + Passed;
+        await using Script script = Start("", "--lanes=2", Meets("a", "Fake1.Tests.b"), Meets("b", "Fake0.Tests.a"), Passed);
+
+        Assert.Equal(0, await script.WaitAsync());
+        Assert.Contains("Fake0.Tests: met\n", script.Output, StringComparison.Ordinal);
+        Assert.Contains("Fake1.Tests: met\n", script.Output, StringComparison.Ordinal);
+        Assert.EndsWith("\n3 passed, 0 failed\n", script.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task RunTests_TestHangsBesideAnother_NamesItAndRunsTheRest()
+    {
+        await using Script script = Start(
+            "LONGEST_TEST_SECONDS=1", "--lanes=2", Starting.Replace("A.B", "A.Hangs", StringComparison.Ordinal) + "sleep 1000 & wait", Passed, Passed);
+
+        Assert.Equal(1, await script.WaitAsync());
+        Assert.Contains("FAILED   A.Hangs\n", script.Output, StringComparison.Ordinal);
+        Assert.EndsWith("\n2 passed, 1 failed\n", script.Output, StringComparison.Ordinal);
+        Assert.Empty(await script.LivingProcessesAsync());
+    }
+
+    [Fact]
+    public async Task RunTests_ProcessesLeftBehind_EndsThemAndGoesOn()
+    {
+        await using Script script = Start("", "", Passed + "sleep 1000 &", Passed);
+
+        Assert.Equal(0, await script.WaitAsync());
+        Assert.EndsWith("\n2 passed, 0 failed\n", script.Output, StringComparison.Ordinal);
+        Assert.Empty(await script.LivingProcessesAsync());
+    }
+
+    [Theory]
+    [InlineData("--lanes=0")]
+    [InlineData("--lanes=two")]
+    [InlineData("--lane=2")]
+    public async Task RunTests_UnknownOption_SaysWhatIsAllowed(string option)
+    {
+        await using Script script = Start("", option, Passed);
+
+        Assert.Equal(2, await script.WaitAsync());
+        Assert.Equal($"run-tests.mjs: {option}? Allowed are --lanes=N with N of 1 or more, --failed=CHECK and executables.\n", script.Output);
     }
 
     [Fact]
     public async Task RunTests_OneFails_ShowsWhyAndFails()
     {
         (int exitCode, string output) = await RunAsync(
-            Starting + """echo '{"$type":"test-failed","TestUniqueID":"1","Messages":["expected 1"],"StackTraces":["at A.B()"]}'""" + "\n" + Finished + "exit 1", Passed);
+            Starting + """echo '{"$type":"test-failed","TestUniqueID":"1","Messages":["expected 1"],"StackTraces":["at A.B()"]}'""" + "\n" + Finished + "echo not an event >&2; exit 1", Passed);
 
         Assert.Equal(1, exitCode);
+        Assert.Contains("Fake0.Tests: not an event\n", output, StringComparison.Ordinal);
         Assert.Contains("FAILED   A.B\n         expected 1\n         at A.B()\n", output, StringComparison.Ordinal);
         Assert.EndsWith("\n1 passed, 1 failed\n", output, StringComparison.Ordinal);
     }
@@ -43,7 +91,7 @@ public sealed class RunTestsTests : IDisposable
     [Fact]
     public async Task RunTests_TestHangs_NamesItAndEndsItsProcesses()
     {
-        await using Script script = Start("LONGEST_TEST_SECONDS=1", Passed + Starting.Replace("A.B", "A.Hangs", StringComparison.Ordinal) + "sleep 1000 & wait", Passed);
+        await using Script script = Start("LONGEST_TEST_SECONDS=1", "", Passed + Starting.Replace("A.B", "A.Hangs", StringComparison.Ordinal) + "sleep 1000 & wait", Passed);
 
         Assert.Equal(1, await script.WaitAsync());
         Assert.Contains("FAILED   A.Hangs\n         did not end: running for ", script.Output, StringComparison.Ordinal);
@@ -87,18 +135,21 @@ public sealed class RunTestsTests : IDisposable
     [Fact]
     public async Task RunTests_CheckFailedBefore_CountsAsFailed()
     {
-        await using Script script = Start("--failed='dotnet format'", Passed);
+        await using Script script = Start("", "--failed='dotnet format'", Passed);
 
         Assert.Equal(1, await script.WaitAsync());
         Assert.StartsWith("FAILED   dotnet format\n", script.Output, StringComparison.Ordinal);
         Assert.EndsWith("\n1 passed, 1 failed\n", script.Output, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task RunTests_Terminated_LeavesNoProcess()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task RunTests_Terminated_LeavesNoProcess(int lanes)
     {
-        await using Script script = Start("", "echo up; sleep 1000 & wait");
-        await script.WaitForOutputAsync("up\n");
+        const string Stays = "echo up; sleep 1000 & wait";
+        await using Script script = Start("", $"--lanes={lanes}", Stays, Stays);
+        await script.WaitForOutputAsync($"Fake{lanes - 1}.Tests: up\n");
         await script.SignalAsync("TERM");
 
         Assert.NotEqual(0, await script.WaitAsync());
@@ -110,13 +161,12 @@ public sealed class RunTestsTests : IDisposable
 
     private async Task<(int ExitCode, string Output)> RunAsync(params string[] executables)
     {
-        await using Script script = Start("", executables);
+        await using Script script = Start("", "", executables);
         int exitCode = await script.WaitAsync();
         return (exitCode, script.Output);
     }
 
-    // PREFIX holds variables before, or an option after, the command.
-    private Script Start(string prefix, params string[] executables)
+    private Script Start(string variables, string options, params string[] executables)
     {
         IEnumerable<string> files = executables.Select((lines, i) =>
         {
@@ -125,8 +175,6 @@ public sealed class RunTestsTests : IDisposable
             File.SetUnixFileMode(file, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
             return file;
         });
-        bool option = prefix.StartsWith('-');
-        string line = $"{(option ? "" : prefix)} exec node scripts/run-tests.mjs {(option ? prefix : "")} {string.Join(' ', files)}";
-        return Script.Start(null, "bash", "-c", line);
+        return Script.Start(null, "bash", "-c", $"{variables} exec node scripts/run-tests.mjs {options} {string.Join(' ', files)}");
     }
 }
