@@ -38,4 +38,5 @@ mapfile -t projects < <(find tests -name '*.Tests.csproj' | sort)
 executables=()
 for project in "${projects[@]}"; do executables+=("$(dirname "$project")/bin/Release/net10.0/$(basename "$project" .csproj)"); done
 tests_began=true
-run node scripts/run-tests.mjs "${failed_checks[@]}" "${executables[@]}"
+# Two at a time: each leaves a core idle for much of its time.
+run node scripts/run-tests.mjs --lanes=2 "${failed_checks[@]}" "${executables[@]}"
