@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using Gemma2.Golden;
+using Gemma2.Testing;
 
 namespace Gemma2.Cli.Tests;
 
@@ -13,6 +14,7 @@ public sealed class BenchTests
     [Fact]
     public async Task Bench_Json_HasRatesSharesAndMemoryThatFitTogether()
     {
+        Machine.NeedsDevice();
         using JsonDocument report = JsonDocument.Parse((await Gemma2Program.RunAsync([.. Small, "--sequences", "1,3", "--json"])).Succeeded());
         JsonElement root = report.RootElement;
         Assert.Equal("measured", root.Text("kind"));
@@ -57,6 +59,7 @@ public sealed class BenchTests
     [Fact]
     public async Task Bench_Json_IsARatesFileForPlan()
     {
+        Machine.NeedsDevice();
         using var folder = new TemporaryFolder();
         string rates = folder.File("rates.json");
         await File.WriteAllTextAsync(rates, (await Gemma2Program.RunAsync([.. Small, "--json"])).Succeeded(), TestContext.Current.CancellationToken);
@@ -68,6 +71,7 @@ public sealed class BenchTests
     [Fact]
     public async Task Bench_Text_ShowsSharesBesideRates()
     {
+        Machine.NeedsDevice();
         string text = (await Gemma2Program.RunAsync(Small)).Succeeded();
         foreach (string word in (string[])["memory bandwidth", "share of bandwidth", "share of arithmetic", "2 rounds", "%"]) Assert.Contains(word, text);
         Assert.DoesNotContain('\u001b', text);
@@ -76,6 +80,7 @@ public sealed class BenchTests
     [Fact]
     public async Task Bench_Profile_SharesAddUpAndTheTraceHasEveryDispatch()
     {
+        Machine.NeedsDevice();
         using var folder = new TemporaryFolder();
         string trace = folder.File("trace.json");
         using JsonDocument report = JsonDocument.Parse((await Gemma2Program.RunAsync([.. Small, "--json", "--profile", trace])).Succeeded());
@@ -118,12 +123,16 @@ public sealed class BenchTests
     public async Task Bench_NoModel_IsRefusedAtOnce() => (await Gemma2Program.RunAsync("bench", "no-such-folder")).Failed(1, "no-such-folder");
 
     [Fact]
-    public async Task Bench_ContextTooShort_SaysWhatItHolds() =>
+    public async Task Bench_ContextTooShort_SaysWhatItHolds()
+    {
+        Machine.NeedsDevice();
         (await Gemma2Program.RunAsync([.. Small, "--context", "20"])).Failed(1, "40 tokens", "20");
+    }
 
     [Fact]
     public async Task Bench_Interrupted_EndsWith130()
     {
+        Machine.NeedsDevice();
         using Process process = Gemma2Program.Start(["bench", Model, "--rounds", "1000"]);
         await Task.Delay(TimeSpan.FromSeconds(2), TestContext.Current.CancellationToken);
         using (Process kill = Process.Start("kill", ["-INT", $"{process.Id}"])) await kill.WaitForExitAsync(TestContext.Current.CancellationToken);

@@ -1,9 +1,12 @@
 using System.Text.Json;
+using Gemma2.Testing;
 
 namespace Gemma2.Cli.Tests;
 
 public sealed class DevicesTests
 {
+    public DevicesTests() => Machine.NeedsDevice();
+
     [Fact]
     public async Task Devices_Json_IsOneDocumentWithEveryDeviceAndTheChoice()
     {

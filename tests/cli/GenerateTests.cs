@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Gemma2.Golden;
+using Gemma2.Testing;
 
 namespace Gemma2.Cli.Tests;
 
@@ -7,6 +8,8 @@ public sealed class GenerateTests
 {
     // The embedded model has weights and a vocabulary that belong together.
     private static string Nano { get; } = Path.GetFullPath(Path.Combine(GoldenModels.Root, "..", "..", "samples", "nano"));
+
+    public GenerateTests() => Machine.NeedsDevice();
 
     [Theory]
     [InlineData("a-base", "len1")]

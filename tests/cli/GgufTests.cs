@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Gemma2.Golden;
+using Gemma2.Testing;
 
 namespace Gemma2.Cli.Tests;
 
@@ -57,6 +58,7 @@ public sealed class GgufTests
     [Fact]
     public async Task Generate_Tokens_GivesTheGoldenPathAndTextOfTheFilesVocabulary()
     {
+        Machine.NeedsDevice();
         GoldenGgufPrompt prompt = Half.Prompts[^1];
         using JsonDocument report = JsonDocument.Parse((await Gemma2Program.RunAsync(
             "generate", Half.File, "--tokens", string.Join(',', prompt.Ids), "--kv", "f32", "--ignore-eos", "--max-tokens", $"{prompt.Greedy.Length}", "--json")).Succeeded());
@@ -167,6 +169,7 @@ public sealed class GgufTests
 
     private static async Task<float> WorstErrorAsync(string model)
     {
+        Machine.NeedsDevice();
         using var folder = new TemporaryFolder();
         string input = folder.Write("in", string.Concat(Half.Prompts.Select(prompt => string.Join(',', prompt.Ids) + "\n"))), output = folder.File("out");
         (await Gemma2Program.RunAsync("logits", model, "--tokens-file", input, "--out", output, "--kv", "f32")).Succeeded();

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Gemma2.Golden;
+using Gemma2.Testing;
 
 namespace Gemma2.Cli.Tests;
 
@@ -12,6 +13,7 @@ public sealed class ServiceTests : IClassFixture<Service>
 
     public ServiceTests(Service service)
     {
+        Machine.NeedsDevice();
         service.Start();
         _service = service;
     }

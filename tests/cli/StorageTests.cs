@@ -46,6 +46,7 @@ public sealed class StorageTests(AzuriteFixture azurite)
     [Fact]
     public async Task Push_GgufFile_IsAModelInStorage()
     {
+        Machine.NeedsDevice();
         using var copy = new TemporaryFolder();
         string file = GoldenGguf.Open("s64/F16").File;
         (await RunAsync("push", file, "tiny")).Succeeded();

@@ -1,4 +1,5 @@
 using Gemma2.Backend.Device;
+using Gemma2.Testing;
 
 namespace Gemma2.Backend.Tests.Device;
 
@@ -11,6 +12,7 @@ public sealed class VulkanDevicesTests
     [Fact]
     public void List_ThisMachine_DescribesEveryDevice()
     {
+        Machine.NeedsDevice();
         IReadOnlyList<DeviceDescription> devices = VulkanDevices.List();
 
         Assert.NotEmpty(devices);

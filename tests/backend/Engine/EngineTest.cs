@@ -1,6 +1,9 @@
+using Gemma2.Backend.Device;
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Serving;
 using Gemma2.Backend.Weights;
 using Gemma2.Golden;
+using Gemma2.Testing;
 
 namespace Gemma2.Backend.Tests.Engine;
 
@@ -9,8 +12,29 @@ public abstract class EngineTest
 {
     private protected static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private protected static Task<InferenceEngine> LoadAsync(string folder, EngineOptions? options = null) => InferenceEngine.LoadAsync(
-        new FolderModelSource(folder), (options ?? new EngineOptions()) with { AllowSoftwareDevice = true }, cancellationToken: Cancellation);
+    private protected static Task<InferenceEngine> LoadAsync(string folder, EngineOptions? options = null) =>
+        LoadAsync(new FolderModelSource(folder), options ?? new EngineOptions());
+
+    /// <summary>Loads a model; skips the test where the device, or the validation layer that it asks for, is not there.</summary>
+    private protected static Task<InferenceEngine> LoadAsync(IModelSource source, EngineOptions options)
+    {
+        SkipWithout(options);
+        return InferenceEngine.LoadAsync(source, options with { AllowSoftwareDevice = true }, cancellationToken: Cancellation);
+    }
+
+    /// <summary>The same with one family of kernels; skips the test where the device or the build lacks it.</summary>
+    private protected static async Task<InferenceEngine> LoadAsync(IModelSource source, KernelFamily family)
+    {
+        try
+        {
+            return await LoadAsync(source, new EngineOptions { KvCacheType = KvCacheType.F32, MaxSequences = 1, Kernels = new KernelOptions { Forced = family } });
+        }
+        catch (DeviceException error) when (error.Message.Contains("cannot be used", StringComparison.Ordinal))
+        {
+            Assert.Skip(error.Message);
+            throw;
+        }
+    }
 
     private protected static Task<InferenceEngine> LoadGoldenAsync(string name, KvCacheType cache = KvCacheType.F32, int maxSequences = 1) =>
         LoadAsync(GoldenModels.Open(name).Folder, new EngineOptions { KvCacheType = cache, MaxSequences = maxSequences });
@@ -18,8 +42,15 @@ public abstract class EngineTest
     /// <summary>The engine's own parts, to be run by the test's thread.</summary>
     private protected static async Task<EngineResources> LoadResourcesAsync(string folder, EngineOptions options)
     {
+        SkipWithout(options);
         await using OpenModel model = await ModelReader.OpenAsync(new FolderModelSource(folder), Cancellation);
         return await EngineResources.LoadAsync(model, options with { AllowSoftwareDevice = true }, null, Cancellation);
+    }
+
+    private static void SkipWithout(EngineOptions options)
+    {
+        Machine.NeedsDevice();
+        if (options.Validation) ValidationLayer.Needed();
     }
 
     private protected static async Task<List<int>> GenerateAsync(InferenceEngine engine, GenerationRequest request)

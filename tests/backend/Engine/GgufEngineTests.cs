@@ -9,12 +9,7 @@ namespace Gemma2.Backend.Tests.Engine;
 /// <summary>The engine on files of every type of tensor, against what double precision computes from the same numbers.</summary>
 public sealed class GgufEngineTests : EngineTest
 {
-    /// <summary>Largest difference of a logit for kernels that round activations to 16 bits.</summary>
-    private const float RoundedTolerance = 0.2f;
-
     public static TheoryData<string> Models => GoldenGguf.All;
-
-    public static TheoryData<KernelFamily> Families => [.. Enum.GetValues<KernelFamily>()];
 
     [Theory, MemberData(nameof(Models))]
     public async Task ComputeLogits_EveryPrompt_WithinFloat32Tolerance(string name)
@@ -43,19 +38,6 @@ public sealed class GgufEngineTests : EngineTest
         foreach (GoldenGgufPrompt prompt in model.Prompts) await CheckAsync(engine, prompt, model.Float16CacheTolerance);
     }
 
-    /// <summary>The shortest prompt takes the kernels for decoding, the longest those for prompts.</summary>
-    [Theory, MemberData(nameof(Families))]
-    public async Task ComputeLogits_ForcedKernelsOnEveryModel_WithinTheirTolerance(KernelFamily family)
-    {
-        foreach (GoldenGgufModel model in GoldenGguf.Names.Select(GoldenGguf.Open))
-        {
-            await using InferenceEngine engine = await LoadOrSkipAsync(model, family);
-            float tolerance = family is KernelFamily.Coopmat or KernelFamily.Int8 ? RoundedTolerance : model.Float32Tolerance;
-            await CheckAsync(engine, model.Prompts.MinBy(prompt => prompt.Ids.Length)!, tolerance, model.File);
-            await CheckAsync(engine, model.Prompts.MaxBy(prompt => prompt.Ids.Length)!, tolerance, model.File);
-        }
-    }
-
     [Fact]
     public async Task LoadAsync_KernelsChecked_FindsNoFault()
     {
@@ -66,25 +48,12 @@ public sealed class GgufEngineTests : EngineTest
         await CheckAsync(engine, model.Prompts[0], model.Float32Tolerance);
     }
 
-    private static async Task CheckAsync(InferenceEngine engine, GoldenGgufPrompt prompt, float tolerance, string model = "")
+    private static async Task CheckAsync(InferenceEngine engine, GoldenGgufPrompt prompt, float tolerance)
     {
         float error = LargestDifference(prompt.LastLogits, await engine.ComputeLogitsAsync(prompt.Ids, Cancellation));
-        Assert.True(error <= tolerance, $"{model} {prompt.Name}: error {error}, allowed {tolerance}");
+        Assert.True(error <= tolerance, $"{prompt.Name}: error {error}, allowed {tolerance}");
     }
 
-    private static Task<InferenceEngine> LoadAsync(GoldenGgufModel model, EngineOptions options) => InferenceEngine.LoadAsync(
-        new FileModelSource(model.File), options with { AllowSoftwareDevice = true, MaxSequences = 1, ContextLength = 128 }, cancellationToken: Cancellation);
-
-    private static async Task<InferenceEngine> LoadOrSkipAsync(GoldenGgufModel model, KernelFamily family)
-    {
-        try
-        {
-            return await LoadAsync(model, new EngineOptions { KvCacheType = KvCacheType.F32, Kernels = new KernelOptions { Forced = family } });
-        }
-        catch (DeviceException error) when (error.Message.Contains("cannot be used", StringComparison.Ordinal))
-        {
-            Assert.Skip(error.Message);
-            throw;
-        }
-    }
+    private static Task<InferenceEngine> LoadAsync(GoldenGgufModel model, EngineOptions options) =>
+        LoadAsync(new FileModelSource(model.File), options with { MaxSequences = 1, ContextLength = 128 });
 }

@@ -55,24 +55,4 @@ public sealed class KernelFamilyTests(ITestOutputHelper output) : EngineTest
             Assert.True(error <= allowed, $"{name}: error {error}, allowed {allowed}");
         }
     }
-
-    private static async Task<InferenceEngine> LoadAsync(IModelSource source, KernelFamily family)
-    {
-        var options = new EngineOptions
-        {
-            AllowSoftwareDevice = true,
-            KvCacheType = KvCacheType.F32,
-            MaxSequences = 1,
-            Kernels = new KernelOptions { Forced = family },
-        };
-        try
-        {
-            return await InferenceEngine.LoadAsync(source, options, cancellationToken: Cancellation);
-        }
-        catch (DeviceException error) when (error.Message.Contains("cannot be used", StringComparison.Ordinal))
-        {
-            Assert.Skip(error.Message);
-            throw;
-        }
-    }
 }

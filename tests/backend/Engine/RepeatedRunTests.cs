@@ -21,8 +21,8 @@ public sealed class RepeatedRunTests : EngineTest
     public async Task LayersOfRealWidth_FiftyRuns_AreBitIdentical()
     {
         MemoryModelSource source = SyntheticModel.Create(SyntheticModel.TwoWideLayers);
-        var options = new EngineOptions { AllowSoftwareDevice = true, MaxSequences = 2, ContextLength = 64, Validation = true };
-        await using InferenceEngine engine = await InferenceEngine.LoadAsync(source, options, cancellationToken: Cancellation);
+        var options = new EngineOptions { MaxSequences = 2, ContextLength = 64, Validation = true };
+        await using InferenceEngine engine = await LoadAsync(source, options);
         await AssertRepeatsAsync(engine, promptLength: 10, tokens: 3);
     }
 

@@ -74,7 +74,7 @@ public abstract class KernelTest(DeviceFixture fixture) : IDisposable
     {
         try
         {
-            return Own(new MatrixKernels(Device, new KernelOptions { Forced = family }));
+            return fixture.Kernels(family);
         }
         catch (DeviceException error)
         {

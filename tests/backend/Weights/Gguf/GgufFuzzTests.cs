@@ -11,6 +11,12 @@ public sealed class GgufFuzzTests
 {
     private const int Iterations = 4000;
 
+#if DEBUG
+    private const int AllowedPerByte = 48; // Code that is not optimized makes more objects of the same file.
+#else
+    private const int AllowedPerByte = 32;
+#endif
+
     /// <summary>A model whose file is small enough to be damaged often.</summary>
     internal static readonly Gemma2Config Small = Gemma2Config.Parse(
         """
@@ -88,7 +94,7 @@ public sealed class GgufFuzzTests
     }
 
     private static void AssertAllocated(long before, int size) =>
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, (512 * 1024) + (32 * size));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, (512 * 1024) + (AllowedPerByte * size));
 
     private static byte[] SmallFile()
     {
