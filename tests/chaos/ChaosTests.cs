@@ -14,6 +14,7 @@ public sealed class ChaosTests(ITestOutputHelper output)
     [Fact]
     public async Task Run_EverythingBreaks_EachRequestHasOneRightResult()
     {
+        Machine.NeedsDevice();
         DirectoryInfo folder = Directory.CreateTempSubdirectory("gemma2-chaos-");
         await using AzuriteProcess? azurite = await AzuriteProcess.TryStartAsync(
             Path.Combine(folder.FullName, "azurite"), ChaosRun.QuietAccount, ChaosRun.ChaosAccount);

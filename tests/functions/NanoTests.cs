@@ -19,6 +19,7 @@ public sealed class NanoTests(PublishedApp published, AzuriteFixture azurite)
     [Fact]
     public async Task SelfHosted_HttpAndQueue_GiveTheSameAnswer()
     {
+        Machine.NeedsDevice();
         string connectionString = azurite.NewConnectionString();
         StorageAccount account = await StorageAccount.CreateAsync(connectionString);
         int port = TestApp.FreePort();
@@ -47,6 +48,7 @@ public sealed class NanoTests(PublishedApp published, AzuriteFixture azurite)
     [Fact]
     public async Task Complete_SameSeed_GivesTheSameSample()
     {
+        Machine.NeedsDevice();
         int port = TestApp.FreePort();
         using Process process = published.Start(Settings(null, ("ASPNETCORE_URLS", $"http://127.0.0.1:{port}")));
         try

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Gemma2.Testing;
 
 namespace Gemma2.Functions.Tests;
 
@@ -42,6 +43,7 @@ public sealed class ProcessTests(PublishedApp published)
     [InlineData("AzureWebJobsStorage__accountName")]
     public async Task Start_EmptyStorageAndAFolder_ServesTheFolderWithoutStorage(string setting)
     {
+        Machine.NeedsDevice();
         int port = TestApp.FreePort();
         using Process process = published.Start(new()
         {
@@ -80,6 +82,7 @@ public sealed class ProcessTests(PublishedApp published)
     [Fact]
     public async Task Start_ModelWithoutATokenizer_EndsWithAnExitCode()
     {
+        Machine.NeedsDevice();
         using Process process = published.Start(new()
         {
             ["Gemma2__Model"] = Path.Combine(Repository.Root, "tests/golden/models/a-base"),

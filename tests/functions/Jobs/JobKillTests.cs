@@ -18,6 +18,7 @@ public sealed class JobKillTests(PublishedApp published, AzuriteFixture azurite)
     [Fact]
     public async Task Kill_InTheMiddleOfAJob_AnotherProcessGivesTheSameAnswer()
     {
+        Machine.NeedsDevice();
         StorageAccount account = await StorageAccount.CreateAsync(azurite.NewConnectionString());
         await account.Jobs.SubmitAsync(new CompletionJob(Job, "nano", JsonElement.Parse(Story)), Cancel);
         using (Process first = Start(account))
