@@ -38,6 +38,7 @@ internal static class ServiceSetup
         services.AddSingleton<DeadLetterStore>();
         services.AddJobs();
         services.AddBatches();
+        services.AddHostedService<QueueWatch>();
     }
 
     /// <summary>The way of every request, from its first check to its endpoint.</summary>

@@ -93,6 +93,15 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
     public async Task<bool> HasVisibleAsync(CancellationToken cancellationToken) => await connection.QueuePipeline.RunAsync(
         $"Peeking into queue {name}", async token => (await _queue.PeekMessageAsync(token)).Value is not null, cancellationToken);
 
+    /// <summary>When the oldest of the messages that could be taken now was added, of the first 32 in line; null where there is none.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public async Task<DateTimeOffset?> FindOldestVisibleAsync(CancellationToken cancellationToken)
+    {
+        PeekedMessage[] messages = await connection.QueuePipeline.RunAsync(
+            $"Peeking into queue {name}", async token => (await _queue.PeekMessagesAsync(_queue.MaxPeekableMessages, token)).Value, cancellationToken);
+        return messages.Min(message => message.InsertedOn);
+    }
+
     /// <summary>True when a message that failed in its delivery number <paramref name="dequeueCount"/> belongs in the poison queue.</summary>
     internal bool MayGiveUp(long dequeueCount) => !IsPoison && dequeueCount >= maxDequeueCount;
 
