@@ -80,13 +80,18 @@ param requestsPerReplica int = 8
 @maxValue(60)
 param startupMinutes int = 20
 
-@description('Whether the app is reached from the internet, or only from inside its Container Apps environment.')
+@description('Whether the app is reached from the internet, or only from its virtual network and those that are connected to it.')
 param isPublic bool = true
+
+@description('Minutes that a request may wait without a byte, a cold start included. More than 4, the platform\'s own, need ingress nodes that are always paid for.')
+@minValue(4)
+@maxValue(30)
+param requestIdleMinutes int = 4
 
 @description('How the storage account\'s data is replicated.')
 param storageSku 'Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_GZRS' = 'Standard_LRS'
 
-@description('Premium allows artifact streaming, which shortens a cold start.')
+@description('Premium allows artifact streaming, which shortens a cold start, and private endpoints.')
 param registrySku 'Basic' | 'Standard' | 'Premium' = 'Basic'
 
 @description('Days after which requests, results, files and ended batches are deleted; 0 keeps them.')
@@ -103,6 +108,11 @@ param softDeleteDays int = 7
 @minValue(30)
 @maxValue(730)
 param logRetentionDays int = 30
+
+@description('Gigabytes of logs a day; more are dropped until the next day, and alerts with them. 0 sets no limit.')
+@minValue(0)
+@maxValue(1000)
+param logDailyCapGb int = 5
 
 @description('Who pushes models and submits jobs past the app: object id of the person or pipeline. Empty gives nobody but the app access.')
 @maxLength(36)
@@ -125,17 +135,41 @@ param oldestMessageMinutes int = 30
 @maxValue(55)
 param slowStartMinutes int = 10
 
-@description('Puts the app into a virtual network of its own, in which it reaches storage through private endpoints.')
+@description('Minutes that a replica may wait for its GPU before an alert.')
+@minValue(5)
+@maxValue(300)
+param gpuWaitMinutes int = 15
+
+@description('Seconds until the first token of an answer after which it counts as late; many late ones raise an alert.')
+@minValue(1)
+@maxValue(600)
+param firstTokenSeconds int = 30
+
+@description('Whether the app reaches storage through private endpoints in its virtual network, and nobody reaches it from elsewhere but allowedIpRanges.')
 param isPrivate bool = false
 
-@description('The virtual network\'s addresses: a range of at least /22.')
+@description('Whether the same holds for the registry. It must be Premium, and cannot build images itself then.')
+param isRegistryPrivate bool = false
+
+@description('Public IPv4 addresses or CIDR ranges that may reach private storage and a private registry, such as the address that pushes models and images.')
+@maxLength(50)
+param allowedIpRanges string[] = []
+
+@description('A subnet of your own for the environment: its resource id. It is empty, of /27 or more, and delegated to Microsoft.App/environments. Empty makes a network where one is needed.')
+@maxLength(500)
+param appsSubnetId string = ''
+
+@description('A subnet of your own for private endpoints: its resource id. Needed beside appsSubnetId where storage or the registry are private.')
+@maxLength(500)
+param endpointsSubnetId string = ''
+
+@description('The addresses of a network that is made: a range of at least /22.')
 @minLength(9)
 @maxLength(18)
 param addressPrefix string = '10.20.0.0/22'
 
-@description('Public IPv4 addresses or CIDR ranges that may reach a private storage account, such as the address that pushes models.')
-@maxLength(50)
-param allowedIpRanges string[] = []
+@description('Whether private DNS zones are made and linked to the network. Without them their records are yours to make, as with zones in a hub.')
+param makesDnsZones bool = true
 
 @description('A budget for the resource group: mails at half of it, all of it, and when more is forecast. It stops nothing.')
 param budget {
@@ -173,6 +207,20 @@ var checkedCallbackSecret = empty(callbackSecret) && !empty(settings.?callbackHo
 var checkedMaxReplicas = minReplicas > maxReplicas
   ? fail('minReplicas is ${minReplicas}, more than maxReplicas, which is ${maxReplicas}.')
   : maxReplicas
+var checkedRegistrySku = isRegistryPrivate && registrySku != 'Premium'
+  ? fail('registrySku is ${registrySku}, and isRegistryPrivate is true: private endpoints need Premium.')
+  : registrySku
+var needsEndpoints = isPrivate || isRegistryPrivate
+var wrongSubnetId = first(filter([appsSubnetId, endpointsSubnetId], id => !empty(id) && !contains(id, '/subnets/')))
+var checkedAppsSubnetId = wrongSubnetId != null
+  ? fail('${wrongSubnetId} is no subnet\'s resource id, which ends in /virtualNetworks/NETWORK/subnets/SUBNET.')
+  : empty(appsSubnetId) && !empty(endpointsSubnetId)
+      ? fail('endpointsSubnetId names a subnet and appsSubnetId none: give both or neither.')
+      : !empty(appsSubnetId) && empty(endpointsSubnetId) && needsEndpoints
+          ? fail('appsSubnetId names a subnet of your own, and endpointsSubnetId none: the endpoints of private storage or a private registry need one.')
+          : appsSubnetId
+var makesNetwork = empty(checkedAppsSubnetId) && (needsEndpoints || !isPublic)
+var usesNetwork = makesNetwork || !empty(checkedAppsSubnetId)
 var applicationInsightsName = 'appi-gemma2-${suffix}'
 var identityName = 'id-gemma2-${suffix}'
 var registryName = 'crgemma2${suffix}'
@@ -193,6 +241,7 @@ module monitoring 'modules/monitoring.bicep' = {
     applicationInsightsName: applicationInsightsName
     tags: allTags
     retentionDays: logRetentionDays
+    dailyCapGb: logDailyCapGb
   }
 }
 
@@ -215,7 +264,9 @@ module registry 'modules/registry.bicep' = {
     location: location
     name: registryName
     tags: allTags
-    sku: registrySku
+    sku: checkedRegistrySku
+    isPrivate: isRegistryPrivate
+    allowedIpRanges: allowedIpRanges
   }
 }
 
@@ -232,7 +283,7 @@ module access 'modules/access.bicep' = {
   }
 }
 
-module network 'modules/network.bicep' = if (isPrivate) {
+module network 'modules/network.bicep' = if (makesNetwork) {
   params: {
     location: location
     name: 'vnet-gemma2-${suffix}'
@@ -241,14 +292,33 @@ module network 'modules/network.bicep' = if (isPrivate) {
   }
 }
 
-module privateEndpoints 'modules/private-endpoints.bicep' = if (isPrivate) {
+var networkId = makesNetwork ? network!.outputs.id : split(checkedAppsSubnetId, '/subnets/')[0]
+var environmentSubnetId = makesNetwork ? network!.outputs.appsSubnetId : usesNetwork ? checkedAppsSubnetId : null
+var privateSubnetId = makesNetwork ? network!.outputs.endpointsSubnetId : endpointsSubnetId
+
+module storageEndpoints 'modules/private-endpoints.bicep' = if (isPrivate) {
   params: {
     location: location
     tags: allTags
-    storageAccountName: storageAccountName
-    storageAccountId: storage.outputs.id
-    networkId: network!.outputs.id
-    subnetId: network!.outputs.endpointsSubnetId
+    serviceName: storageAccountName
+    serviceId: storage.outputs.id
+    groups: map(['blob', 'queue'], part => { name: part, zone: 'privatelink.${part}.${az.environment().suffixes.storage}' })
+    subnetId: privateSubnetId
+    networkId: networkId
+    makesDnsZones: makesDnsZones
+  }
+}
+
+module registryEndpoints 'modules/private-endpoints.bicep' = if (isRegistryPrivate) {
+  params: {
+    location: location
+    tags: allTags
+    serviceName: registryName
+    serviceId: registry.outputs.id
+    groups: [{ name: 'registry', zone: 'privatelink${az.environment().suffixes.acrLoginServer}' }]
+    subnetId: privateSubnetId
+    networkId: networkId
+    makesDnsZones: makesDnsZones
   }
 }
 
@@ -258,14 +328,28 @@ module environment 'modules/environment.bicep' = {
     name: 'cae-gemma2-${suffix}'
     tags: allTags
     gpu: gpu
-    subnetId: isPrivate ? network!.outputs.appsSubnetId : null
+    subnetId: environmentSubnetId
+    isPublic: isPublic
+    requestIdleMinutes: requestIdleMinutes
     workspaceId: monitoring.outputs.workspaceId
   }
 }
 
+// Nothing else knows the name of an app that the internet cannot reach.
+module appDns 'modules/app-dns.bicep' = if (!isPublic && makesDnsZones) {
+  params: {
+    tags: allTags
+    // The platform chooses the domain: a preview cannot know the zone's name.
+    #disable-next-line what-if-short-circuiting
+    domain: environment.outputs.domain
+    ip: environment.outputs.ip
+    networkId: networkId
+  }
+}
+
 module app 'modules/app.bicep' = if (hasApp) {
-  // A replica that starts before its roles are in force cannot pull its image; one without a way to storage cannot load its model.
-  dependsOn: [access, privateEndpoints]
+  // A replica that starts before its roles are in force, or has no way to the registry yet, cannot pull its image; one without a way to storage cannot load its model.
+  dependsOn: [access, storageEndpoints, registryEndpoints]
   params: {
     location: location
     name: appName
@@ -292,7 +376,6 @@ module app 'modules/app.bicep' = if (hasApp) {
     jobsPerReplica: jobsPerReplica
     requestsPerReplica: requestsPerReplica
     startupMinutes: startupMinutes
-    isPublic: isPublic
     ownScaleRules: stage == 'complete'
   }
 }
@@ -308,6 +391,12 @@ module alerts 'modules/alerts.bicep' = if (hasApp) {
     appId: app!.outputs.id
     oldestMessageMinutes: oldestMessageMinutes
     slowStartMinutes: slowStartMinutes
+    gpuWaitMinutes: gpuWaitMinutes
+    firstTokenSeconds: firstTokenSeconds
+    hasGpu: gpu != 'none'
+    hasLogCap: logDailyCapGb > 0
+    minReplicas: minReplicas
+    maxReplicas: checkedMaxReplicas
   }
 }
 
@@ -337,8 +426,26 @@ output registryLoginServer string = registry.outputs.loginServer
 @description('The registry\'s name, for az acr.')
 output registryName string = registryName
 
+@description('The registry\'s tier: a Premium one can stream images.')
+output registrySku string = registrySku
+
 @description('The image\'s name in the registry.')
 output imageName string = imageName
 
 @description('The resource group.')
 output resourceGroupName string = resourceGroup().name
+
+@description('The Container Apps environment.')
+output environmentName string = environment.outputs.name
+
+@description('The domain of the environment\'s apps.')
+output environmentDomain string = environment.outputs.domain
+
+@description('The address of the environment\'s apps: one of the virtual network where isPublic is false.')
+output environmentIp string = environment.outputs.ip
+
+@description('The virtual network\'s resource id, to connect others to it; empty where there is none.')
+output networkId string = usesNetwork ? networkId : ''
+
+@description('The client id of the identity that the app runs as.')
+output identityClientId string = identity.outputs.clientId

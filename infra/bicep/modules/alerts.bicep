@@ -1,4 +1,4 @@
-metadata description = 'What someone must hear of: poison messages, messages that wait too long, restart loops, slow starts.'
+metadata description = 'What someone must hear of: work that fails, waits or is late, replicas that do not start, restart or do not suffice, and logs that end.'
 
 import { tagSet } from 'types.bicep'
 
@@ -29,6 +29,24 @@ param oldestMessageMinutes int
 @description('Minutes that a replica may take from its start to its loaded model.')
 param slowStartMinutes int
 
+@description('Minutes that a replica may wait for its GPU.')
+param gpuWaitMinutes int
+
+@description('Seconds until the first token after which an answer is late.')
+param firstTokenSeconds int
+
+@description('Whether replicas have a GPU to wait for.')
+param hasGpu bool
+
+@description('Whether the workspace takes no more logs on a day after some.')
+param hasLogCap bool
+
+@description('Replicas that always run.')
+param minReplicas int
+
+@description('Replicas that run at most.')
+param maxReplicas int
+
 resource mail 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(emails)) {
   name: '${namePrefix}-mail'
   location: 'global'
@@ -42,9 +60,8 @@ resource mail 'Microsoft.Insights/actionGroups@2023-01-01' = if (!empty(emails))
 
 var actionGroups = empty(emails) ? [] : [mail.id]
 
-// The queues' log names no message, so that a message's age cannot be read from it. But when fewer messages were deleted since the start of the window than
-// had come until N minutes before its end, one of them has waited that long.
-var logAlerts = [
+// A query gives a row for each thing that is wrong: one row raises the alert. Windows are as long as the thing may last, as what is older is not seen.
+var queueAlerts = [
   {
     name: 'poison'
     displayName: 'A message failed too often'
@@ -60,6 +77,7 @@ var logAlerts = [
     '''
   }
   {
+    // While replicas run they say how old the oldest message is. Where none does, a message came and nothing was taken out of its queue since.
     name: 'old-messages'
     displayName: 'Messages wait too long'
     description: 'A message has waited for more than ${oldestMessageMinutes} minutes: see docs/operations-azure.md, "Messages wait".'
@@ -67,39 +85,164 @@ var logAlerts = [
     window: 'P1D'
     query: format(
       '''
-      StorageQueueLogs
-      | where StatusText == "Success" and OperationName in ("PutMessage", "DeleteMessage")
-      | extend Queue = tostring(split(tostring(parse_url(Uri).Path), "/")[1])
-      | summarize Came = countif(OperationName == "PutMessage" and TimeGenerated < ago({0}m)), Gone = countif(OperationName == "DeleteMessage") by Queue
-      | where Came > Gone
+      let told = ContainerAppConsoleLogs
+        | where ContainerAppName == "{0}" and TimeGenerated > ago(10m) and Log has "the oldest message has waited"
+        | parse Log with * "Queue " Queue ": the oldest message has waited " Seconds:long " s" *
+        | where Seconds > {1} * 60
+        | project Queue, Since = TimeGenerated - Seconds * 1s;
+      let queues = StorageQueueLogs
+        | where StatusText == "Success"
+        | extend Queue = tostring(split(tostring(parse_url(Uri).Path), "/")[1]);
+      let untouched = queues
+        | where OperationName == "PutMessage"
+        | join kind=leftouter (
+            queues
+            | where OperationName in ("UpdateMessage", "DeleteMessage", "ClearMessages")
+            | summarize Taken = max(TimeGenerated) by Queue
+          ) on Queue
+        | where isnull(Taken) or TimeGenerated > Taken
+        | project Queue, Since = TimeGenerated
+        | where Since < ago({1}m);
+      union told, untouched
+      | summarize Since = min(Since) by Queue
     ''',
+      appName,
       oldestMessageMinutes
     )
   }
+]
+
+var replicaAlerts = [
   {
     name: 'slow-start'
     displayName: 'A replica starts too slowly'
     description: 'A replica took more than ${slowStartMinutes} minutes until its model was loaded: see docs/operations-azure.md, "Slow starts".'
     severity: 2
-    window: 'PT1H'
+    window: 'PT6H'
     query: format(
       '''
       ContainerAppSystemLogs
       | where ContainerAppName == "{0}"
-      | where Reason in ("AssigningReplica", "PullingImage", "PulledImage", "ContainerCreated", "ContainerStarted")
-      | summarize Began = min(TimeGenerated) by ReplicaName
+      | summarize
+          Began = minif(TimeGenerated, Reason in ("AssigningReplica", "PullingImage", "PulledImage", "ContainerCreated", "ContainerStarted")),
+          Ended = maxif(TimeGenerated, Log has "terminated with exit code")
+          by ReplicaName
       | join kind=leftouter (
           ContainerAppConsoleLogs
           | where ContainerAppName == "{0}" and Log has "loaded in"
           | summarize Loaded = min(TimeGenerated) by ReplicaName = ContainerGroupName
         ) on ReplicaName
-      | where coalesce(Loaded, now()) - Began > {1}m
+      | where coalesce(Loaded, Ended, now()) - Began > {1}m
       | project ReplicaName, Began, Loaded
     ''',
       appName,
       slowStartMinutes
     )
   }
+  {
+    // The platform's metric of restarts is the state of each replica, not what happened: it would stay where it is after the last restart.
+    name: 'restarts'
+    displayName: 'A replica restarts again and again'
+    description: 'A replica restarts again and again: see docs/operations-azure.md, "Restart loops".'
+    severity: 1
+    window: 'PT1H'
+    query: format(
+      '''
+      ContainerAppSystemLogs
+      | where ContainerAppName == "{0}" and Log has "terminated with exit code"
+      | summarize Restarts = count(), Last = max(TimeGenerated) by ReplicaName
+      | where Restarts > 3
+    ''',
+      appName
+    )
+  }
+  {
+    name: 'slow-answers'
+    displayName: 'Answers begin late'
+    description: 'Many answers took more than ${firstTokenSeconds} seconds to begin: see docs/operations-azure.md, "Too much work".'
+    severity: 3
+    window: 'PT15M'
+    query: format(
+      '''
+      ContainerAppConsoleLogs
+      | where ContainerAppName == "{0}" and Log has "first after"
+      | parse Log with * "first after " First:real " s" *
+      | summarize Late = countif(First > {1}), Answers = count()
+      | where Late >= 5 and Late * 10 > Answers
+    ''',
+      appName,
+      firstTokenSeconds
+    )
+  }
+]
+
+var gpuAlerts = [
+  {
+    name: 'no-gpu'
+    displayName: 'A replica gets no GPU'
+    description: 'A replica has waited for its GPU for more than ${gpuWaitMinutes} minutes: see docs/operations-azure.md, "No GPU".'
+    severity: 1
+    window: 'PT6H'
+    query: format(
+      '''
+      ContainerAppSystemLogs
+      | where ContainerAppName == "{0}"
+      | summarize
+          Asked = minif(TimeGenerated, Reason == "AssigningReplica"),
+          Granted = countif(Reason in ("PullingImage", "PulledImage", "ContainerCreated", "ContainerStarted"))
+          by ReplicaName
+      | where Granted == 0 and Asked < ago({1}m)
+    ''',
+      appName,
+      gpuWaitMinutes
+    )
+  }
+]
+
+var logAlert = {
+  name: 'no-logs'
+  displayName: 'No more logs today'
+  description: 'The day\'s gigabytes of logs are used up, and alerts see nothing new: see docs/operations-azure.md, "No more logs".'
+  severity: 2
+  window: 'PT1H'
+  query: '''
+    _LogOperation
+    | where Category =~ "Ingestion" and Detail has "OverQuota"
+  '''
+}
+
+var logAlerts = [...queueAlerts, ...replicaAlerts, ...(hasGpu ? gpuAlerts : []), ...(hasLogCap ? [logAlert] : [])]
+
+var metricAlerts = [
+  {
+    name: 'server-errors'
+    description: 'Requests end with a server error: see docs/operations-azure.md, "Server errors".'
+    severity: 2
+    frequency: 'PT5M'
+    window: 'PT15M'
+    metric: 'Requests'
+    dimensions: [{ name: 'statusCodeCategory', operator: 'Include', values: ['5xx'] }]
+    aggregation: 'Total'
+    operator: 'GreaterThan'
+    threshold: 5
+  }
+  // Where the number of replicas never changes, all of them run all the time.
+  ...(minReplicas < maxReplicas
+    ? [
+        {
+          name: 'saturated'
+          description: 'All replicas that may run have run for an hour: see docs/operations-azure.md, "Too much work".'
+          severity: 3
+          frequency: 'PT15M'
+          window: 'PT1H'
+          metric: 'Replicas'
+          dimensions: []
+          aggregation: 'Minimum'
+          operator: 'GreaterThanOrEqual'
+          threshold: maxReplicas
+        }
+      ]
+    : [])
 ]
 
 resource queries 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
@@ -135,32 +278,35 @@ resource queries 'Microsoft.Insights/scheduledQueryRules@2023-12-01' = [
   }
 ]
 
-resource restarts 'Microsoft.Insights/metricAlerts@2018-03-01' = {
-  name: '${namePrefix}-restarts'
-  location: 'global'
-  tags: tags
-  properties: {
-    description: 'A replica restarts again and again: see docs/operations-azure.md, "Restart loops".'
-    severity: 1
-    enabled: true
-    scopes: [appId]
-    evaluationFrequency: 'PT5M'
-    windowSize: 'PT15M'
-    autoMitigate: true
-    criteria: {
-      'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
-      allOf: [
-        {
-          name: 'restarts'
-          criterionType: 'StaticThresholdCriterion'
-          metricNamespace: 'Microsoft.App/containerapps'
-          metricName: 'RestartCount'
-          timeAggregation: 'Maximum'
-          operator: 'GreaterThan'
-          threshold: 3
-        }
-      ]
+resource metrics 'Microsoft.Insights/metricAlerts@2018-03-01' = [
+  for alert in metricAlerts: {
+    name: '${namePrefix}-${alert.name}'
+    location: 'global'
+    tags: tags
+    properties: {
+      description: alert.description
+      severity: alert.severity
+      enabled: true
+      scopes: [appId]
+      evaluationFrequency: alert.frequency
+      windowSize: alert.window
+      autoMitigate: true
+      criteria: {
+        'odata.type': 'Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria'
+        allOf: [
+          {
+            name: alert.name
+            criterionType: 'StaticThresholdCriterion'
+            metricNamespace: 'Microsoft.App/containerapps'
+            metricName: alert.metric
+            dimensions: alert.dimensions
+            timeAggregation: alert.aggregation
+            operator: alert.operator
+            threshold: alert.threshold
+          }
+        ]
+      }
+      actions: [for group in actionGroups: { actionGroupId: group }]
     }
-    actions: [for group in actionGroups: { actionGroupId: group }]
   }
-}
+]

@@ -81,9 +81,6 @@ param requestsPerReplica int
 @description('Minutes within which a replica must have loaded its model; later it is started anew.')
 param startupMinutes int
 
-@description('Whether the app is reached from the internet, or only from inside its environment.')
-param isPublic bool
-
 @description('Whether the scale rules below are set on a Functions app too, instead of those that the platform derives from the triggers.')
 param ownScaleRules bool
 
@@ -144,7 +141,9 @@ var gpuEnvironment = gpu == 'none'
 
 var functionsEnvironment = [
   { name: 'FUNCTIONS_EXTENSION_VERSION', value: '~4' }
-  { name: 'FUNCTIONS_WORKER_RUNTIME', value: 'custom' }
+  { name: 'FUNCTIONS_WORKER_RUNTIME', value: 'dotnet-isolated' }
+  // The host's own keys, of which there are none: the app checks its own. Without this line the host keeps some in the storage account.
+  { name: 'AzureWebJobsSecretStorageType', value: 'ContainerApps' }
   { name: 'APPLICATIONINSIGHTS_CONNECTION_STRING', value: applicationInsightsConnectionString }
   { name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING', value: 'Authorization=AAD;ClientId=${identityClientId}' }
 ]
@@ -183,7 +182,8 @@ resource app 'Microsoft.App/containerApps@2026-07-01' = {
     configuration: {
       activeRevisionsMode: 'Single'
       ingress: {
-        external: isPublic
+        // Out of its environment: to the internet, or to the network of an internal one.
+        external: true
         targetPort: port
         transport: 'auto'
         allowInsecure: false

@@ -5,7 +5,7 @@ metadata description = 'The types that several modules share.'
 type gpu = 'T4' | 'A100' | 'none'
 
 @export()
-@description('Who runs the app: the Azure Functions host with the app as its custom handler, or nobody: the app serves HTTP and polls the queues itself.')
+@description('Who runs the app: the Azure Functions host with the app as its worker, or nobody: the app serves HTTP and polls the queues itself.')
 type host = 'functions' | 'containerapp'
 
 @export()
@@ -51,7 +51,7 @@ type serviceSettings = {
   @maxLength(4096)
   keyLimits: string?
 
-  @description('Seconds for which a queue message belongs to a replica that works on it; renewed at a third of that. The Functions host has its own.')
+  @description('Seconds for which a queue message belongs to a replica that works on it; renewed at a third of that.')
   @minValue(5)
   @maxValue(600)
   queueLeaseSeconds: int?

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using System.Xml;
 using Gemma2.Functions.Tests;
 using Gemma2.Storage;
 
@@ -8,14 +9,19 @@ namespace Gemma2.Infra.Tests.Bicep;
 /// <summary>Alerts read what the app and the platform write; each leads to the page that says what to do.</summary>
 public sealed partial class AlertTests(Deployments deployments)
 {
-    [Fact]
-    public async Task Alerts_OfADeployment_AreTheFour()
-    {
-        string app = Deployment.Name((await deployments.PredictAsync("main")).App);
+    private static readonly string[] Always = ["old-messages", "poison", "restarts", "server-errors", "slow-answers", "slow-start"];
 
-        Assert.Equal(
-            [$"{app}-old-messages", $"{app}-poison", $"{app}-restarts", $"{app}-slow-start"],
-            (await AlertsAsync("main")).Select(Deployment.Name).Order());
+    /// <summary>What there is nothing of to watch has no alert: a GPU, a limit of logs, replicas that come and go.</summary>
+    [Theory]
+    [InlineData("main", "no-gpu", "no-logs", "saturated")]
+    [InlineData("no-gpu", "no-logs", "saturated")]
+    [InlineData("everything", "no-gpu", "saturated")]
+    [InlineData("always-on", "no-gpu", "no-logs")]
+    public async Task Alerts_OfADeployment_AreThoseThatItNeeds(string name, params string[] more)
+    {
+        string app = Deployment.Name((await deployments.PredictAsync(name)).App);
+
+        Assert.Equal(Always.Concat(more).Select(alert => $"{app}-{alert}").Order(), (await AlertsAsync(name)).Select(Deployment.Name).Order());
     }
 
     [Fact]
@@ -28,21 +34,61 @@ public sealed partial class AlertTests(Deployments deployments)
         Assert.Empty(sections.Except(headings));
     }
 
-    [Fact]
-    public async Task SlowStart_Query_LooksForALineThatTheAppWrites()
+    /// <summary>A line that is written in other words raises no alert any more.</summary>
+    [Theory]
+    [InlineData("slow-start", "loaded in", "\"Model {Model} loaded in {Seconds:0.0} s")]
+    [InlineData("slow-answers", "first after", "first after {FirstSeconds:0.000} s, ")]
+    [InlineData("old-messages", "the oldest message has waited", "\"Queue {Queue}: the oldest message has waited {Seconds} s\"")]
+    public async Task Queries_OfTheAppsLog_LookForLinesThatTheAppWrites(string alert, string words, string line)
     {
-        JsonElement alert = (await AlertsAsync("main")).Single(alert => Deployment.Name(alert).EndsWith("-slow-start", StringComparison.Ordinal));
-
-        Assert.Contains("Log has \"loaded in\"", Query(alert), StringComparison.Ordinal);
-        Assert.Contains("\"Model {Model} loaded in {Seconds:0.0} s", File.ReadAllText(Path.Combine(Repository.Root, "service/Model/ModelHost.cs")), StringComparison.Ordinal);
+        Assert.Contains($"Log has \"{words}\"", Query(await AlertAsync("main", alert)), StringComparison.Ordinal);
+        Assert.Contains(AppSources(), source => File.ReadAllText(source).Contains(line, StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task Poison_Query_FindsTheAppsPoisonQueues()
-    {
-        JsonElement alert = (await AlertsAsync("main")).Single(alert => Deployment.Name(alert).EndsWith("-poison", StringComparison.Ordinal));
+    public async Task Poison_Query_FindsTheAppsPoisonQueues() =>
+        Assert.Contains($"endswith \"{StorageNames.PoisonSuffix}\"", Query(await AlertAsync("main", "poison")), StringComparison.Ordinal);
 
-        Assert.Contains($"endswith \"{StorageNames.PoisonSuffix}\"", Query(alert), StringComparison.Ordinal);
+    /// <summary>What happened before a query's window is not seen: a state that lasts longer than that would be taken for a new one.</summary>
+    [Theory]
+    [InlineData("slow-start", 55)]
+    [InlineData("no-gpu", 300)]
+    [InlineData("old-messages", 720)]
+    public async Task Queries_OfWaiting_SeeFurtherBackThanTheLongestWaitThatCanBeSet(string alert, int minutes)
+    {
+        string window = Deployment.Properties(await AlertAsync("main", alert)).GetProperty("windowSize").GetString()!;
+
+        Assert.True(XmlConvert.ToTimeSpan(window) > TimeSpan.FromMinutes(minutes), $"{window} is not more than {minutes} minutes.");
+    }
+
+    /// <summary>The metric of restarts is the state of each replica: it would keep the alert on after the last restart, or miss a replica that is gone.</summary>
+    [Fact]
+    public async Task Restarts_Alert_CountsWhatTheLogSaysHappened()
+    {
+        Assert.Contains("terminated with exit code", Query(await AlertAsync("main", "restarts")), StringComparison.Ordinal);
+        Assert.DoesNotContain("RestartCount", (await deployments.PredictAsync("main")).Snapshot, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("server-errors", "Requests", "Total")]
+    [InlineData("saturated", "Replicas", "Minimum")]
+    public async Task Metrics_Alerts_AreOfTheApp(string alert, string metric, string aggregation)
+    {
+        Deployment deployment = await deployments.PredictAsync("main");
+        JsonElement properties = Deployment.Properties(await AlertAsync("main", alert));
+        JsonElement criterion = properties.GetProperty("criteria").GetProperty("allOf").EnumerateArray().Single();
+
+        Assert.Equal(deployment.App.GetProperty("id").GetString(), properties.GetProperty("scopes").EnumerateArray().Single().GetString());
+        Assert.Equal((metric, aggregation), (criterion.GetProperty("metricName").GetString(), criterion.GetProperty("timeAggregation").GetString()));
+    }
+
+    [Fact]
+    public async Task Saturated_Threshold_IsTheMostReplicas()
+    {
+        Deployment deployment = await deployments.PredictAsync("everything");
+        JsonElement criterion = Deployment.Properties(await AlertAsync("everything", "saturated")).GetProperty("criteria").GetProperty("allOf").EnumerateArray().Single();
+
+        Assert.Equal(deployment.Scale.GetProperty("maxReplicas").GetInt32(), criterion.GetProperty("threshold").GetInt32());
     }
 
     [Fact]
@@ -70,6 +116,12 @@ public sealed partial class AlertTests(Deployments deployments)
         Deployment deployment = await deployments.PredictAsync(name);
         return [.. deployment.Of("Microsoft.Insights/scheduledQueryRules"), .. deployment.Of("Microsoft.Insights/metricAlerts")];
     }
+
+    private async Task<JsonElement> AlertAsync(string name, string alert) =>
+        (await AlertsAsync(name)).Single(candidate => Deployment.Name(candidate).EndsWith($"-{alert}", StringComparison.Ordinal));
+
+    private static IEnumerable<string> AppSources() => Directory.EnumerateFiles(Repository.Root, "*.cs", SearchOption.AllDirectories)
+        .Where(file => !Path.GetRelativePath(Repository.Root, file).StartsWith("tests", StringComparison.Ordinal));
 
     private static string Query(JsonElement alert) =>
         Deployment.Properties(alert).GetProperty("criteria").GetProperty("allOf").EnumerateArray().Single().GetProperty("query").GetString()!;

@@ -169,7 +169,7 @@ public sealed class AppTests(Deployments deployments)
     [Theory]
     [MemberData(nameof(WithApp))]
     public async Task Replicas_AtRest_AreNone(string name) =>
-        Assert.Equal(name == "everything" ? 1 : 0, (await deployments.PredictAsync(name)).Scale.GetProperty("minReplicas").GetInt32());
+        Assert.Equal(name is "everything" or "always-on" ? 1 : 0, (await deployments.PredictAsync(name)).Scale.GetProperty("minReplicas").GetInt32());
 
     [Fact]
     public async Task Stages_OneAfterTheOther_AddTheAppAndThenItsScaleRules()
@@ -195,7 +195,10 @@ public sealed class AppTests(Deployments deployments)
         Deployment alone = await deployments.PredictAsync("containerapp");
 
         Assert.Equal("functionapp", functions.App.GetProperty("kind").GetString());
-        Assert.Equal("custom", functions.Environment["FUNCTIONS_WORKER_RUNTIME"]);
+        Assert.Equal("dotnet-isolated", functions.Environment["FUNCTIONS_WORKER_RUNTIME"]);
+        // What the host compares the value with; with one that it does not know it keeps keys in the storage account.
+        Assert.Equal("containerapps", functions.Environment["AzureWebJobsSecretStorageType"], ignoreCase: true);
+        Assert.DoesNotContain("AzureWebJobsFeatureFlags", functions.Environment.Keys);
         Assert.False(alone.App.TryGetProperty("kind", out JsonElement kind) && kind.ValueKind != JsonValueKind.Null);
         Assert.False(alone.Scale.TryGetProperty("allowScalingRuleOverride", out JsonElement own) && own.ValueKind != JsonValueKind.Null);
         Assert.DoesNotContain(alone.Environment.Keys, name => name.StartsWith("FUNCTIONS_", StringComparison.Ordinal) || name.StartsWith("APPLICATIONINSIGHTS_", StringComparison.Ordinal));

@@ -38,6 +38,10 @@ internal sealed class Deployment(string snapshot)
     /// <summary>A resource's properties.</summary>
     public static JsonElement Properties(JsonElement resource) => resource.GetProperty("properties");
 
+    /// <summary>The part of a service that a private endpoint is of.</summary>
+    public static string PrivateGroup(JsonElement endpoint) => Properties(endpoint).GetProperty("privateLinkServiceConnections").EnumerateArray().Single()
+        .GetProperty("properties").GetProperty("groupIds").EnumerateArray().Single().GetString()!;
+
     /// <summary>The last part of a resource's name.</summary>
     public static string Name(JsonElement resource) => resource.GetProperty("name").GetString()!.Split('/')[^1];
 }

@@ -77,6 +77,10 @@ public sealed class SourcesTests(Deployments deployments)
 
     [Theory]
     [InlineData("unsigned-callbacks", "param apiKeys = 'key'\nparam settings = { callbackHosts: 'example.com' }", "callbackSecret is empty")]
+    [InlineData("basic-registry", "param apiKeys = 'key'\nparam isRegistryPrivate = true", "registrySku is Basic, and isRegistryPrivate is true: private endpoints need Premium")]
+    [InlineData("no-subnet", "param apiKeys = 'key'\nparam appsSubnetId = 'apps'", "apps is no subnet's resource id")]
+    [InlineData("endpoints-alone", "param apiKeys = 'key'\nparam endpointsSubnetId = '/a/subnets/b'", "endpointsSubnetId names a subnet and appsSubnetId none")]
+    [InlineData("apps-alone", "param apiKeys = 'key'\nparam isPrivate = true\nparam appsSubnetId = '/a/subnets/b'", "appsSubnetId names a subnet of your own, and endpointsSubnetId none")]
     [InlineData("few-replicas", "param apiKeys = 'key'\nparam minReplicas = 3\nparam maxReplicas = 2", "minReplicas is 3, more than maxReplicas, which is 2")]
     public async Task Parameters_ThatContradictEachOther_AreRefused(string name, string parameters, string reason)
     {
@@ -99,7 +103,10 @@ public sealed class SourcesTests(Deployments deployments)
         JsonElement template = await deployments.TemplateAsync();
 
         Assert.Equal(
-            ["containerAppName", "endpoint", "functionAppName", "imageName", "registryLoginServer", "registryName", "resourceGroupName", "storageAccountName"],
+            [
+                "containerAppName", "endpoint", "environmentDomain", "environmentIp", "environmentName", "functionAppName", "identityClientId", "imageName", "networkId",
+                "registryLoginServer", "registryName", "registrySku", "resourceGroupName", "storageAccountName",
+            ],
             template.GetProperty("outputs").EnumerateObject().Select(output => output.Name).Order());
     }
 

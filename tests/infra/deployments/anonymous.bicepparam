@@ -1,4 +1,4 @@
-// Without keys: something in front of the app checks who sends requests.
+// Without keys and out of the internet's reach: something in front of the app checks who sends requests.
 using 'main.bicep'
 
 param environmentName = 'gemma2'

@@ -30,11 +30,14 @@ param maxReplicas = 4
 param jobsPerReplica = 16
 param requestsPerReplica = 32
 param isPublic = false
+param requestIdleMinutes = 30
 param storageSku = 'Standard_ZRS'
 param registrySku = 'Premium'
+param logDailyCapGb = 0
 param deployerPrincipalId = '11111111-1111-1111-1111-111111111111'
 param alertEmails = ['operator@example.com']
 param isPrivate = true
+param isRegistryPrivate = true
 param allowedIpRanges = ['203.0.113.7']
 param budget = {
   amount: 500
