@@ -16,6 +16,7 @@ param gpuDriverSha256 = readEnvironmentVariable('GPU_DRIVER_SHA256', '')
 param isPublic = bool(readEnvironmentVariable('GEMMA2_IS_PUBLIC', 'true'))
 param isPrivate = bool(readEnvironmentVariable('GEMMA2_IS_PRIVATE', 'false'))
 param isRegistryPrivate = bool(readEnvironmentVariable('GEMMA2_IS_REGISTRY_PRIVATE', 'false'))
+param allowedIpRanges = filter(split(readEnvironmentVariable('GEMMA2_ALLOWED_IPS', ''), ','), range => !empty(range))
 param appsSubnetId = readEnvironmentVariable('GEMMA2_APPS_SUBNET_ID', '')
 param endpointsSubnetId = readEnvironmentVariable('GEMMA2_ENDPOINTS_SUBNET_ID', '')
 param requestIdleMinutes = int(readEnvironmentVariable('GEMMA2_REQUEST_IDLE_MINUTES', '4'))
@@ -28,4 +29,4 @@ param maxReplicas = int(readEnvironmentVariable('GEMMA2_MAX_REPLICAS', '1'))
 param startupMinutes = 60
 param slowStartMinutes = 30
 // Artifact streaming: 24 cores and an A100 should not wait for an image.
-param registrySku = 'Premium'
+param registrySku = readEnvironmentVariable('GEMMA2_REGISTRY_SKU', 'Premium')

@@ -2,7 +2,7 @@ metadata description = 'Gemma 2 on Azure: a container app with a serverless GPU 
 
 targetScope = 'resourceGroup'
 
-import { gpu as gpuKind, host as hostKind, serviceSettings, tagSet } from 'modules/types.bicep'
+import { gpu as gpuKind, host as hostKind, scaleRule, serviceSettings, tagSet } from 'modules/types.bicep'
 
 @description('Where everything is made. The region must have the GPU as a serverless one, and the subscription quota for it.')
 param location string = resourceGroup().location
@@ -347,6 +347,23 @@ module appDns 'modules/app-dns.bicep' = if (!isPublic && makesDnsZones) {
   }
 }
 
+var queueRules = map(storage.outputs.queueNames, queue => {
+  name: queue
+  custom: {
+    type: 'azure-queue'
+    identity: identity.outputs.id
+    metadata: {
+      accountName: storageAccountName
+      queueName: queue
+      // A batch's chunk keeps a whole replica busy; what lies in a poison queue is little work.
+      queueLength: queue == 'completion-requests' ? string(jobsPerReplica) : endsWith(queue, '-poison') ? '100' : '1'
+      // Messages in hand count too: a replica must not go while it works on the last one.
+      queueLengthStrategy: 'all'
+    }
+  }
+})
+var rules = [...queueRules, { name: 'http', http: { metadata: { concurrentRequests: string(requestsPerReplica) } } }]
+
 module app 'modules/app.bicep' = if (hasApp) {
   // A replica that starts before its roles are in force, or has no way to the registry yet, cannot pull its image; one without a way to storage cannot load its model.
   dependsOn: [access, storageEndpoints, registryEndpoints]
@@ -362,7 +379,7 @@ module app 'modules/app.bicep' = if (hasApp) {
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
     storageAccountName: storageAccountName
-    queueNames: storage.outputs.queueNames
+    scaleRules: rules
     applicationInsightsConnectionString: monitoring.outputs.applicationInsightsConnectionString
     model: model
     settings: settings
@@ -373,8 +390,6 @@ module app 'modules/app.bicep' = if (hasApp) {
     gpuDriverSha256: gpuDriverSha256
     minReplicas: minReplicas
     maxReplicas: checkedMaxReplicas
-    jobsPerReplica: jobsPerReplica
-    requestsPerReplica: requestsPerReplica
     startupMinutes: startupMinutes
     ownScaleRules: stage == 'complete'
   }
@@ -449,3 +464,9 @@ output networkId string = usesNetwork ? networkId : ''
 
 @description('The client id of the identity that the app runs as.')
 output identityClientId string = identity.outputs.clientId
+
+@description('That identity\'s resource id.')
+output identityId string = identity.outputs.id
+
+@description('The scale rules that the app is to have, whether or not this stage sets them.')
+output scaleRules scaleRule[] = rules

@@ -1,6 +1,6 @@
 metadata description = 'The app: one container with the GPU, run by the Functions host or by itself, that queues and requests wake from zero replicas.'
 
-import { gpu as gpuKind, host as hostKind, serviceSettings, tagSet } from 'types.bicep'
+import { gpu as gpuKind, host as hostKind, scaleRule, serviceSettings, tagSet } from 'types.bicep'
 
 @description('Where it is made.')
 param location string
@@ -37,9 +37,6 @@ param identityClientId string
 @description('The storage account.')
 param storageAccountName string
 
-@description('The queues that wake a replica.')
-param queueNames string[]
-
 @description('Where the Functions host sends telemetry. It names the component and opens nothing: the component takes no keys.')
 param applicationInsightsConnectionString string
 
@@ -72,11 +69,8 @@ param minReplicas int
 @description('Replicas that run at most.')
 param maxReplicas int
 
-@description('Messages in the job queue for each replica; more of them start another replica.')
-param jobsPerReplica int
-
-@description('Requests in hand for each replica; more of them start another replica.')
-param requestsPerReplica int
+@description('What starts and ends replicas.')
+param scaleRules scaleRule[]
 
 @description('Minutes within which a replica must have loaded its model; later it is started anew.')
 param startupMinutes int
@@ -148,26 +142,6 @@ var functionsEnvironment = [
   { name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING', value: 'Authorization=AAD;ClientId=${identityClientId}' }
 ]
 
-var queueRules = [
-  for queue in queueNames: {
-    name: queue
-    custom: {
-      type: 'azure-queue'
-      identity: identityId
-      metadata: {
-        accountName: storageAccountName
-        queueName: queue
-        // A batch's chunk keeps a whole replica busy; what lies in a poison queue is little work.
-        queueLength: queue == 'completion-requests' ? string(jobsPerReplica) : endsWith(queue, '-poison') ? '100' : '1'
-        // Messages in hand count too: a replica must not go while it works on the last one.
-        queueLengthStrategy: 'all'
-      }
-    }
-  }
-]
-
-var httpRule = { name: 'http', http: { metadata: { concurrentRequests: string(requestsPerReplica) } } }
-
 var hasOwnRules = ownScaleRules || !isFunctionsHost
 
 resource app 'Microsoft.App/containerApps@2026-07-01' = {
@@ -238,7 +212,7 @@ resource app 'Microsoft.App/containerApps@2026-07-01' = {
         pollingInterval: 15
         cooldownPeriod: 300
         allowScalingRuleOverride: isFunctionsHost ? ownScaleRules : null
-        rules: hasOwnRules ? [...queueRules, httpRule] : []
+        rules: hasOwnRules ? scaleRules : []
       }
     }
   }

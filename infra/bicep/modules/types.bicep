@@ -69,3 +69,11 @@ type serviceSettings = {
 @export()
 @description('Tags: a text for each name.')
 type tagSet = { *: string }
+
+@export()
+@description('What starts and ends replicas: a scaler of KEDA\'s for a queue, or the platform\'s for requests.')
+type scaleRule = {
+  name: string
+  custom: { type: string, identity: string, metadata: { *: string } }?
+  http: { metadata: { *: string } }?
+}

@@ -154,6 +154,18 @@ public sealed class AppTests(Deployments deployments)
         Assert.Single(rules, rule => rule.TryGetProperty("http", out _));
     }
 
+    /// <summary>The scripts set them where the platform refuses them in a deployment.</summary>
+    [Theory]
+    [InlineData("foundation")]
+    [InlineData("first")]
+    [InlineData("main")]
+    public async Task ScaleRules_GivenOut_AreThoseOfTheCompleteApp(string stage)
+    {
+        JsonElement given = (await deployments.PredictAsync(stage)).Outputs.Single(output => output.Name == "scaleRules").Value;
+
+        Assert.True(JsonElement.DeepEquals((await deployments.PredictAsync("main")).Scale.GetProperty("rules"), given));
+    }
+
     [Theory]
     [InlineData("main", 4)]
     [InlineData("a100-27b", 4)]

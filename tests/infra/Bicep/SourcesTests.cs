@@ -104,8 +104,8 @@ public sealed class SourcesTests(Deployments deployments)
 
         Assert.Equal(
             [
-                "containerAppName", "endpoint", "environmentDomain", "environmentIp", "environmentName", "functionAppName", "identityClientId", "imageName", "networkId",
-                "registryLoginServer", "registryName", "registrySku", "resourceGroupName", "storageAccountName",
+                "containerAppName", "endpoint", "environmentDomain", "environmentIp", "environmentName", "functionAppName", "identityClientId", "identityId", "imageName",
+                "networkId", "registryLoginServer", "registryName", "registrySku", "resourceGroupName", "scaleRules", "storageAccountName",
             ],
             template.GetProperty("outputs").EnumerateObject().Select(output => output.Name).Order());
     }
