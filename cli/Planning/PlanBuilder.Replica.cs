@@ -12,6 +12,9 @@ internal sealed partial class PlanBuilder
     private const double Gigabyte = 1e9;
     private const double Tera = 1e12;
 
+    // 7 GB in 5 minutes.
+    private const double ImageBytesASecond = 7e9 / 300;
+
     private void DescribeReplica(ModelShape model, WeightFormat format, Gpu gpu)
     {
         string stored = $"{format.Name} ({Figures.Short(format.BitsPerNumber)} bits each)";
@@ -61,11 +64,11 @@ internal sealed partial class PlanBuilder
 
     private double ColdStart(RatesFile? file, Gpu gpu, long weightBytes)
     {
-        Setting<double>[] parts = [PlanSettings.PlatformStart, PlanSettings.ImagePull, PlanSettings.LoadRate];
+        Setting<double>[] parts = [PlanSettings.PlatformStart, PlanSettings.ImageSize, PlanSettings.ImagePull, PlanSettings.DriverInstall, PlanSettings.LoadRate];
         bool hasParts = parts.Any(_scenario.Has);
         if (_scenario.TryGet(PlanSettings.ColdStart, out double given))
         {
-            if (hasParts) throw new PlanException("cold_start is all of it: give it, or its parts platform_start, image_pull and load_rate, not both.");
+            if (hasParts) throw new PlanException("cold_start is all of it: give it, or its parts platform_start, image_size, image_pull, driver_install and load_rate, not both.");
             Note("cold start", Figures.Duration(given), "given");
             return given;
         }
@@ -76,13 +79,25 @@ internal sealed partial class PlanBuilder
         }
 
         double platform = Take(PlanSettings.PlatformStart, 22, "cold start: platform", Figures.Duration, "a user's report: microsoft/azure-container-apps#997");
-        double image = Take(PlanSettings.ImagePull, 20, "cold start: image", Figures.Duration, "0.5 GB at a user's rate: microsoft/azure-container-apps#1111");
+        double image = ImagePull();
+        double driver = Take(
+            PlanSettings.DriverInstall, 5, "cold start: GPU driver", Figures.Duration, "assumed: 0.1 GB from storage, unpacked, and two looks for the GPU");
         double rate = Take(
             PlanSettings.LoadRate, gpu.NetworkBandwidth / Megabyte, "cold start: weights from storage", value => $"{Figures.Short(value)} MB/s",
             $"bound: network in {gpu.NetworkSource}");
-        double weights = weightBytes / (rate * Megabyte), seconds = platform + image + weights;
+        double weights = weightBytes / (rate * Megabyte), seconds = platform + image + driver + weights;
         Note("cold start", $"{Figures.Duration(seconds)}, {Figures.Duration(weights)} of it for {Gigabytes(weightBytes)} of weights", "computed");
         return seconds;
+    }
+
+    private double ImagePull()
+    {
+        if (_scenario.Has(PlanSettings.ImageSize) && _scenario.Has(PlanSettings.ImagePull))
+            throw new PlanException("image_pull is the time that an image of image_size takes: give one of them, not both.");
+        double megabytes = _scenario.Get(PlanSettings.ImageSize, 500);
+        return Take(
+            PlanSettings.ImagePull, megabytes * Megabyte / ImageBytesASecond, "cold start: image", Figures.Duration,
+            $"{Figures.Short(megabytes)} MB{(_scenario.Has(PlanSettings.ImageSize) ? "" : ", assumed,")} at a user's rate: microsoft/azure-container-apps#1111");
     }
 
     private static string Gigabytes(long bytes) => $"{Figures.Short(bytes / Gigabyte)} GB";

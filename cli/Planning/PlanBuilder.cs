@@ -47,14 +47,23 @@ internal sealed partial class PlanBuilder
             Scaling = Scaling(sequences),
             GraceSeconds = Take(PlanSettings.Grace, 25, "an ending replica finishes for", Figures.Duration),
             FailuresPerSecond = Take(PlanSettings.FailuresPerDay, 0, "a working replica dies", TimesADay) / SecondsADay,
-            LeaseSeconds = Take(PlanSettings.Lease, 600, "its messages come again after", Figures.Duration),
+            LeaseSeconds = Take(PlanSettings.Lease, 60, "its messages come again after", Figures.Duration),
             Seconds = hours * SecondsAnHour,
             Seed = Take(PlanSettings.Seed, 1, "seed", Figures.Count),
         };
-        double? price = _scenario.TryGet(PlanSettings.Price, out double given) ? given : null;
-        Note("price of a GPU-hour", price is { } amount ? Figures.Money(amount) : "unknown, so there are no costs", price is null ? "not given" : "given");
+        double? price = Price();
         string title = _scenario.Get(PlanSettings.Title, $"Gemma 2 {model.Name}, {format.Name}, on {gpu.FullName}");
         return new Plan(title, simulation, price, _assumptions, rates.Source, rates.Caution);
+    }
+
+    private double? Price()
+    {
+        double? price = _scenario.TryGet(PlanSettings.Price, out double given) ? given : null;
+        if (price is null && _scenario.Has(PlanSettings.PriceSource))
+            throw new PlanException("price_source says where a price is from, and there is none: give price_per_gpu_hour too.");
+        string source = price is null ? "not given" : _scenario.Get(PlanSettings.PriceSource, "given");
+        Note("price of a GPU-hour", price is { } amount ? Figures.Money(amount) : "unknown, so there are no costs", source);
+        return price;
     }
 
     private RequestLengths Lengths(int context)
@@ -93,7 +102,7 @@ internal sealed partial class PlanBuilder
             MinReplicas = least,
             MaxReplicas = most,
             QueueLength = Take(PlanSettings.QueueLength, sequences, "messages for one replica", Whole),
-            PollingInterval = Take(PlanSettings.PollingInterval, 30, "scaler looks every", Figures.Duration),
+            PollingInterval = Take(PlanSettings.PollingInterval, 15, "scaler looks every", Figures.Duration),
             Cooldown = Take(PlanSettings.Cooldown, 300, "last replica ends after", value => $"{Figures.Duration(value)} without a message"),
             ScaleInWindow = Take(PlanSettings.ScaleInWindow, 300, "others end after", value => $"{Figures.Duration(value)} in which fewer were enough"),
             MaxStep = MaxStep(),

@@ -63,7 +63,7 @@ internal static class PlanSettings
         Whole("queue_length_per_replica", "Messages for each of which there is to be a replica, KEDA's queueLength (without it: as --sequences).", 1, 10_000);
 
     /// <summary>The scaler's period.</summary>
-    public static Setting<double> PollingInterval { get; } = Real("polling_interval", "Seconds between the scaler's looks at the queue (without it: 30).", 1, 3600);
+    public static Setting<double> PollingInterval { get; } = Real("polling_interval", "Seconds between the scaler's looks at the queue (without it: 15).", 1, 3600);
 
     /// <summary>Time without messages before zero.</summary>
     public static Setting<double> Cooldown { get; } = Real("cooldown", "Seconds without a message before the last replica ends (without it: 300).", 0, 86_400);
@@ -82,8 +82,17 @@ internal static class PlanSettings
     /// <summary>The platform's part of it.</summary>
     public static Setting<double> PlatformStart { get; } = Real("platform_start", "Seconds of a cold start that are the platform's (without it: 22).", 0, 86_400);
 
+    /// <summary>The image's size.</summary>
+    public static Setting<double> ImageSize { get; } =
+        Real("image_size", "Megabytes (10^6) of the compressed image: the registry's figure (without it: 500, as on the Functions base image).", 0, 1e6);
+
     /// <summary>The image's part of it.</summary>
-    public static Setting<double> ImagePull { get; } = Real("image_pull", "Seconds of a cold start that pull the image (without it: 20).", 0, 86_400);
+    public static Setting<double> ImagePull { get; } =
+        Real("image_pull", "Seconds of a cold start that pull the image (without it: --image-size at a user's rate).", 0, 86_400);
+
+    /// <summary>The GPU driver's part of it.</summary>
+    public static Setting<double> DriverInstall { get; } =
+        Real("driver_install", "Seconds of a cold start that fetch a GPU driver and try it (without it: 5; 0 where the platform has one).", 0, 86_400);
 
     /// <summary>How fast weights come from storage to the GPU.</summary>
     public static Setting<double> LoadRate { get; } =
@@ -106,12 +115,15 @@ internal static class PlanSettings
     public static Setting<double> Price { get; } =
         Real("price_per_gpu_hour", "What an hour of one replica costs, its processors and memory included, in any currency.", 0, 1e6);
 
+    /// <summary>Where the price is from.</summary>
+    public static Setting<string> PriceSource { get; } = Setting.Text("price_source", "Where that price is from and of when, for the answer.", "TEXT");
+
     /// <summary>How often replicas die.</summary>
     public static Setting<double> FailuresPerDay { get; } = Real("failures_per_day", "How often a replica dies in a day of work, the mean (without it: 0).", 0, 1e5);
 
     /// <summary>How long the messages of a dead replica stay hidden.</summary>
     public static Setting<double> Lease { get; } =
-        Real("lease", "Seconds until the messages of a dead replica come again (without it: 600, as under a Functions host; 60 without one).", 0, 86_400);
+        Real("lease", "Seconds until the messages of a dead replica come again (without it: 60, as Gemma2__QueueLeaseSeconds).", 0, 86_400);
 
     /// <summary>How long an ending replica may finish its work.</summary>
     public static Setting<double> Grace { get; } =
@@ -129,9 +141,9 @@ internal static class PlanSettings
         Title, Model, Type, Gpu, KvCache, Context, Sequences,
         RequestsPerHour, Profile, PromptTokens, NewTokens, FixedLengths, Hours, Seed,
         MinReplicas, MaxReplicas, QueueLength, PollingInterval, Cooldown, ScaleInWindow, MaxStep, Grace,
-        ColdStart, PlatformStart, ImagePull, LoadRate,
+        ColdStart, PlatformStart, ImageSize, ImagePull, DriverInstall, LoadRate,
         RatesFile, PromptRate, DecodeRate, Efficiency,
-        Price, FailuresPerDay, Lease,
+        Price, PriceSource, FailuresPerDay, Lease,
     ];
 
     private static Setting<int> Whole(string key, string description, int lowest, int highest) =>

@@ -33,6 +33,8 @@ internal sealed class Scenario
     public Scenario With(Scenario over)
     {
         var values = new Dictionary<Setting, object>(_values);
+        // It is not another price's source.
+        if (over.Has(PlanSettings.Price)) values.Remove(PlanSettings.PriceSource);
         foreach ((Setting setting, object value) in over._values) values[setting] = value;
         return new Scenario(values);
     }

@@ -30,7 +30,7 @@ internal sealed record SimulationOptions
     public double FailuresPerSecond { get; init; }
 
     /// <summary>How long the messages of a dead replica stay hidden.</summary>
-    public double LeaseSeconds { get; init; } = 600;
+    public double LeaseSeconds { get; init; } = 60;
 
     /// <summary>The simulated time.</summary>
     public required double Seconds { get; init; }
@@ -52,7 +52,7 @@ internal sealed record ScalingOptions
     public int QueueLength { get; init; } = 5;
 
     /// <summary>Seconds between two looks at the queue.</summary>
-    public double PollingInterval { get; init; } = 30;
+    public double PollingInterval { get; init; } = 15;
 
     /// <summary>Seconds without a message before the last replica ends.</summary>
     public double Cooldown { get; init; } = 300;

@@ -48,6 +48,27 @@ public sealed class PlanCommandTests
     }
 
     [Fact]
+    public async Task Plan_ColdStart_IsTheSumOfItsParts()
+    {
+        string[] parts = ["--platform-start", "20", "--image-size", "700", "--driver-install", "6", "--load-rate", "1000"];
+        using JsonDocument report = JsonDocument.Parse((await Gemma2Program.RunAsync([.. Small, .. parts, "--json"])).Succeeded());
+
+        // 700 MB at 7 GB in 5 minutes are 30 s; 2B in Q8_0 is 2.78 GB.
+        Assert.Equal(20 + 30 + 6 + 2.78, report.RootElement.GetProperty("simulation").GetProperty("cold_start_seconds").GetDouble(), 0.01);
+    }
+
+    /// <summary>A scenario says where its price is from; a price of the command line has another source.</summary>
+    [Fact]
+    public async Task Plan_PriceSource_GoesWithItsPrice()
+    {
+        using var folder = new TemporaryFolder();
+        string scenario = folder.Write("scenario.json", """{"price_per_gpu_hour": 1.5, "price_source": "a list of 2026"}""");
+
+        Assert.Contains("a list of 2026", (await Gemma2Program.RunAsync([.. Small, scenario])).Succeeded());
+        Assert.DoesNotContain("a list of 2026", (await Gemma2Program.RunAsync([.. Small, scenario, "--price-per-gpu-hour", "2"])).Succeeded());
+    }
+
+    [Fact]
     public async Task Plan_SameSeed_GivesTheSameBytes()
     {
         using var folder = new TemporaryFolder();
@@ -179,6 +200,8 @@ public sealed class PlanCommandTests
     [InlineData("context of 512", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1", "--context", "512")]
     [InlineData("too many", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1e7")]
     [InlineData("cold_start", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1", "--cold-start", "9", "--load-rate", "100")]
+    [InlineData("image_pull", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1", "--image-pull", "9", "--image-size", "100")]
+    [InlineData("price_source", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1", "--price-source", "a list")]
     [InlineData("decode_rate", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1", "--prompt-rate", "9")]
     [InlineData("efficiency", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1", "--prompt-rate", "9", "--decode-rate", "9", "--efficiency", "0.5")]
     [InlineData("no-such.csv", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--profile", "no-such.csv")]

@@ -23,12 +23,12 @@ public sealed class ScalerTests
     [Fact]
     public void Look_FewerNeeded_KeepsTheMostOfTheWindow() => Assert.Equal(
         [1, 4, 6, 6, 6, 6, 3, 3],
-        Follow(new ScalingOptions { QueueLength = 1, ScaleInWindow = 90, Cooldown = 300 }, [6, 6, 6, 2, 3, 2, 1, 1]));
+        Follow(new ScalingOptions { PollingInterval = 30, QueueLength = 1, ScaleInWindow = 90, Cooldown = 300 }, [6, 6, 6, 2, 3, 2, 1, 1]));
 
     [Fact]
     public void Look_NoMessages_KeepsOneForTheCooldown() => Assert.Equal(
         [1, 1, 1, 1, 0, 0],
-        Follow(new ScalingOptions { QueueLength = 1, ScaleInWindow = 0, Cooldown = 120 }, [1, 0, 0, 0, 0, 0]));
+        Follow(new ScalingOptions { PollingInterval = 30, QueueLength = 1, ScaleInWindow = 0, Cooldown = 120 }, [1, 0, 0, 0, 0, 0]));
 
     [Fact]
     public void Look_Floor_IsNeverLeft() =>
