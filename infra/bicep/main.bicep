@@ -2,7 +2,7 @@ metadata description = 'Gemma 2 on Azure: a container app with a serverless GPU 
 
 targetScope = 'resourceGroup'
 
-import { gpu as gpuKind, host as hostKind, scaleRule, serviceSettings, tagSet } from 'modules/types.bicep'
+import { customDomain, gpu as gpuKind, host as hostKind, scaleRule, serviceSettings, tagSet } from 'modules/types.bicep'
 
 @description('Where everything is made. The region must have the GPU as a serverless one, and the subscription quota for it.')
 param location string = resourceGroup().location
@@ -87,6 +87,10 @@ param isPublic bool = true
 @minValue(4)
 @maxValue(30)
 param requestIdleMinutes int = 4
+
+@description('Names of yours that are bound to the app. A deployment takes away those that it does not name.')
+@maxLength(20)
+param customDomains customDomain[] = []
 
 @description('How the storage account\'s data is replicated.')
 param storageSku 'Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_GZRS' = 'Standard_LRS'
@@ -379,6 +383,7 @@ module app 'modules/app.bicep' = if (hasApp) {
     identityId: identity.outputs.id
     identityClientId: identity.outputs.clientId
     storageAccountName: storageAccountName
+    customDomains: customDomains
     scaleRules: rules
     applicationInsightsConnectionString: monitoring.outputs.applicationInsightsConnectionString
     model: model

@@ -20,6 +20,7 @@ param allowedIpRanges = filter(split(readEnvironmentVariable('GEMMA2_ALLOWED_IPS
 param appsSubnetId = readEnvironmentVariable('GEMMA2_APPS_SUBNET_ID', '')
 param endpointsSubnetId = readEnvironmentVariable('GEMMA2_ENDPOINTS_SUBNET_ID', '')
 param requestIdleMinutes = int(readEnvironmentVariable('GEMMA2_REQUEST_IDLE_MINUTES', '4'))
+param customDomains = json(readEnvironmentVariable('GEMMA2_CUSTOM_DOMAINS', '[]'))
 param alertEmails = filter(split(readEnvironmentVariable('GEMMA2_ALERT_EMAILS', ''), ','), mail => !empty(mail))
 
 param gpu = readEnvironmentVariable('GEMMA2_GPU', 'none')

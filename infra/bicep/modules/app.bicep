@@ -1,6 +1,6 @@
 metadata description = 'The app: one container with the GPU, run by the Functions host or by itself, that queues and requests wake from zero replicas.'
 
-import { gpu as gpuKind, host as hostKind, scaleRule, serviceSettings, tagSet } from 'types.bicep'
+import { customDomain, gpu as gpuKind, host as hostKind, scaleRule, serviceSettings, tagSet } from 'types.bicep'
 
 @description('Where it is made.')
 param location string
@@ -68,6 +68,9 @@ param minReplicas int
 
 @description('Replicas that run at most.')
 param maxReplicas int
+
+@description('Names of the owner\'s that the app answers to.')
+param customDomains customDomain[]
 
 @description('What starts and ends replicas.')
 param scaleRules scaleRule[]
@@ -161,6 +164,7 @@ resource app 'Microsoft.App/containerApps@2026-07-01' = {
         targetPort: port
         transport: 'auto'
         allowInsecure: false
+        customDomains: empty(customDomains) ? null : customDomains
         traffic: [{ latestRevision: true, weight: 100 }]
       }
       registries: [{ server: registryLoginServer, identity: identityId }]

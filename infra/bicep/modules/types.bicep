@@ -67,6 +67,14 @@ type serviceSettings = {
 }
 
 @export()
+@description('A name of yours that the app answers to, as the platform gives it: certificateId is left out where it has no certificate yet.')
+type customDomain = {
+  name: string
+  bindingType: 'SniEnabled' | 'Disabled' | 'Auto'
+  certificateId: string?
+}
+
+@export()
 @description('Tags: a text for each name.')
 type tagSet = { *: string }
 

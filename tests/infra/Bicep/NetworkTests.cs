@@ -36,7 +36,7 @@ public sealed class NetworkTests(Deployments deployments)
         Assert.True(Environment(deployment).GetProperty("vnetConfiguration").GetProperty("internal").GetBoolean());
         Assert.Equal($"{network}/subnets/apps", Environment(deployment).GetProperty("vnetConfiguration").GetProperty("infrastructureSubnetId").GetString());
         // "External" is outside of the environment, which is the network here.
-        Assert.True(Deployment.Properties(deployment.App).GetProperty("configuration").GetProperty("ingress").GetProperty("external").GetBoolean());
+        Assert.True(Ingress(deployment).GetProperty("external").GetBoolean());
         Assert.Contains($"reference('{environment}'", zone.GetProperty("name").GetString(), StringComparison.Ordinal);
         Assert.Contains(".defaultDomain, '*')", record.GetProperty("name").GetString(), StringComparison.Ordinal);
         Assert.Matches($@"^\[reference\('{environment}', '[^']+'\)\.staticIp\]$", Deployment.Properties(record).GetProperty("aRecords").EnumerateArray().Single().GetProperty("ipv4Address").GetString());
@@ -111,6 +111,19 @@ public sealed class NetworkTests(Deployments deployments)
         Assert.Equal(2, profile.GetProperty("minimumCount").GetInt32());
         Assert.NotEqual(profile.GetProperty("name").GetString(), Deployment.Properties(deployment.App).GetProperty("workloadProfileName").GetString());
     }
+
+    /// <summary>The platform sets the whole ingress anew: a name that a deployment does not give is taken from the app.</summary>
+    [Fact]
+    public async Task CustomDomains_OfADeployment_AreBoundToTheApp()
+    {
+        JsonElement domain = Ingress(await deployments.PredictAsync("everything")).GetProperty("customDomains").EnumerateArray().Single();
+
+        Assert.Equal(("gemma.example.com", "SniEnabled"), (domain.GetProperty("name").GetString(), domain.GetProperty("bindingType").GetString()));
+        Assert.EndsWith("/managedCertificates/gemma", domain.GetProperty("certificateId").GetString(), StringComparison.Ordinal);
+        Assert.False(Has(Ingress(await deployments.PredictAsync("main")), "customDomains"));
+    }
+
+    private static JsonElement Ingress(Deployment deployment) => Deployment.Properties(deployment.App).GetProperty("configuration").GetProperty("ingress");
 
     private static JsonElement Environment(Deployment deployment) => Deployment.Properties(deployment.Single(EnvironmentType));
 

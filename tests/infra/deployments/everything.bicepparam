@@ -31,6 +31,13 @@ param jobsPerReplica = 16
 param requestsPerReplica = 32
 param isPublic = false
 param requestIdleMinutes = 30
+param customDomains = [
+  {
+    name: 'gemma.example.com'
+    bindingType: 'SniEnabled'
+    certificateId: '/subscriptions/11111111-1111-1111-1111-111111111111/resourceGroups/gemma2/providers/Microsoft.App/managedEnvironments/cae/managedCertificates/gemma'
+  }
+]
 param storageSku = 'Standard_ZRS'
 param registrySku = 'Premium'
 param logDailyCapGb = 0
