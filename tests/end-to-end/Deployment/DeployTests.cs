@@ -1,6 +1,8 @@
+using System.Text.RegularExpressions;
+
 namespace Gemma2.EndToEnd.Tests.Deployment;
 
-/// <summary>infra/deploy.sh, azd's hooks and infra/wake.sh with stand-ins for the clouds' command lines: the calls in their order, and where secrets go.</summary>
+/// <summary>infra/deploy.sh and infra/wake.sh with stand-ins for the clouds' command lines: the calls in their order, and where secrets go.</summary>
 public sealed class DeployTests : IDisposable
 {
     private readonly FakeAzure _azure = new();
@@ -14,26 +16,30 @@ public sealed class DeployTests : IDisposable
         Assert.True(exitCode == 0, output);
         Assert.Equal(
             [
-                "az account show --query [name, user.type, user.name] --output tsv",
+                "az account show --query [id, name, user.type, user.name] --output tsv",
                 "az ad signed-in-user show --query id --output tsv",
                 "az group exists --name rg-trial",
-                "az group exists --name rg-trial",
-                "az group create --name rg-trial --location swedencentral --output none",
+                "az containerapp env workload-profile list-supported --location swedencentral --query [].name --output tsv",
+                "az group create --name rg-trial --location swedencentral --tags gemma2-made-for=trial --output none",
+                $"az tag update --resource-id /subscriptions/{FakeAzure.Subscription}/resourceGroups/rg-trial --operation Merge --tags gemma2-parameters=infra/bicep/main.bicepparam --output none",
                 Deployment("foundation"),
+                "az containerapp env list-usages --name cae-gemma2-abc --resource-group rg-trial --output json",
                 "az acr repository show --name crgemma2abc --image gemma2-functions:v1 --output none",
-                "az acr build --registry crgemma2abc --image gemma2-functions:v1 --target functions --build-arg SOFTWARE_DEVICE=false --file Dockerfile .",
+                "az acr build --registry crgemma2abc --image gemma2-functions:v1 --target functions --file Dockerfile --build-arg VULKAN_DRIVER=nvidia --build-arg REVISION= .",
                 // The role is in force at the second look.
                 "az storage blob list --account-name stgemma2abc --container-name models --auth-mode login --num-results 1 --output none",
                 "az storage blob list --account-name stgemma2abc --container-name models --auth-mode login --num-results 1 --output none",
                 $"gemma2 push {_azure.PathOf("Gemma-2-2b-it")} gemma-2-2b-it [account stgemma2abc]",
                 Deployment("first"),
                 Deployment("complete"),
+                $"az rest --method get --url {App("func-gemma2-abc")}?api-version=2026-07-01 --query properties.template.scale --output json",
             ],
-            _azure.Calls.Select(call => call.Replace(" [keys]", "", StringComparison.Ordinal)));
+            _azure.Calls.Select(call => Regex.Replace(call.Replace(" [keys]", "", StringComparison.Ordinal), "REVISION=[0-9a-f]{40}(-dirty)?", "REVISION=")));
         Assert.Equal(
             [
                 "AZURE_ENV_NAME=trial", "AZURE_LOCATION=swedencentral", "AZURE_PRINCIPAL_ID=11111111-2222-3333-4444-555555555555", "AZURE_PRINCIPAL_TYPE=User",
-                "AZURE_RESOURCE_GROUP=rg-trial", "GEMMA2_GPU=T4", "GEMMA2_HOST=functions", "GEMMA2_IMAGE_TAG=v1", "GEMMA2_MODEL=gemma-2-2b-it", "GEMMA2_STAGE=complete",
+                "AZURE_RESOURCE_GROUP=rg-trial", $"AZURE_SUBSCRIPTION_ID={FakeAzure.Subscription}", "GEMMA2_GPU=T4", "GEMMA2_HOST=functions", "GEMMA2_IMAGE_TAG=v1", "GEMMA2_MODEL=gemma-2-2b-it",
+                "GEMMA2_PARAMETERS=infra/bicep/main.bicepparam", "GEMMA2_STAGE=complete",
             ],
             _azure.Parameters);
         Assert.Equal(FakeAzure.Keys, _azure.DeployedKeys);
@@ -46,7 +52,7 @@ public sealed class DeployTests : IDisposable
     public async Task Deploy_Again_BuildsAndMakesNothingAnew()
     {
         await using ScriptedService service = await ServiceAsync("first-Secret");
-        _azure.With("group").With("app").With("image").With("role").With("keys", FakeAzure.Keys).Variable("GEMMA2_API_KEYS", "");
+        (await _azure.WithDeploymentAsync()).Variable("GEMMA2_API_KEYS", "");
         (int exitCode, string output) = await DeployAsync("--model", "gemma-2-2b-it", "--image-tag", "v1");
 
         Assert.True(exitCode == 0, output);
@@ -89,7 +95,7 @@ public sealed class DeployTests : IDisposable
         Assert.Matches("^[A-Za-z0-9]{36,43}$", _azure.DeployedKeys);
         Assert.DoesNotContain(_azure.DeployedKeys, output, StringComparison.Ordinal);
         Assert.DoesNotContain(_azure.Calls, call => call.Contains(_azure.DeployedKeys, StringComparison.Ordinal));
-        Assert.Contains("az containerapp secret show --resource-group rg-trial --name func-gemma2-abc --secret-name api-keys", output, StringComparison.Ordinal);
+        Assert.Contains($"az containerapp secret show --subscription {FakeAzure.Subscription} --resource-group rg-trial --name func-gemma2-abc --secret-name api-keys", output, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -110,8 +116,8 @@ public sealed class DeployTests : IDisposable
 
         Assert.True(exitCode == 0, output);
         Assert.Equal(
-            ["docker build --target app --build-arg SOFTWARE_DEVICE=true --file Dockerfile --tag crgemma2abc.azurecr.io/gemma2-functions:v1 .", "docker push crgemma2abc.azurecr.io/gemma2-functions:v1"],
-            _azure.Calls.Where(call => call.StartsWith("docker", StringComparison.Ordinal)));
+            ["docker build --target app --file Dockerfile --build-arg VULKAN_DRIVER=software --build-arg REVISION= --tag crgemma2abc.azurecr.io/gemma2-functions:v1 .", "docker push crgemma2abc.azurecr.io/gemma2-functions:v1"],
+            _azure.Calls.Where(call => call.StartsWith("docker", StringComparison.Ordinal)).Select(call => Regex.Replace(call, "REVISION=[0-9a-f]{40}(-dirty)?", "REVISION=")));
         Assert.DoesNotContain(_azure.Calls, call => call.Contains("[stage first]", StringComparison.Ordinal));
         Assert.Contains(_azure.Calls, call => call.Contains("--parameters infra/bicep/no-gpu.bicepparam", StringComparison.Ordinal));
         Assert.Contains("GEMMA2_MAX_REPLICAS=1", _azure.Parameters);
@@ -175,6 +181,75 @@ public sealed class DeployTests : IDisposable
         Assert.DoesNotContain(_azure.Calls, line => line.StartsWith("gemma2", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("the location is not set", "--model", "nano")]
+    [InlineData("no model is given", "--location", "swedencentral")]
+    [InlineData("there is no file 'nowhere.bicepparam' with parameters", "--location", "swedencentral", "--model", "nano", "--parameters", "nowhere.bicepparam")]
+    public async Task Deploy_ChoiceMissingThatNothingDeployedHas_SaysSoAndChangesNothing(string reason, params string[] arguments)
+    {
+        (int exitCode, string output) = await _azure.DeployAsync(arguments);
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("error: " + reason, output, StringComparison.Ordinal);
+        Assert.DoesNotContain(_azure.Calls, call => call.Contains(" create ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Deploy_Subscription_IsTheOneOfEveryCall()
+    {
+        (int exitCode, string output) = await DeployAsync("--model", _azure.Model(), "--image-tag", "v1", "--no-smoke", "--subscription", "other-subscription");
+
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("subscription Trial (other-subscription)\n", output, StringComparison.Ordinal);
+        Assert.All(_azure.AllOfCalls.Where(call => call.StartsWith("az ", StringComparison.Ordinal)), call => Assert.Contains(" --subscription other-subscription", call, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Deploy_NoSubscriptionGiven_StaysWithTheOneThatWasTheDefaultAtFirst()
+    {
+        (int exitCode, string output) = await DeployAsync("--model", "nano", "--image-tag", "v1", "--no-smoke");
+
+        Assert.True(exitCode == 0, output);
+        Assert.All(
+            _azure.AllOfCalls.Where(call => call.StartsWith("az ", StringComparison.Ordinal)).Skip(1),
+            call => Assert.Contains($" --subscription {FakeAzure.Subscription}", call, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Deploy_Digests_PinTheBaseImages()
+    {
+        string app = "@sha256:" + new string('a', 64), sdk = "sha256:" + new string('b', 64);
+        (int exitCode, string output) = await DeployAsync("--model", "nano", "--image-tag", "v1", "--no-smoke", "--digest", "app=" + app, "--digest", "sdk=" + sdk);
+
+        Assert.True(exitCode == 0, output);
+        Assert.EndsWith($" --build-arg SDK_DIGEST=@{sdk} --build-arg APP_DIGEST={app} . [keys]", _azure.Calls.Single(call => call.StartsWith("az acr build", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Deploy_PremiumRegistry_StreamsTheImage()
+    {
+        (int exitCode, string output) = await DeployAsync("--model", "nano", "--image-tag", "v1", "--no-smoke", "--registry-sku", "Premium");
+
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("az acr artifact-streaming update --name crgemma2abc --repository gemma2-functions --enable-streaming true --output none [keys]", _azure.Calls);
+    }
+
+    [Fact]
+    public async Task Deploy_NetworkOptions_ReachTheParameters()
+    {
+        (int exitCode, string output) = await DeployAsync(
+            "--model", "nano", "--image-tag", "v1", "--no-smoke", "--public", "false", "--private", "true", "--private-registry", "true", "--registry-sku", "Premium",
+            "--allowed-ips", "203.0.113.7,198.51.100.0/24", "--idle-minutes", "30", "--apps-subnet", "/subnets/apps", "--endpoints-subnet", "/subnets/endpoints", "--alert-emails", "me@example.com");
+
+        Assert.True(exitCode == 0, output);
+        Assert.Equal(
+            [
+                "GEMMA2_ALERT_EMAILS=me@example.com", "GEMMA2_ALLOWED_IPS=203.0.113.7,198.51.100.0/24", "GEMMA2_APPS_SUBNET_ID=/subnets/apps", "GEMMA2_ENDPOINTS_SUBNET_ID=/subnets/endpoints",
+                "GEMMA2_IS_PRIVATE=true", "GEMMA2_IS_PUBLIC=false", "GEMMA2_IS_REGISTRY_PRIVATE=true", "GEMMA2_REGISTRY_SKU=Premium", "GEMMA2_REQUEST_IDLE_MINUTES=30",
+            ],
+            _azure.Parameters.Where(line => Regex.IsMatch(line, "^GEMMA2_(ALERT|ALLOWED|APPS|ENDPOINTS|IS_|REGISTRY|REQUEST)")));
+    }
+
     [Fact]
     public async Task Deploy_SignedOut_SaysHowToSignIn()
     {
@@ -198,14 +273,18 @@ public sealed class DeployTests : IDisposable
 
     [Theory]
     [InlineData("the name is 'Trial_1'", "--name", "Trial_1", "--location", "x", "--model", "nano")]
-    [InlineData("the location is not set", "--name", "trial", "--model", "nano")]
-    [InlineData("no model is given", "--name", "trial", "--location", "x")]
     [InlineData("the model './nowhere' is neither a .gguf file nor a folder with", "--name", "trial", "--location", "x", "--model", "./nowhere")]
     [InlineData("the model 'nowhere.gguf' is neither a .gguf file nor a folder with", "--name", "trial", "--location", "x", "--model", "nowhere.gguf")]
     [InlineData("the model './infra' is neither a .gguf file nor a folder with", "--name", "trial", "--location", "x", "--model", "./infra")]
     [InlineData("the model './README.md' is neither a .gguf file nor a folder with", "--name", "trial", "--location", "x", "--model", "./README.md")]
     [InlineData("the host is 'vm'; allowed are functions and containerapp", "--name", "trial", "--location", "x", "--model", "nano", "--host", "vm")]
     [InlineData("the GPU is 'H100'; allowed are T4, A100 and none", "--name", "trial", "--location", "x", "--model", "nano", "--gpu", "H100")]
+    [InlineData("the word for --public is 'no'; allowed are true and false", "--name", "trial", "--public", "no")]
+    [InlineData("the registry's SKU is 'Huge'; allowed are Basic, Standard and Premium", "--name", "trial", "--registry-sku", "Huge")]
+    [InlineData("the idle time is '31'; allowed are 4 to 30 minutes", "--name", "trial", "--idle-minutes", "31")]
+    [InlineData("the digest is 'base=sha256:1'; allowed is NAME=@sha256:HASH", "--name", "trial", "--digest", "base=sha256:1")]
+    [InlineData("the model 'hf:gemma' is not hf:OWNER/NAME", "--name", "trial", "--model", "hf:gemma")]
+    [InlineData("a driver from an address needs --driver-sha256", "--name", "trial", "--driver", "https://drivers.example/{version}.tar.zst")]
     [InlineData("the image tag is 'a b'", "--name", "trial", "--location", "x", "--model", "nano", "--image-tag", "a b")]
     [InlineData("the builder is 'podman'", "--name", "trial", "--location", "x", "--model", "nano", "--builder", "podman")]
     [InlineData("unknown option '--colour'", "--colour", "red")]
@@ -218,57 +297,6 @@ public sealed class DeployTests : IDisposable
         Assert.Contains(exitCode, (int[])[1, 2]);
         Assert.StartsWith("error: " + reason, output, StringComparison.Ordinal);
         Assert.Empty(_azure.Calls);
-    }
-
-    [Fact]
-    public async Task Azd_ManifestAndHooks_AreThere()
-    {
-        (int exitCode, string output) = await Script.RunBashAsync("grep -oE 'infra/hooks/[a-z]+\\.sh' azure.yaml | xargs ls -1 && test -x infra/hooks/preprovision.sh && test -x infra/hooks/postprovision.sh");
-
-        Assert.Equal((0, "infra/hooks/postprovision.sh\ninfra/hooks/preprovision.sh\n"), (exitCode, output));
-    }
-
-    [Fact]
-    public async Task AzdPreprovision_NothingThereYet_PreparesTheAppAndFillsAzdsEnvironment()
-    {
-        AsAzd("").Variable("GEMMA2_MODEL_PATH", _azure.Model()).Variable("GEMMA2_IMAGE_TAG", "of-the-last-time").Variable("GEMMA2_FIXED_TAG", "v2");
-        (int exitCode, string output) = await _azure.RunAsync("infra/hooks/preprovision.sh");
-
-        Assert.True(exitCode == 0, output);
-        Assert.Equal(
-            [
-                "azd env set AZURE_RESOURCE_GROUP rg-trial", "azd env set GEMMA2_HOST functions", "azd env set GEMMA2_GPU T4",
-                "azd env set GEMMA2_MODEL gemma-2-2b-it", "azd env set GEMMA2_IMAGE_TAG v2", "azd env list --output json",
-            ],
-            _azure.Calls.Where(call => call.StartsWith("azd", StringComparison.Ordinal)));
-        Assert.Equal($"GEMMA2_API_KEYS='{_azure.DeployedKeys}'\n", _azure.AzdEnvironment);
-        Assert.Contains(_azure.Calls, call => call.StartsWith("az acr build", StringComparison.Ordinal));
-        Assert.Contains(_azure.Calls, call => call.StartsWith("gemma2 push", StringComparison.Ordinal));
-        Assert.EndsWith("[stage first] [keys]", _azure.Calls[^1], StringComparison.Ordinal);
-        Assert.DoesNotContain(_azure.DeployedKeys, output + string.Concat(_azure.Calls), StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task AzdPreprovision_KeysAreChosen_AreLeftWhereTheyAre()
-    {
-        AsAzd(FakeAzure.Keys).Variable("GEMMA2_MODEL", "nano");
-        (int exitCode, string output) = await _azure.RunAsync("infra/hooks/preprovision.sh");
-
-        Assert.True(exitCode == 0, output);
-        Assert.False(File.Exists(_azure.PathOf(".env")));
-        AssertNoSecret(output);
-    }
-
-    [Fact]
-    public async Task AzdPostprovision_Deployed_RunsTheSmokeTest()
-    {
-        await using ScriptedService service = await ServiceAsync("first-Secret");
-        AsAzd(FakeAzure.Keys).With("group").With("app").Variable("AZURE_RESOURCE_GROUP", "rg-trial");
-        (int exitCode, string output) = await _azure.RunAsync("infra/hooks/postprovision.sh");
-
-        Assert.True(exitCode == 0, output);
-        Assert.Contains("All passed.\n", output, StringComparison.Ordinal);
-        AssertNoSecret(output);
     }
 
     [Fact]
@@ -307,6 +335,8 @@ public sealed class DeployTests : IDisposable
     private static string Deployment(string stage) =>
         $"az deployment group create --resource-group rg-trial --name gemma2-{stage} --parameters infra/bicep/main.bicepparam --query properties.outputs --output json [stage {stage}]";
 
+    private static string App(string name) => $"/subscriptions/{FakeAzure.Subscription}/resourceGroups/rg-trial/providers/Microsoft.App/containerApps/{name}";
+
     private async Task<ScriptedService> ServiceAsync(string key)
     {
         ScriptedService service = await ScriptedService.StartAsync(key);
@@ -314,14 +344,7 @@ public sealed class DeployTests : IDisposable
         return service;
     }
 
-    private FakeAzure AsAzd(string keys) => _azure.Variable("AZURE_ENV_NAME", "trial").Variable("AZURE_LOCATION", "swedencentral")
-        .Variable("AZURE_PRINCIPAL_ID", "66666666-2222-3333-4444-555555555555").Variable("GEMMA2_API_KEYS", keys);
-
-    private Task<(int ExitCode, string Output)> DeployAsync(params string[] arguments)
-    {
-        _azure.TryVariable("GEMMA2_API_KEYS", FakeAzure.Keys);
-        return _azure.RunAsync(["infra/deploy.sh", "--name", "trial", "--location", "swedencentral", .. arguments]);
-    }
+    private Task<(int ExitCode, string Output)> DeployAsync(params string[] arguments) => _azure.DeployAsync(["--location", "swedencentral", .. arguments]);
 
     private void AssertNoSecret(string output) => Assert.DoesNotContain("Secret", output + string.Concat(_azure.Calls), StringComparison.Ordinal);
 }

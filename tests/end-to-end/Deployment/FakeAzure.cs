@@ -9,44 +9,30 @@ internal sealed class FakeAzure : IDisposable
     /// <summary>The keys in the environment of a test: none of them may show up on a command line or in the output.</summary>
     public const string Keys = "alice=first-Secret,second-Secret";
 
+    /// <summary>The CLI's default subscription.</summary>
+    public const string Subscription = "00000000-0000-0000-0000-00000000000d";
+
     private readonly string _folder = Directory.CreateTempSubdirectory("gemma2-azure-").FullName;
-    private readonly Dictionary<string, string> _environment = new() { ["ROLE_SECONDS"] = "0", ["WAKE_LOOK_SECONDS"] = "0", ["SMOKE_SECONDS"] = "100", ["ENDPOINT"] = "https://trial.example" };
+    private readonly Dictionary<string, string> _environment = new()
+    {
+        ["ROLE_SECONDS"] = "0",
+        ["WAKE_LOOK_SECONDS"] = "0",
+        ["AZURE_PAUSE_SECONDS"] = "0",
+        ["SMOKE_SECONDS"] = "100",
+        ["ENDPOINT"] = "https://trial.example",
+    };
 
     /// <summary>A subscription in which nothing was made yet, and who is signed in.</summary>
     public FakeAzure()
     {
         Directory.CreateDirectory(PathOf("bin"));
-        // Every call is a line: the arguments, and behind them what went through the environment.
-        Command("az", """
-            echo "az $*${GEMMA2_STAGE+ [stage $GEMMA2_STAGE]}${GEMMA2_API_KEYS+ [keys]}" >>"$AZURE/calls"
-            if [[ -e $AZURE/fail ]] && grep --quiet --fixed-strings -- "$(<"$AZURE/fail")" <<<"$*"; then echo "az: it failed" >&2; exit 1; fi
-            case "$*" in
-              "account show"*) [[ ! -e $AZURE/signed-out ]] || exit 1; printf 'Trial\nuser\nsomebody@example.com\n' ;;
-              "ad signed-in-user show"*) echo 11111111-2222-3333-4444-555555555555 ;;
-              "group exists"*) [[ -e $AZURE/group ]] && echo true || echo false ;;
-              "group create"*) touch "$AZURE/group" ;;
-              "containerapp list"*) [[ ! -e $AZURE/app ]] || echo func-gemma2-abc ;;
-              "containerapp secret show"*) [[ -e $AZURE/keys ]] && cat "$AZURE/keys" ;;
-              "containerapp replica list"*) read -r count <"$AZURE/replicas"; echo "$count"; ((count == 0)) || echo $((count - 1)) >"$AZURE/replicas" ;;
-              "deployment group create"*)
-                [[ $GEMMA2_STAGE == foundation ]] || touch "$AZURE/app"
-                printf '%s' "$GEMMA2_API_KEYS" >"$AZURE/keys"
-                env | grep -E '^(AZURE|GEMMA2|GPU)_' | grep --invert-match --extended-regexp 'KEYS|TEST_MARK' | sort >"$AZURE/parameters"
-                [[ $GEMMA2_STAGE == foundation ]] && endpoint="" || endpoint=$ENDPOINT
-                jq --null-input --arg endpoint "$endpoint" '{endpoint: $endpoint, storageAccountName: "stgemma2abc", registryName: "crgemma2abc", registryLoginServer: "crgemma2abc.azurecr.io",
-                  imageName: "gemma2-functions", functionAppName: "func-gemma2-abc", containerAppName: "ca-gemma2-abc"} | map_values({type: "String", value: .})'
-                ;;
-              "acr repository show"*) [[ -e $AZURE/image ]] ;;
-              "acr build"*) touch "$AZURE/image" ;;
-              "storage blob list"*) [[ -e $AZURE/role ]] || { touch "$AZURE/role"; exit 1; } ;;
-            esac
-            """);
+        File.CreateSymbolicLink(PathOf("bin/az"), Path.Combine(Script.Root, "tests/end-to-end/Deployment/fake-az.sh"));
         Command("docker", """echo "docker $*" >>"$AZURE/calls" """);
         Command("azd", """
             echo "azd $*" >>"$AZURE/calls"
             case "$*" in
               "env list"*) jq --null-input --arg file "$AZURE/.env" '[{Name: "other", DotEnvPath: "/nowhere"}, {Name: "trial", DotEnvPath: $file}]' ;;
-              "env get-value endpoint") echo "$ENDPOINT" ;;
+              provision*) "$HOOK" ;;
             esac
             """);
         Command("gemma2", """
@@ -57,10 +43,33 @@ internal sealed class FakeAzure : IDisposable
     }
 
     /// <summary>How the stand-ins were called, a line a call.</summary>
-    public string[] Calls => File.Exists(PathOf("calls")) ? File.ReadAllLines(PathOf("calls")) : [];
+    public string[] AllOfCalls => File.Exists(PathOf("calls")) ? File.ReadAllLines(PathOf("calls")) : [];
+
+    /// <summary>How the stand-ins were called, a line a call, without the subscription.</summary>
+    public string[] Calls => [.. AllOfCalls.Select(call => call.Replace($" --subscription {Subscription}", "", StringComparison.Ordinal))];
 
     /// <summary>The environment of the last deployment that the parameter files read, keys left out.</summary>
     public string[] Parameters => File.ReadAllLines(PathOf("parameters"));
+
+    /// <summary>What was made before by a deployment like this one, with the choices in these variables.</summary>
+    public async Task<FakeAzure> WithDeploymentAsync(string stage = "complete", params (string Name, string Value)[] variables)
+    {
+        With("group").With("image").With("role").With("tags", """{"gemma2-made-for": "trial", "team": "models"}""");
+        var environment = new Dictionary<string, string>(_environment)
+        {
+            ["AZURE"] = _folder,
+            ["AZURE_ENV_NAME"] = "trial",
+            ["AZURE_LOCATION"] = "swedencentral",
+            ["GEMMA2_MODEL"] = "gemma-2-2b-it",
+            ["GEMMA2_STAGE"] = stage,
+            ["GEMMA2_API_KEYS"] = Keys,
+        };
+        foreach ((string name, string value) in variables) environment[name] = value;
+        await using Script script = Script.Start(environment, PathOf("bin/az"), "deployment", "group", "create");
+        Assert.True(await script.WaitAsync() == 0, script.Output);
+        File.Delete(PathOf("calls"));
+        return this;
+    }
 
     /// <summary>The keys that the last deployment was given.</summary>
     public string DeployedKeys => File.ReadAllText(PathOf("keys"));
@@ -118,6 +127,13 @@ internal sealed class FakeAzure : IDisposable
         environment.TryAdd("PATH", $"{PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}");
         await using Script script = Script.Start(environment, commandLine);
         return (await script.WaitAsync(), script.Output);
+    }
+
+    /// <summary>Runs infra/deploy.sh for the name "trial", with keys unless a test chose that there are none.</summary>
+    public Task<(int ExitCode, string Output)> DeployAsync(params string[] arguments)
+    {
+        TryVariable("GEMMA2_API_KEYS", Keys);
+        return RunAsync(["infra/deploy.sh", "--name", "trial", .. arguments]);
     }
 
     /// <summary>A path among the stand-ins' files.</summary>
