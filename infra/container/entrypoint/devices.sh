@@ -23,4 +23,18 @@ look_for_device() {
   rm "$errors"
 }
 
+# explain_other_gpus: GPUs that are in the container, and that no driver of the image uses.
+explain_other_gpus() {
+  local node
+  for node in "${ROOT-}"/dev/dri/renderD*; do
+    [[ -e $node ]] || continue
+    if [[ -r $node && -w $node ]]; then
+      say "There is a GPU behind ${node#"${ROOT-}"}, and no Vulkan driver for it: an image built with VULKAN_DRIVER=mesa has those for AMD and Intel."
+    else
+      say "There is a GPU behind ${node#"${ROOT-}"}, which the user $(id -u) may not open: add its group ($(stat --format %g "$node")), as docker run --group-add and Kubernetes' supplementalGroups do."
+    fi
+  done
+  [[ ! -e ${ROOT-}/dev/dxg ]] || say "There is a GPU behind /dev/dxg, as WSL shows it: it has CUDA and Direct3D, and no Vulkan driver is in this image. Run the container where the GPU is a device of its own."
+}
+
 is_gpu() { [[ $device_kind != none && $device_kind != software ]]; }

@@ -24,8 +24,10 @@ use_configured_driver() {
 # unpack_package SOURCE FOLDER: FOLDER is there whole or not at all, also when two containers share the cache.
 unpack_package() {
   local source=$1 folder=$2 work status=0
-  mkdir --parents "$(dirname "$folder")"
-  work=$(mktemp --directory "$(dirname "$folder")/unpack.XXXXXX")
+  if ! mkdir --parents "$(dirname "$folder")" 2>/dev/null || ! work=$(mktemp --directory "$(dirname "$folder")/unpack.XXXXXX" 2>/dev/null); then
+    say "The folder $(dirname "$folder") (GPU_DRIVER_CACHE) cannot be written to by the user $(id -u)."
+    return 1
+  fi
   if fetch_package "$source" "$work" && check_package "$source" "$work" && unpack "$source" "$work" && keep_libraries "$work"; then
     # What was there did not work.
     rm --recursive --force "$folder"

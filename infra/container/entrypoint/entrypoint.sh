@@ -16,6 +16,7 @@ source "$here/driver-package.sh"
 main() {
   (($# > 0)) || die 2 "usage: entrypoint.sh COMMAND [ARGUMENT...]"
   end_on_signals
+  require_temporary_folder
   find_device
   exec "$@"
 }
@@ -33,13 +34,21 @@ find_device() {
 
 software_is_allowed() { [[ ${Gemma2__AllowSoftwareDevice-} == [Tt][Rr][Uu][Ee] ]]; }
 
+# Without one nothing here works, and the reason would not show.
+require_temporary_folder() {
+  local folder=${TMPDIR:-${ROOT-}/tmp} file
+  file=$(mktemp --tmpdir="$folder" 2>/dev/null) || die 1 "the folder for temporary files, $folder, cannot be written to by the user $(id -u): mount one there that can, or name another in TMPDIR."
+  rm "$file"
+}
+
 refuse() {
   if has_nvidia_gpu; then
     explain_nvidia
     die 1 "the app is not started: this container has an NVIDIA GPU, but Vulkan cannot use it."
   fi
   say "Vulkan: $device_reason"
-  say "Give the container a GPU, or an image built with SOFTWARE_DEVICE=true and Gemma2__AllowSoftwareDevice=true to run on the CPU, slowly."
+  explain_other_gpus
+  say "Give the container a GPU, or an image built with VULKAN_DRIVER=software and Gemma2__AllowSoftwareDevice=true to run on the CPU, slowly."
   die 1 "the app is not started: this container has no GPU that Vulkan can use."
 }
 

@@ -38,6 +38,56 @@ public sealed class EntrypointTests : IDisposable
     }
 
     [Fact]
+    public async Task Entrypoint_RenderNodeWithoutDriver_NamesTheImageThatHasOne()
+    {
+        (int exitCode, string output) = await _container.WithRenderNode().RunAsync();
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("entrypoint: There is a GPU behind /dev/dri/renderD128, and no Vulkan driver for it: an image built with VULKAN_DRIVER=mesa has those for AMD and Intel.\n", output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Entrypoint_RenderNodeOfAnotherGroup_NamesTheGroup()
+    {
+        (int exitCode, string output) = await _container.WithRenderNode().Closed("dev/dri/renderD128").RunAsync();
+
+        Assert.Equal(1, exitCode);
+        Assert.Matches("entrypoint: There is a GPU behind /dev/dri/renderD128, which the user [0-9]+ may not open: add its group \\([0-9]+\\), as docker run --group-add and Kubernetes' supplementalGroups do\\.\n", output);
+    }
+
+    [Fact]
+    public async Task Entrypoint_GpuOfWsl_SaysThatThereIsNoDriverForIt()
+    {
+        (int exitCode, string output) = await _container.With("dev/dxg").RunAsync();
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("entrypoint: There is a GPU behind /dev/dxg, as WSL shows it:", output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("missing")]
+    [InlineData("closed")]
+    public async Task Entrypoint_NoTemporaryFolder_SaysSoInOneLine(string kind)
+    {
+        if (kind == "closed") Directory.CreateDirectory(_container.PathOf("temporary"));
+        if (kind == "closed") _container.Closed("temporary");
+        (int exitCode, string output) = await _container.WithVulkanGpu().WithTemporaryFolder("temporary").RunAsync();
+
+        Assert.Equal(1, exitCode);
+        Assert.Matches("^entrypoint: error: the folder for temporary files, /temporary, cannot be written to by the user [0-9]+: mount one there that can, or name another in TMPDIR\\.\n$", output);
+    }
+
+    [Fact]
+    public async Task Entrypoint_CacheCannotBeWritten_SaysSoInOneLine()
+    {
+        (await _container.WithNvidiaGpu().WithArchiveAsync("/nvidia.tar.zst")).With("/cache").WithVariable("GPU_DRIVER_SOURCE", "/nvidia.tar.zst").WithVariable("GPU_DRIVER_CACHE", _container.PathOf("/cache"));
+        (int exitCode, string output) = await _container.RunAsync();
+
+        Assert.Equal(1, exitCode);
+        Assert.Matches("\nentrypoint: The folder /cache \\(GPU_DRIVER_CACHE\\) cannot be written to by the user [0-9]+\\.\n", output);
+    }
+
+    [Fact]
     public async Task Entrypoint_NoVulkanLoader_RefusesWithTheReason()
     {
         (int exitCode, string output) = await _container.With("no-loader").RunAsync();

@@ -15,7 +15,12 @@ internal sealed class FakeContainer : IDisposable
     public static IReadOnlyList<string> Libraries { get; } =
         ["libEGL_nvidia", "libGLX_nvidia", "libnvidia-eglcore", "libnvidia-glcore", "libnvidia-glsi", "libnvidia-glvkspirv", "libnvidia-gpucomp", "libnvidia-tls"];
 
+    // Root may open every file; without these rights it is like the image's user.
+    private static readonly string[] WithoutRootsRights = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"];
+
     private readonly Dictionary<string, string> _environment = new() { ["LD_LIBRARY_PATH"] = "/usr/cuda" };
+    private string _temporaryFolder = "tmp";
+    private string? _closed;
 
     /// <summary>A container without a GPU and without any Vulkan driver.</summary>
     public FakeContainer()
@@ -51,6 +56,24 @@ internal sealed class FakeContainer : IDisposable
     public FakeContainer WithNvidiaGpu(string line = $"NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  {Version}  Release Build  (dvs-builder@U16)  Tue Mar  5 22:18:44 UTC 2024") =>
         With("dev/nvidiactl").With("dev/nvidia0").With("proc/driver/nvidia/version", $"{line}\nGCC version:  gcc version 12.2.0\n");
 
+    /// <summary>A GPU that is no NVIDIA one, as Linux shows it.</summary>
+    public FakeContainer WithRenderNode() => With("dev/dri/renderD128");
+
+    /// <summary>A file or folder that the container's user may not open.</summary>
+    public FakeContainer Closed(string path)
+    {
+        File.SetUnixFileMode(PathOf(path), UnixFileMode.None);
+        _closed = PathOf(path);
+        return this;
+    }
+
+    /// <summary>Another folder for temporary files, which is not made.</summary>
+    public FakeContainer WithTemporaryFolder(string path)
+    {
+        _temporaryFolder = path;
+        return this;
+    }
+
     /// <summary>A driver's libraries in a folder.</summary>
     public FakeContainer WithDriver(string folder, string version = Version, string? without = null)
     {
@@ -80,7 +103,7 @@ internal sealed class FakeContainer : IDisposable
         return With(path, $$"""
             #!/bin/sh
             [ "$1 $2" = "--extract-only --target" ] && [ ! -e "$3" ] || exit 1
-            mkdir -p "$3/32" "$3/kernel" && cd "$3" && touch nvidia.ko nvidia-smi libcuda.so.{{version}} kernel/nvidia.c
+            mkdir -p "$3/32" "$3/kernel" && cd "$3" && touch nvidia.ko nvidia-smi nvidia_icd.json libcuda.so.{{version}} kernel/nvidia.c
             for name in {{names}}; do echo 64 >"$name"; echo 32 >"32/$name"; done
             """);
     }
@@ -109,13 +132,14 @@ internal sealed class FakeContainer : IDisposable
     /// <summary>Starts the entrypoint with an app that prints its environment.</summary>
     public Script Start(string app = "echo \"app: VK_DRIVER_FILES=${VK_DRIVER_FILES-} LD_LIBRARY_PATH=$LD_LIBRARY_PATH\"")
     {
+        Directory.CreateDirectory(PathOf("tmp"));
         var environment = new Dictionary<string, string>(_environment)
         {
             ["ROOT"] = Root,
             ["PATH"] = $"{PathOf("bin")}:{Environment.GetEnvironmentVariable("PATH")}",
-            ["TMPDIR"] = Directory.CreateDirectory(PathOf("tmp")).FullName,
+            ["TMPDIR"] = PathOf(_temporaryFolder),
         };
-        return Script.Start(environment, "infra/container/entrypoint/entrypoint.sh", "bash", "-c", app);
+        return Script.Start(environment, [.. _closed is not null && Environment.IsPrivilegedProcess ? WithoutRootsRights : [], "infra/container/entrypoint/entrypoint.sh", "bash", "-c", app]);
     }
 
     /// <summary>Runs the entrypoint to its end.</summary>
@@ -135,5 +159,9 @@ internal sealed class FakeContainer : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => Directory.Delete(Root, recursive: true);
+    public void Dispose()
+    {
+        if (_closed is not null) File.SetUnixFileMode(_closed, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        Directory.Delete(Root, recursive: true);
+    }
 }
