@@ -64,8 +64,8 @@ find_files() {
 
 # check_space: a container's disk is small, and full only after minutes.
 check_space() {
-  local needed free
-  needed=$(awk -F '\t' '{ sum += $2 } END { printf "%d", sum }' "$work/files")
+  local needed=0 free size
+  while IFS=$'\t' read -r _ size _; do needed=$((needed + size)); done <"$work/files"
   free=$(($(df --output=avail --block-size=1 "$folder" | tail --lines 1)))
   say "$repository at $revision: $(wc --lines <"$work/files") files, $((needed / 1000000)) MB"
   ((needed < free)) || die "the files take $((needed / 1000000)) MB, and this container has $((free / 1000000)) MB: push this model from a machine with a larger disk."
