@@ -1,7 +1,7 @@
 namespace Gemma2.EndToEnd.Tests.Deployment;
 
 /// <summary>
-/// Azure as a deployment sees it: <c>az</c>, <c>azd</c>, <c>docker</c> and <c>gemma2</c> are stand-ins that write down how they were called and keep what was
+/// Azure as a deployment sees it: <c>az</c>, <c>azd</c>, <c>docker</c>, <c>kubectl</c> and <c>gemma2</c> are stand-ins that write down how they were called and keep what was
 /// made as files. The service itself is a real one: <c>curl</c> is not replaced.
 /// </summary>
 internal sealed class FakeAzure : IDisposable
@@ -33,6 +33,13 @@ internal sealed class FakeAzure : IDisposable
             case "$*" in
               "env list"*) jq --null-input --arg file "$AZURE/.env" '[{Name: "other", DotEnvPath: "/nowhere"}, {Name: "trial", DotEnvPath: $file}]' ;;
               provision*) "$HOOK" ;;
+            esac
+            """);
+        Command("kubectl", """
+            echo "kubectl $*" >>"$AZURE/calls"
+            case "$*" in
+              "get serviceaccount"*jsonpath*) [[ ! -e $AZURE/annotation ]] || cat "$AZURE/annotation" ;;
+              "get serviceaccount"*) [[ ! -e $AZURE/no-operator ]] ;;
             esac
             """);
         Command("gemma2", """

@@ -33,6 +33,8 @@ main() {
     "rest --method patch"*) patch_scale ;;
     "deployment group list"*) answer deployed "" ;;
     "deployment group create"* | "stack group create"*) deploy ;;
+    "aks show"*) answer issuer https://issuer.example/1/ ;;
+    "identity show"*) echo the-client ;;
     "acr repository show"*) [[ -e $AZURE/image ]] ;;
     "acr build"*) touch "$AZURE/image" ;;
     "storage blob list"*) [[ -e $AZURE/role ]] || { touch "$AZURE/role" && exit 1; } ;;

@@ -61,6 +61,9 @@ internal sealed class TriggerAuthenticationSpec
 internal sealed class PodIdentity
 {
     public string Provider { get; set; } = "";
+
+    /// <summary>The client id of the identity as which KEDA's operator looks; without it, the operator's own.</summary>
+    public string? IdentityId { get; set; }
 }
 
 internal sealed class NamedReference

@@ -18,7 +18,10 @@ internal static class Manifests
     public static IEnumerable<string> Files => Directory.GetFiles(Folder, "*.yaml").Where(file => Path.GetFileName(file) != "kustomization.yaml").Order();
 
     /// <summary>Every object of every file.</summary>
-    public static IReadOnlyList<object> Read() => [.. Files.SelectMany(file => KubernetesYaml.LoadAllFromString(File.ReadAllText(file), KedaTypes, strict: true))];
+    public static IReadOnlyList<object> Read() => [.. Files.SelectMany(file => Read(File.ReadAllText(file)))];
+
+    /// <summary>Every object of a text.</summary>
+    public static IReadOnlyList<object> Read(string text) => KubernetesYaml.LoadAllFromString(text, KedaTypes, strict: true);
 
     /// <summary>The only object of a type.</summary>
     public static T Single<T>() => Read().OfType<T>().Single();

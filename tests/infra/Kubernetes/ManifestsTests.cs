@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Gemma2.Functions.Configuration;
 using Gemma2.Service.Http;
 using Gemma2.Storage;
@@ -107,5 +108,41 @@ public sealed class ManifestsTests
         });
         Assert.Equal("azure-workload", Manifests.Single<TriggerAuthentication>().Spec.PodIdentity.Provider);
         Assert.Equal(0, scaling.MinReplicaCount);
+    }
+
+    [Fact]
+    public void TriggerAuthentication_Identity_IsTheAppsOwn()
+    {
+        string? ofTheApp = Manifests.Single<V1ServiceAccount>().Metadata.Annotations["azure.workload.identity/client-id"];
+
+        Assert.Equal(ofTheApp, Manifests.Single<TriggerAuthentication>().Spec.PodIdentity.IdentityId);
+    }
+
+    [Fact]
+    public async Task Kustomization_Built_PutsAccountAndIdentityWhereKedaReadsThem()
+    {
+        Assert.SkipUnless(File.Exists("/usr/bin/kubectl") || File.Exists("/usr/local/bin/kubectl"), "kubectl, which builds a kustomization, is not installed.");
+        string folder = Directory.CreateTempSubdirectory("gemma2-kustomize-").FullName;
+        try
+        {
+            foreach (string file in Directory.GetFiles(Manifests.Folder))
+            {
+                string text = (await File.ReadAllTextAsync(file, TestContext.Current.CancellationToken)).Replace("=STORAGEACCOUNT", "=stgemma2abc", StringComparison.Ordinal);
+                if (Path.GetFileName(file) == "service-account.yaml") text = text.Replace(Guid.Empty.ToString(), "11111111-2222-3333-4444-555555555555", StringComparison.Ordinal);
+                await File.WriteAllTextAsync(Path.Combine(folder, Path.GetFileName(file)), text, TestContext.Current.CancellationToken);
+            }
+            using var kubectl = Process.Start(new ProcessStartInfo("kubectl", ["kustomize", folder]) { RedirectStandardOutput = true })!;
+            string output = await kubectl.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
+            await kubectl.WaitForExitAsync(TestContext.Current.CancellationToken);
+            IReadOnlyList<object> objects = Manifests.Read(output);
+
+            Assert.Equal(0, kubectl.ExitCode);
+            Assert.Equal("11111111-2222-3333-4444-555555555555", objects.OfType<TriggerAuthentication>().Single().Spec.PodIdentity.IdentityId);
+            Assert.All(objects.OfType<ScaledObject>().Single().Spec.Triggers, trigger => Assert.Equal("stgemma2abc", trigger.Metadata["accountName"]));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
     }
 }
