@@ -80,7 +80,7 @@ pull_model() {
   until status=$(ask containerapp job execution show --name "$job" --resource-group "$AZURE_RESOURCE_GROUP" --job-execution-name "$execution" --query properties.status --output tsv) &&
     [[ $status == @(Succeeded|Failed|Stopped|Degraded) ]]; do sleep "$role_seconds"; done
   if [[ $status != Succeeded ]]; then
-    azure containerapp job logs show --name "$job" --resource-group "$AZURE_RESOURCE_GROUP" --execution "$execution" --container pull --tail 20 --format text >&2 || true
+    azure containerapp job logs show --name "$job" --resource-group "$AZURE_RESOURCE_GROUP" --execution "$execution" --container pull --tail 20 --format text >&2 </dev/null || true
     die "the job $execution ended as ${status,,}; its last lines are above. It stays for you to look at: az containerapp job logs show --name $job --resource-group $AZURE_RESOURCE_GROUP --execution $execution --container pull"
   fi
   # Its secret goes with it.
