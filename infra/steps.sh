@@ -93,7 +93,7 @@ look_around() {
   choose_defaults
   check_host
   [[ ${GEMMA2_SKIP_PREFLIGHT-} == true ]] || check_region
-  provide_api_keys
+  provide_secrets
 }
 
 create_group() {

@@ -18,7 +18,7 @@ main() {
   outputs=$(jq .outputs <<<"$deployed")
   keep_deployed
   check_host
-  provide_api_keys
+  provide_secrets
   local endpoint app
   endpoint=$(output endpoint)
   app=$(app_name)

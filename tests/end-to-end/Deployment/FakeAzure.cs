@@ -79,7 +79,7 @@ internal sealed class FakeAzure : IDisposable
     }
 
     /// <summary>The keys that the last deployment was given.</summary>
-    public string DeployedKeys => File.ReadAllText(PathOf("keys"));
+    public string DeployedKeys => File.ReadAllText(PathOf("api-keys"));
 
     /// <summary>azd's file of its environment.</summary>
     public string AzdEnvironment => File.ReadAllText(PathOf(".env"));

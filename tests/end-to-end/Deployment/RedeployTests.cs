@@ -74,7 +74,7 @@ public sealed class RedeployTests : IDisposable
     [Fact]
     public async Task Redeploy_AppWhoseDeploymentIsNotKnown_AsksForItsChoices()
     {
-        _azure.With("group").With("apps", "func-gemma2-abc\n").With("keys", FakeAzure.Keys);
+        _azure.With("group").With("apps", "func-gemma2-abc\n").With("api-keys", FakeAzure.Keys);
         (int exitCode, string output) = await DeployAsync("--location", "swedencentral");
 
         Assert.Equal(1, exitCode);
@@ -116,10 +116,21 @@ public sealed class RedeployTests : IDisposable
     }
 
     [Fact]
+    public async Task Redeploy_CallbackSecretLeftOut_IsKept()
+    {
+        await _azure.WithDeploymentAsync("complete", ("GEMMA2_CALLBACK_SECRET", "whsec_Secret"));
+        (int exitCode, string output) = await DeployAsync();
+
+        Assert.True(exitCode == 0, output);
+        Assert.Equal("whsec_Secret", File.ReadAllText(_azure.PathOf("given-callback-secret")));
+        Assert.DoesNotContain("Secret", output + string.Concat(_azure.Calls), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Redeploy_AppThatHasNoKeys_GetsOne()
     {
         await _azure.WithDeploymentAsync();
-        File.Delete(_azure.PathOf("keys"));
+        File.Delete(_azure.PathOf("api-keys"));
         (int exitCode, string output) = await _azure.Variable("GEMMA2_API_KEYS", "").DeployAsync("--image-tag", "v1", "--no-smoke");
 
         Assert.True(exitCode == 0, output);

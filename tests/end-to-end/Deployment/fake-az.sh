@@ -20,7 +20,7 @@ main() {
     "tag update"*) merge_tags "$@" ;;
     "containerapp list"*) answer apps "" ;;
     "containerapp delete"*) sed --in-place "/^$(option name "$@")$/d" "$AZURE/apps" ;;
-    "containerapp secret list"*) answer keys "" ;;
+    "containerapp secret list"*) list_secrets ;;
     "containerapp replica list"*) count_down replicas ;;
     "containerapp env workload-profile list-supported"*) answer profiles $'Consumption\nConsumption-GPU-NC8as-T4\nConsumption-GPU-NC24-A100' ;;
     "containerapp env list-usages"*) answer usages '{"value": [{"name": {"value": "ManagedEnvironmentConsumptionT4Gpus"}, "limit": 4}]}' ;;
@@ -77,6 +77,13 @@ merge_tags() {
   mv "$AZURE/merged" "$AZURE/tags"
 }
 
+list_secrets() {
+  local name
+  for name in api-keys callback-secret; do
+    [[ ! -e $AZURE/$name ]] || jq --null-input --arg name "$name" --rawfile value "$AZURE/$name" '{name: $name, value: $value}'
+  done | jq --slurp .
+}
+
 patch_scale() {
   cat >"$AZURE/patch"
   [[ -e $AZURE/ignores-patch ]] || jq .properties.template.scale "$AZURE/patch" >"$AZURE/scale"
@@ -94,8 +101,10 @@ deploy() {
     jq --null-input --argjson rules "$rules" --argjson own "$([[ $GEMMA2_STAGE == complete && ! -e $AZURE/drops-rules ]] && echo true || echo false)" \
       '{allowScalingRuleOverride: $own, rules: (if $own then $rules else [] end)}' >"$AZURE/scale"
   fi
-  printf '%s' "$GEMMA2_API_KEYS" >"$AZURE/keys"
-  env | grep --extended-regexp '^(AZURE|GEMMA2|GPU)_' | grep --invert-match --extended-regexp 'KEYS|TEST_MARK|AZURE_PAUSE' | sort >"$AZURE/parameters"
+  printf '%s' "$GEMMA2_API_KEYS" >"$AZURE/api-keys"
+  printf '%s' "${GEMMA2_CALLBACK_SECRET-}" >"$AZURE/given-callback-secret"
+  [[ -z ${GEMMA2_CALLBACK_SECRET-} ]] || printf '%s' "$GEMMA2_CALLBACK_SECRET" >"$AZURE/callback-secret"
+  env | grep --extended-regexp '^(AZURE|GEMMA2|GPU)_' | grep --invert-match --extended-regexp 'KEYS|SECRET|TEST_MARK|AZURE_PAUSE' | sort >"$AZURE/parameters"
   jq --null-input --arg host "$host" --arg endpoint "$endpoint" --argjson rules "$rules" '{
       parameters: ({
         environmentName: env.AZURE_ENV_NAME, stage: env.GEMMA2_STAGE, location: env.AZURE_LOCATION, host: $host, gpu: (env.GEMMA2_GPU // "T4"), model: env.GEMMA2_MODEL,
