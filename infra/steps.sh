@@ -78,6 +78,8 @@ choose_defaults() {
   [[ -n ${AZURE_LOCATION-} ]] || die "the location is not set; for example swedencentral. It must have serverless GPUs."
   [[ -n ${GEMMA2_MODEL-} ]] || die "no model is given: a folder or .gguf file to push, hf:OWNER/NAME to pull in the cloud, or the name of a model that is in storage."
   : "${GEMMA2_HOST:=functions}" "${GEMMA2_GPU:=T4}" "${GEMMA2_BUILDER:=acr}" "${GEMMA2_PARAMETERS:=infra/bicep/main.bicepparam}"
+  [[ ${GEMMA2_IS_REGISTRY_PRIVATE-} != true || $GEMMA2_BUILDER == docker ]] ||
+    die "a private registry is out of reach for its own build agents: build with --builder docker, on a machine whose address is in --allowed-ips."
   [[ -f $GEMMA2_PARAMETERS ]] || die "there is no file '$GEMMA2_PARAMETERS' with parameters."
   choose_image_tag
   forget_nones
@@ -144,6 +146,10 @@ prepare() {
 
 # smoke_test ENDPOINT: with the first of the keys, whose name may be before it.
 smoke_test() {
+  if [[ ${GEMMA2_IS_PUBLIC-} == false ]]; then
+    printf '    left out: %s is reached from inside its network alone. On a machine there: GEMMA2_API_KEY=KEY infra/smoke.sh %s\n' "$1" "$1"
+    return
+  fi
   local key=${GEMMA2_API_KEYS%%,*}
   [[ ! $key =~ ^[a-z0-9-]{1,32}=(.+)$ ]] || key=${BASH_REMATCH[1]}
   GEMMA2_API_KEY=$key infra/smoke.sh "$1"

@@ -238,7 +238,7 @@ public sealed class DeployTests : IDisposable
     public async Task Deploy_NetworkOptions_ReachTheParameters()
     {
         (int exitCode, string output) = await DeployAsync(
-            "--model", "nano", "--image-tag", "v1", "--no-smoke", "--public", "false", "--private", "true", "--private-registry", "true", "--registry-sku", "Premium",
+            "--model", "nano", "--image-tag", "v1", "--no-smoke", "--public", "false", "--private", "true", "--private-registry", "true", "--registry-sku", "Premium", "--builder", "docker",
             "--allowed-ips", "203.0.113.7,198.51.100.0/24", "--idle-minutes", "30", "--apps-subnet", "/subnets/apps", "--endpoints-subnet", "/subnets/endpoints", "--alert-emails", "me@example.com");
 
         Assert.True(exitCode == 0, output);
@@ -248,6 +248,25 @@ public sealed class DeployTests : IDisposable
                 "GEMMA2_IS_PRIVATE=true", "GEMMA2_IS_PUBLIC=false", "GEMMA2_IS_REGISTRY_PRIVATE=true", "GEMMA2_REGISTRY_SKU=Premium", "GEMMA2_REQUEST_IDLE_MINUTES=30",
             ],
             _azure.Parameters.Where(line => Regex.IsMatch(line, "^GEMMA2_(ALERT|ALLOWED|APPS|ENDPOINTS|IS_|REGISTRY|REQUEST)")));
+    }
+
+    [Fact]
+    public async Task Deploy_PrivateRegistry_IsNotBuiltByItsAgents()
+    {
+        (int exitCode, string output) = await DeployAsync("--model", "nano", "--image-tag", "v1", "--private-registry", "true", "--registry-sku", "Premium");
+
+        Assert.Equal(1, exitCode);
+        Assert.Contains("error: a private registry is out of reach for its own build agents: build with --builder docker", output, StringComparison.Ordinal);
+        Assert.DoesNotContain(_azure.Calls, call => call.Contains(" create ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Deploy_NotPublic_LeavesTheSmokeTestOutAndSaysWhereToRunIt()
+    {
+        (int exitCode, string output) = await DeployAsync("--model", "nano", "--image-tag", "v1", "--public", "false");
+
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("    left out: https://trial.example is reached from inside its network alone. On a machine there: GEMMA2_API_KEY=KEY infra/smoke.sh https://trial.example\n", output, StringComparison.Ordinal);
     }
 
     [Fact]
