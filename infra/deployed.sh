@@ -101,6 +101,15 @@ check_host() {
     die "${other_apps[0]} runs as $(host_of "${other_apps[0]}") and takes from the same queues. To have it stopped, and removed once $GEMMA2_HOST works, say --change-host (azd: GEMMA2_CHANGE_HOST=true)."
 }
 
+# keep_domains: what is bound to the app. A deployment that does not name them would take them away.
+keep_domains() {
+  [[ -n $this_app ]] || return 0
+  GEMMA2_CUSTOM_DOMAINS=$(ask rest --method get --url "$(app_path "$this_app")?api-version=$app_api_version" --query properties.configuration.ingress.customDomains --output json) ||
+    die "Azure did not say which domains are bound to $this_app, and a deployment without them would take them away. Nothing was changed; try again."
+  GEMMA2_CUSTOM_DOMAINS=$(jq --compact-output '. // []' <<<"${GEMMA2_CUSTOM_DOMAINS:-null}")
+  export GEMMA2_CUSTOM_DOMAINS
+}
+
 # Before the new app is made. Stopped, an app takes nothing from the queues, and can come back.
 stop_other_apps() {
   local app

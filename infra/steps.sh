@@ -94,6 +94,7 @@ look_around() {
   keep_deployed
   choose_defaults
   check_host
+  keep_domains
   [[ ${GEMMA2_SKIP_PREFLIGHT-} == true ]] || check_region
   provide_secrets
 }

@@ -27,7 +27,7 @@ main() {
 # From its environment azd fills in the parameters.
 remember_choices() {
   local name
-  for name in AZURE_RESOURCE_GROUP AZURE_PRINCIPAL_TYPE GEMMA2_IMAGE_TAG "${kept_parameters[@]#*:}"; do
+  for name in AZURE_RESOURCE_GROUP AZURE_PRINCIPAL_TYPE GEMMA2_IMAGE_TAG GEMMA2_CUSTOM_DOMAINS "${kept_parameters[@]#*:}"; do
     [[ ! -v $name ]] || azd env set "$name" "${!name}"
   done
 }

@@ -20,7 +20,7 @@ public sealed class RedeployTests : IDisposable
 
         Assert.True((first, second) == (0, 0), firstOutput + secondOutput);
         Assert.Contains("GEMMA2_GPU=A100", chosen);
-        Assert.Equal([.. chosen, "GEMMA2_IS_PRIVATE=false"], _azure.Parameters.Where(line => line != "GEMMA2_STACK=false"), SameLines);
+        Assert.Equal([.. chosen, "GEMMA2_IS_PRIVATE=false", "GEMMA2_CUSTOM_DOMAINS=[]"], _azure.Parameters.Where(line => line != "GEMMA2_STACK=false"), SameLines);
         Assert.Contains(
             $"    as deployed: location=westus3 host=containerapp gpu=A100 model=gemma-2-27b-it minReplicas=1 maxReplicas=3 gpuDriverSource=https://drivers.example/{{version}}.tar.zst gpuDriverSha256={hash} ",
             secondOutput, StringComparison.Ordinal);
@@ -88,6 +88,7 @@ public sealed class RedeployTests : IDisposable
     [InlineData("containerapp list")]
     [InlineData("deployment group list")]
     [InlineData("containerapp secret list")]
+    [InlineData("customDomains")]
     public async Task Redeploy_AzureFailsOnce_AsksAgainAndKeepsTheKeys(string call)
     {
         (await _azure.WithDeploymentAsync()).With("fail", call).With("times", "1\n").Variable("GEMMA2_API_KEYS", "");
@@ -102,6 +103,7 @@ public sealed class RedeployTests : IDisposable
     [InlineData("group exists", "Azure did not answer, so it is not known what is deployed. Nothing was changed; try again.")]
     [InlineData("containerapp list", "Azure did not answer, so it is not known what is deployed. Nothing was changed; try again.")]
     [InlineData("deployment group list", "Azure did not answer, so it is not known what is deployed. Nothing was changed; try again.")]
+    [InlineData("customDomains", "Azure did not say which domains are bound to func-gemma2-abc, and a deployment without them would take them away. Nothing was changed; try again.")]
     [InlineData("containerapp secret list", "the API keys of func-gemma2-abc could not be read, and new ones would lock all clients out: try again, or give the keys (--api-keys-file).")]
     public async Task Redeploy_AzureKeepsFailing_StopsWithoutNewKeys(string call, string reason)
     {
@@ -113,6 +115,20 @@ public sealed class RedeployTests : IDisposable
         Assert.Equal(FakeAzure.Keys, _azure.DeployedKeys);
         Assert.Equal(4, _azure.Calls.Count(line => line.Contains(call, StringComparison.Ordinal)));
         AssertNothingChanged();
+    }
+
+    [Fact]
+    public async Task Redeploy_DomainsThatAreBound_StayBound()
+    {
+        (await _azure.WithDeploymentAsync()).With("domains", """
+            [
+              { "name": "gemma.example.com", "bindingType": "SniEnabled", "certificateId": "/certificates/gemma" }
+            ]
+            """);
+        (int exitCode, string output) = await DeployAsync();
+
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("""GEMMA2_CUSTOM_DOMAINS=[{"name":"gemma.example.com","bindingType":"SniEnabled","certificateId":"/certificates/gemma"}]""", _azure.Parameters);
     }
 
     [Fact]

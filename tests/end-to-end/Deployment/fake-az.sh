@@ -28,6 +28,7 @@ main() {
     "containerapp job execution show"*) answer job-status Succeeded ;;
     "containerapp job logs show"*) echo "pull: error: the licence is not accepted" ;;
     "rest --method get"*/jobs/*) echo Succeeded ;;
+    "rest --method get"*customDomains*) answer domains "" ;;
     "rest --method get"*) cat "$AZURE/scale" ;;
     "rest --method put"*) cat >"$AZURE/job" ;;
     "rest --method patch"*) patch_scale ;;
