@@ -44,7 +44,10 @@ require_tools() {
   local tool
   for tool in az jq curl; do command -v "$tool" >/dev/null || die "$tool is needed and not on PATH."; done
   [[ ${GEMMA2_BUILDER:-acr} != docker ]] || command -v docker >/dev/null || die "docker is needed and not on PATH; without it the registry can build the image."
-  [[ -z ${GEMMA2_MODEL_PATH-} || $GEMMA2_MODEL_PATH == hf:* || -x $gemma2 ]] || command -v dotnet >/dev/null || die "the .NET SDK is needed to push a model, and not on PATH."
+  [[ -n ${GEMMA2_MODEL_PATH-} && $GEMMA2_MODEL_PATH != hf:* && ! -x $gemma2 ]] || return 0
+  for tool in dotnet glslc spirv-val; do
+    command -v "$tool" >/dev/null || die "$tool is needed to build gemma2, which pushes the model, and not on PATH; a model of Hugging Face can be pulled in the cloud instead (--model hf:OWNER/NAME)."
+  done
 }
 
 # check_choices: refuses what cannot be right, of what was chosen.

@@ -280,6 +280,21 @@ public sealed class DeployTests : IDisposable
     }
 
     [Theory]
+    [InlineData("glslc")]
+    [InlineData("spirv-val")]
+    public async Task Deploy_ToolMissingThatBuildsGemma2_SaysWhatItIsForAndHowToDoWithout(string tool)
+    {
+        _azure.Without(tool).Variable("GEMMA2", "nowhere/gemma2");
+        foreach (string other in (string[])["dotnet", "glslc", "spirv-val"])
+            if (other != tool && !File.Exists(_azure.PathOf("bin/" + other))) File.CreateSymbolicLink(_azure.PathOf("bin/" + other), "/bin/true");
+        (int exitCode, string output) = await DeployAsync("--model", _azure.Model());
+        (int pulled, string pulledOutput) = await DeployAsync("--model", "hf:google/gemma-2-2b-it", "--image-tag", "v1", "--no-smoke");
+
+        Assert.Equal((1, $"error: {tool} is needed to build gemma2, which pushes the model, and not on PATH; a model of Hugging Face can be pulled in the cloud instead (--model hf:OWNER/NAME).\n"), (exitCode, output));
+        Assert.True(pulled == 0, pulledOutput);
+    }
+
+    [Theory]
     [InlineData("az")]
     [InlineData("jq")]
     public async Task Deploy_ToolMissing_NamesItBeforeAnyCall(string tool)
