@@ -71,8 +71,9 @@ deploy() {
 provision_app() {
   local errors
   errors=$(mktemp)
-  if ! provision complete 2> >(tee "$errors" >&2); then
-    grep --quiet --ignore-case --extended-regexp 'scal(ing|e) ?rule' "$errors" || { rm "$errors" && return 1; }
+  if ! provision complete 2>"$errors"; then
+    cat "$errors" >&2
+    grep --quiet --ignore-case --extended-regexp 'scal(ing|e) ?rule' "$errors" || return 1
     printf '    the platform refuses our scale rules in a deployment; the app is deployed without them\n'
     provision first
   fi

@@ -44,7 +44,8 @@ keep_deployed() {
     printf '    as deployed:'
     printf ' %s' "${kept[@]}"
     printf '\n'
-  elif ((${#apps[@]} > 0)); then
+  fi
+  if ((${#apps[@]} > 0)) && [[ -z $deployed ]]; then
     [[ -n ${GEMMA2_HOST-} && -n ${GEMMA2_GPU-} && -n ${GEMMA2_MODEL-} ]] ||
       die "the app ${apps[0]} is there, but not the deployment that made it, so its choices are not known: give --host, --gpu and --model, and the other options that it had."
   fi

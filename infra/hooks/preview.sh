@@ -6,7 +6,8 @@ azd_previews() {
   local process=$PPID line
   while ((process > 1)); do
     line=$(ps -o ppid=,args= -p "$process" 2>/dev/null) || return 1
-    [[ ! $line =~ (^|[/[:space:]])azd(\.exe)?([[:space:]].*)?[[:space:]]--preview(=true)?([[:space:]]|$) ]] || return 0
+    # azd itself, or a script of that name: not a shell whose lines only mention it.
+    [[ ! $line =~ ^\ *[0-9]+\ +([^\ ]*sh\ )?([^\ ]*/)?azd(\.exe)?\ (.*\ )?--preview(=true)?(\ |$) ]] || return 0
     read -r process line <<<"$line"
   done
   return 1

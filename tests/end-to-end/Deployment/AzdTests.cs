@@ -87,6 +87,17 @@ public sealed class AzdTests : IDisposable
     }
 
     [Fact]
+    public async Task AzdHooks_ShellThatPreviewedBefore_IsNoPreview()
+    {
+        AsAzd("").Variable("GEMMA2_MODEL", "nano").Variable("GEMMA2_FIXED_TAG", "v2").Variable("HOOK", "infra/hooks/preprovision.sh");
+        (int exitCode, string output) = await _azure.RunAsync("bash", "-c", "azd provision --preview; azd provision --no-prompt; true");
+
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("azd only previews", output, StringComparison.Ordinal);
+        Assert.Contains(_azure.Calls, call => call.StartsWith("az acr build", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task AzdPreprovision_EnvironmentIsNew_TakesOverWhatIsDeployed()
     {
         (await AsAzd("").WithDeploymentAsync(variables: [("GEMMA2_GPU", "A100"), ("GEMMA2_MAX_REPLICAS", "5")])).Variable("GEMMA2_FIXED_TAG", "v2");

@@ -74,7 +74,7 @@ public sealed class RedeployTests : IDisposable
     [Fact]
     public async Task Redeploy_AppWhoseDeploymentIsNotKnown_AsksForItsChoices()
     {
-        _azure.With("group").With("apps", "func-gemma2-abc\n").With("api-keys", FakeAzure.Keys);
+        _azure.With("group").With("apps", "func-gemma2-abc\n").With("api-keys", FakeAzure.Keys).With("tags", """{"gemma2-parameters": "infra/bicep/main.bicepparam"}""");
         (int exitCode, string output) = await DeployAsync("--location", "swedencentral");
 
         Assert.Equal(1, exitCode);
