@@ -79,6 +79,9 @@ check_choice() {
 # choose_defaults: fills in what neither this call nor an earlier deployment has chosen.
 choose_defaults() {
   [[ -n ${AZURE_LOCATION-} ]] || die "the location is not set; for example swedencentral. It must have serverless GPUs."
+  # As it is called in the portal, too: "Sweden Central".
+  AZURE_LOCATION=${AZURE_LOCATION,,}
+  AZURE_LOCATION=${AZURE_LOCATION// /}
   [[ -n ${GEMMA2_MODEL-} ]] || die "no model is given: a folder or .gguf file to push, hf:OWNER/NAME to pull in the cloud, or the name of a model that is in storage."
   : "${GEMMA2_HOST:=functions}" "${GEMMA2_GPU:=T4}" "${GEMMA2_BUILDER:=acr}" "${GEMMA2_PARAMETERS:=infra/bicep/main.bicepparam}"
   [[ ${GEMMA2_IS_REGISTRY_PRIVATE-} != true || $GEMMA2_BUILDER == docker ]] ||

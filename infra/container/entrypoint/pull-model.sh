@@ -41,7 +41,7 @@ write_token_header() {
 }
 
 # get ADDRESS FILE
-get() { curl --silent --show-error --location --proto "=${endpoint%%:*}" --globoff --header "@$work/headers" --retry 5 --connect-timeout 20 --speed-limit 10000 --speed-time 60 --output "$2" --write-out '%{http_code}' "$1"; }
+get() { curl --silent --show-error --location --proto "=${endpoint%%:*}" --globoff --header "@$work/headers" --retry 5 --retry-all-errors --connect-timeout 20 --speed-limit 10000 --speed-time 60 --output "$2" --write-out '%{http_code}' "$1"; }
 
 # find_files: name, size and SHA-256 (of large files; Hugging Face knows no other's) of what a model needs, one file a line, into WORK/files.
 find_files() {

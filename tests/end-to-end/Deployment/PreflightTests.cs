@@ -28,6 +28,15 @@ public sealed class PreflightTests : IDisposable
     }
 
     [Fact]
+    public async Task Region_AsThePortalCallsIt_IsUnderstood()
+    {
+        (int exitCode, string output) = await DeployAsync("--location", "Sweden Central");
+
+        Assert.True(exitCode == 0, output);
+        Assert.Contains("AZURE_LOCATION=swedencentral", _azure.Parameters);
+    }
+
+    [Fact]
     public async Task Region_NewerThanTheList_IsTakenWhereAzureOffersTheGpu()
     {
         (int exitCode, string output) = await DeployAsync("--location", "norwayeast");
