@@ -7,8 +7,7 @@ namespace Gemma2.PlayedHost;
 /// <summary>The host, from its start to its end.</summary>
 internal sealed class FunctionsHost(AppFolder folder, HostOptions options)
 {
-    // What a real host was seen to give: ten seconds for what runs, then the worker's own time to stop, then what is left of the host's.
-    private static readonly TimeSpan DrainTime = TimeSpan.FromSeconds(10);
+    // After the time for what runs and the worker's own time to stop.
     private static readonly TimeSpan LastTime = TimeSpan.FromSeconds(2);
 
     /// <summary>Runs until it is told to stop, or until the worker cannot be kept alive.</summary>
@@ -16,7 +15,7 @@ internal sealed class FunctionsHost(AppFolder folder, HostOptions options)
     {
         using var takeNoMore = new CancellationTokenSource();
         await using RpcServer rpc = await RpcServer.StartAsync();
-        using var workers = new WorkerSupervisor(folder, rpc, options.Wrongs);
+        using var workers = new WorkerSupervisor(folder, rpc, options);
         var triggers = new TriggerSet(folder, workers);
         await using HttpFront front = await HttpFront.StartAsync(folder, options, workers, new AdminEndpoint(options.MasterKey, triggers));
         Task supervising = workers.RunAsync();
@@ -46,11 +45,11 @@ internal sealed class FunctionsHost(AppFolder folder, HostOptions options)
         }
     }
 
-    private static async Task StopAsync(HttpFront front, WorkerSupervisor workers, Task triggering)
+    private async Task StopAsync(HttpFront front, WorkerSupervisor workers, Task triggering)
     {
         using var giveUp = new CancellationTokenSource();
         Task working = Task.WhenAll(front.StopAsync(giveUp.Token), triggering);
-        await WaitAsync(working, DrainTime);
+        await WaitAsync(working, options.DrainTime);
         await workers.StopAsync();
         await WaitAsync(working, LastTime);
         await giveUp.CancelAsync();

@@ -3,12 +3,11 @@ using Gemma2.PlayedHost.App;
 namespace Gemma2.PlayedHost.Workers;
 
 /// <summary>Keeps a worker alive as a host does: one that failed is started again, but not for ever; one that ended with 0 never is.</summary>
-internal sealed class WorkerSupervisor(AppFolder app, RpcServer rpc, IReadOnlyList<Wrong> wrongs) : IDisposable
+internal sealed class WorkerSupervisor(AppFolder app, RpcServer rpc, HostOptions options) : IDisposable
 {
     private const int MostFailures = 3;
 
     private static readonly TimeSpan FailuresAreForgottenAfter = TimeSpan.FromMinutes(30);
-    private static readonly TimeSpan RestartInterval = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _stopping = new();
     private Worker? _current;
@@ -33,7 +32,7 @@ internal sealed class WorkerSupervisor(AppFolder app, RpcServer rpc, IReadOnlyLi
                 return;
             }
             await PauseUntilAsync(nextRestart);
-            nextRestart = DateTime.UtcNow + RestartInterval;
+            nextRestart = DateTime.UtcNow + options.RestartInterval;
         }
     }
 
@@ -74,7 +73,7 @@ internal sealed class WorkerSupervisor(AppFolder app, RpcServer rpc, IReadOnlyLi
     {
         try
         {
-            await worker.InitializeAsync(wrongs);
+            await worker.InitializeAsync(options.Wrongs);
             Console.WriteLine($"Worker process {worker.ProcessId} is ready, functions: {string.Join(", ", worker.Functions.Select(function => function.Name))}");
             _ready.TrySetResult(worker);
         }
