@@ -8,6 +8,9 @@ internal sealed record ChaosOptions
     /// <summary>Everything that is drawn is drawn from it. What processes do at the same time it does not decide.</summary>
     public int Seed { get; init; } = Integer("SEED", 20260614);
 
+    /// <summary>Whether the processes are Functions hosts, with the app as their worker.</summary>
+    public bool IsHosted { get; init; }
+
     /// <summary>How many processes work.</summary>
     public int Processes { get; init; } = Integer("PROCESSES", 2);
 

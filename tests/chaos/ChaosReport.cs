@@ -22,11 +22,15 @@ internal sealed class ChaosReport
     }
 
     /// <summary>The counts of things that happened.</summary>
-    public void AddCounts(IReadOnlyDictionary<Trouble, int> troubles)
+    /// <param name="processes">To what.</param>
+    /// <param name="troubles">The things.</param>
+    public void AddCounts(string processes, IReadOnlyDictionary<Trouble, int> troubles)
     {
-        Add("processes ended by SIGKILL", troubles[Trouble.Kill]);
-        Add("processes ended by SIGTERM", troubles[Trouble.Term]);
-        Add("processes stopped for longer than a lease, then let go on", troubles[Trouble.Pause]);
+        Add($"{processes} ended by SIGKILL", troubles[Trouble.Kill]);
+        if (troubles.TryGetValue(Trouble.KillWorker, out int workers)) Add("... their workers alone", workers);
+        if (troubles.TryGetValue(Trouble.KillBoth, out int both)) Add("... both at once", both);
+        Add($"{processes} ended by SIGTERM", troubles[Trouble.Term]);
+        Add($"{processes} stopped for longer than a lease, then let go on", troubles[Trouble.Pause]);
         Add("Azurite restarts", troubles[Trouble.StorageRestart]);
         Add("bursts in which half of all calls failed", troubles[Trouble.Burst]);
     }

@@ -71,7 +71,7 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
         using var http = new HttpApiClient(replicas, Owner, Key);
         var ledger = new Ledger();
         var work = new Workload(account, ledger, [new StorageClient(new Account(faulty, []).Connection), http], inputs, jobs, options.Seed);
-        var monkey = new Monkey(replicas, azurite, proxy, account, work.CancelABatchAsync, options.Seed);
+        var monkey = new Monkey(options.IsHosted, replicas, azurite, proxy, account, work.CancelABatchAsync, options.Seed);
 
         say("Chaos begins");
         long start = Stopwatch.GetTimestamp();
@@ -107,10 +107,9 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
 
     private Replica StartReplica(string name, string connectionString)
     {
-        var replica = Replica.Start(Path.Combine(logs, $"{name}.log"), new Dictionary<string, string>
+        var replica = Replica.Start(Path.Combine(logs, $"{name}.log"), options.IsHosted, new Dictionary<string, string>
         {
             ["AzureWebJobsStorage"] = connectionString,
-            ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
             ["Gemma2__Model"] = Repository.Nano,
             ["Gemma2__AllowSoftwareDevice"] = "true",
             ["Gemma2__ApiKeys"] = $"{Owner}={Key}",
@@ -124,8 +123,10 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
 
     private void FillReport(Monkey monkey, FaultProxy proxy, Replica[] replicas, Ledger ledger, Auditor auditor)
     {
-        Report.Add("processes at once", replicas.Length);
-        Report.AddCounts(monkey.Counts);
+        string processes = options.IsHosted ? "Functions hosts" : "processes";
+        Report.Add($"{processes} at once", replicas.Length);
+        Report.AddCounts(processes, monkey.Counts);
+        if (options.IsHosted) Report.Add("Functions hosts that gave up because their workers ended too often", replicas.Sum(replica => replica.HostsGivenUp));
         Report.Add("processes that gave up starting while storage was away", replicas.Sum(replica => replica.StartsGivenUp));
         Report.Add("messages delivered again on purpose", monkey.DuplicatesSent);
         Report.Add("messages of nonsense", monkey.Garbage.Count);

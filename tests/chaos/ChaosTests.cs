@@ -12,14 +12,19 @@ public sealed class ChaosTests(ITestOutputHelper output)
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task Run_EverythingBreaks_EachRequestHasOneRightResult()
+    public Task Run_EverythingBreaks_EachRequestHasOneRightResult() => RunAsync(new ChaosOptions());
+
+    [Fact]
+    public Task Run_EverythingBreaksUnderFunctionsHosts_EachRequestHasOneRightResult() => RunAsync(new ChaosOptions { IsHosted = true });
+
+    private async Task RunAsync(ChaosOptions options)
     {
         Machine.NeedsDevice();
         DirectoryInfo folder = Directory.CreateTempSubdirectory("gemma2-chaos-");
         await using AzuriteProcess? azurite = await AzuriteProcess.TryStartAsync(
             Path.Combine(folder.FullName, "azurite"), ChaosRun.QuietAccount, ChaosRun.ChaosAccount);
         if (azurite is null) Assert.Skip("Azurite is not installed: run 'npm ci --prefix tools/azurite'.");
-        var run = new ChaosRun(new ChaosOptions(), azurite, folder.FullName, output.WriteLine);
+        var run = new ChaosRun(options, azurite, folder.FullName, output.WriteLine);
         IReadOnlyList<string> findings;
         await using (run) findings = await run.RunAsync(Cancellation);
 

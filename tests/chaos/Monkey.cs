@@ -9,7 +9,7 @@ namespace Gemma2.Chaos.Tests;
 
 /// <summary>Makes trouble: each kind once in a random order, then again in another one.</summary>
 internal sealed class Monkey(
-    IReadOnlyList<Replica> replicas, AzuriteProcess azurite, FaultProxy proxy, Account account, Func<CancellationToken, Task> cancelABatch, int seed)
+    bool isHosted, IReadOnlyList<Replica> replicas, AzuriteProcess azurite, FaultProxy proxy, Account account, Func<CancellationToken, Task> cancelABatch, int seed)
 {
     private const int MostDuplicates = 8;
 
@@ -21,13 +21,15 @@ internal sealed class Monkey(
         """{"id":"../../x","request":{}}""", """{"id":"x"}""", """{"batch":"../x"}""", """{"batch":"batch_1","chunk":{}}""",
     ];
 
-    // What happens more often than once a round.
-    private static readonly Trouble[] Round =
-        [.. Enum.GetValues<Trouble>(), Trouble.Kill, Trouble.Kill, Trouble.Term, Trouble.Duplicates];
+    private static readonly Trouble[] OfWorkers = [Trouble.KillWorker, Trouble.KillBoth];
 
+    // What happens more often than once a round.
+    private static readonly Trouble[] Again = [Trouble.Kill, Trouble.Kill, Trouble.Term, Trouble.Duplicates];
+
+    private readonly Trouble[] _kinds = [.. Enum.GetValues<Trouble>().Where(trouble => isHosted || !OfWorkers.Contains(trouble))];
     private readonly Random _random = new(seed);
     private readonly List<string> _garbage = [];
-    private readonly Dictionary<Trouble, int> _counts = Enum.GetValues<Trouble>().ToDictionary(trouble => trouble, _ => 0);
+    private readonly Dictionary<Trouble, int> _counts = [];
 
     /// <summary>What it has done so far.</summary>
     public IReadOnlyDictionary<Trouble, int> Counts => _counts;
@@ -45,10 +47,10 @@ internal sealed class Monkey(
         {
             foreach (Trouble trouble in Shuffled())
             {
-                if (stop.IsCancellationRequested && _counts.Values.All(count => count > 0)) return;
+                if (stop.IsCancellationRequested && _counts.Count == _kinds.Length) return;
                 await Task.Delay(Seconds(0.5, 2.5), cancellationToken);
                 await MakeAsync(trouble, cancellationToken);
-                _counts[trouble]++;
+                _counts[trouble] = _counts.GetValueOrDefault(trouble) + 1;
             }
         }
         while (true);
@@ -56,7 +58,7 @@ internal sealed class Monkey(
 
     private Trouble[] Shuffled()
     {
-        Trouble[] round = [.. Round];
+        Trouble[] round = [.. _kinds, .. Again];
         _random.Shuffle(round);
         return round;
     }
@@ -64,6 +66,8 @@ internal sealed class Monkey(
     private Task MakeAsync(Trouble trouble, CancellationToken cancellationToken) => trouble switch
     {
         Trouble.Kill => KillAsync(cancellationToken),
+        Trouble.KillWorker => KillWorkerAsync(cancellationToken),
+        Trouble.KillBoth => KillBothAsync(cancellationToken),
         Trouble.Term => TermAsync(cancellationToken),
         Trouble.Pause => PauseAsync(cancellationToken),
         Trouble.StorageRestart => RestartStorageAsync(cancellationToken),
@@ -74,6 +78,10 @@ internal sealed class Monkey(
     };
 
     private async Task KillAsync(CancellationToken cancellationToken) => (await WorkingReplicaAsync(cancellationToken)).Kill();
+
+    private async Task KillWorkerAsync(CancellationToken cancellationToken) => (await WorkingReplicaAsync(cancellationToken)).KillWorker();
+
+    private async Task KillBothAsync(CancellationToken cancellationToken) => (await WorkingReplicaAsync(cancellationToken)).KillBoth();
 
     private async Task TermAsync(CancellationToken cancellationToken) => await (await WorkingReplicaAsync(cancellationToken)).TermAsync(cancellationToken);
 

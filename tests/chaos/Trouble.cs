@@ -3,8 +3,14 @@ namespace Gemma2.Chaos.Tests;
 /// <summary>What is done to the app and its storage besides faults of single calls.</summary>
 internal enum Trouble
 {
-    /// <summary>A process is ended by SIGKILL.</summary>
+    /// <summary>A process is ended by SIGKILL; under a Functions host that of the host, whose worker is left alone.</summary>
     Kill,
+
+    /// <summary>The worker of a Functions host is ended by SIGKILL.</summary>
+    KillWorker,
+
+    /// <summary>A Functions host and its worker are ended by SIGKILL.</summary>
+    KillBoth,
 
     /// <summary>A process is asked to end by SIGTERM.</summary>
     Term,

@@ -16,7 +16,7 @@ internal sealed class FunctionsHost(AppFolder folder, HostOptions options)
         using var takeNoMore = new CancellationTokenSource();
         await using RpcServer rpc = await RpcServer.StartAsync();
         using var workers = new WorkerSupervisor(folder, rpc, options);
-        var triggers = new TriggerSet(folder, workers);
+        var triggers = new TriggerSet(folder, options, workers);
         await using HttpFront front = await HttpFront.StartAsync(folder, options, workers, new AdminEndpoint(options.MasterKey, triggers));
         Task supervising = workers.RunAsync();
         Task triggering = triggers.RunAsync(takeNoMore.Token);

@@ -31,7 +31,7 @@ internal sealed class App : IAsyncDisposable
     /// <param name="settings">More settings, and others than usual.</param>
     /// <param name="options">Options of the played host.</param>
     public static App StartHosted(PublishedFolder folder, string connectionString, Dictionary<string, string>? settings = null, params string[] options) => new(
-        RunningProgram.Start(Repository.PlayedHost, Path.GetTempPath(), Settings(connectionString, settings), ["--app", folder.Path, "--urls", "http://127.0.0.1:0", .. options]));
+        RunningProgram.Start(Repository.PlayedHost, Path.GetTempPath(), Settings(connectionString, settings), ["--app", folder.Path, .. options]));
 
     /// <summary>Starts the same app by itself.</summary>
     public static App StartSelfHosted(PublishedFolder folder, string connectionString) => new(

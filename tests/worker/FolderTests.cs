@@ -15,7 +15,8 @@ public sealed class FolderTests(PublishedFolder folder)
             [
                 $"BatchRequest queueTrigger {StorageNames.BatchRequests}", $"BatchRequestPoison queueTrigger {StorageNames.BatchRequests}{StorageNames.PoisonSuffix}",
                 $"CompletionRequest queueTrigger {StorageNames.CompletionRequests}",
-                $"CompletionRequestPoison queueTrigger {StorageNames.CompletionRequests}{StorageNames.PoisonSuffix}", "Http httpTrigger {*path}", "Sweep timerTrigger 0 * * * * *",
+                $"CompletionRequestPoison queueTrigger {StorageNames.CompletionRequests}{StorageNames.PoisonSuffix}",
+                "Http httpTrigger {*path}", "Sweep timerTrigger 0 * * * * *",
             ],
             functions.Order(StringComparer.Ordinal));
     }

@@ -81,7 +81,8 @@ public sealed class HttpTests(SharedApps apps)
     [Fact]
     public async Task Upload_FormWithAFile_IsAnsweredAndKeptAsByTheAppByItself()
     {
-        string content = string.Concat(Enumerable.Range(0, 5000).Select(line => $$$"""{"custom_id":"{{{line}}}","method":"POST","url":"/v1/completions","body":{}}""" + "\n"));
+        IEnumerable<string> lines = Enumerable.Range(0, 5000).Select(line => $$$"""{"custom_id":"{{{line}}}","method":"POST","url":"/v1/completions","body":{}}""");
+        string content = string.Join('\n', lines);
 
         string answer = await AssertSameAsync("POST", "/v1/files", () => new MultipartFormDataContent("boundary")
         {

@@ -1,28 +1,34 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Gemma2.Testing;
 
 namespace Gemma2.Chaos.Tests.Processes;
 
-/// <summary>One process of the app, from its start to its end.</summary>
+/// <summary>
+/// One process of the app, from its start to its end; under a Functions host that of the host, which starts the app as its worker and, when that is killed,
+/// starts it again.
+/// </summary>
 internal sealed partial class AppProcess : IDisposable
 {
+    private readonly bool _isHosted;
     private readonly Process _process;
     private readonly TextWriter _log;
     private readonly Lock _lock = new();
     private readonly List<string> _exceptions = [];
-    private readonly TaskCompletionSource<Uri> _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly List<(int, string)> _workersEnded = [];
     private Uri? _address;
-    private bool _loaded;
+    private volatile bool _loaded;
+    private volatile bool _workerIsKilled;
 
-    private AppProcess(Process process, TextWriter log)
+    private AppProcess(bool isHosted, Process process, TextWriter log)
     {
-        (_process, _log) = (process, log);
+        (_isHosted, _process, _log) = (isHosted, process, log);
         Ended = WaitAsync();
     }
 
-    /// <summary>Where it answers over HTTP, once its model is loaded.</summary>
-    public Task<Uri> Ready => _ready.Task;
+    /// <summary>Where it answers over HTTP, while its model is loaded; null else.</summary>
+    public Uri? Address => _loaded ? _address : null;
 
     /// <summary>Its exit code; 128 and the signal's number where one has ended it.</summary>
     public Task<int> Ended { get; }
@@ -33,25 +39,38 @@ internal sealed partial class AppProcess : IDisposable
     /// <summary>Its number.</summary>
     public int Id => _process.Id;
 
-    /// <summary>The last line that it wrote.</summary>
+    /// <summary>The app's process' number, where that is a worker of this one.</summary>
+    public int? WorkerId { get; private set; }
+
+    /// <summary>Whether the host has stopped because its worker has ended too often.</summary>
+    public bool HasGivenUp { get; private set; }
+
+    /// <summary>Exit codes of workers that nobody has killed, with the last line of each.</summary>
+    public IReadOnlyList<(int ExitCode, string LastLine)> WorkersEnded => _workersEnded;
+
+    /// <summary>The last line that the app wrote.</summary>
     public string LastLine { get; private set; } = "";
 
     /// <summary>The lines with a stack: what fails for a known reason is logged without one.</summary>
     public IReadOnlyList<string> Exceptions => _exceptions;
 
     /// <summary>Starts the app.</summary>
+    /// <param name="isHosted">Whether a Functions host is to run it.</param>
     /// <param name="environment">Its settings.</param>
     /// <param name="log">Takes what it writes.</param>
-    public static AppProcess Start(IReadOnlyDictionary<string, string> environment, TextWriter log)
+    public static AppProcess Start(bool isHosted, IReadOnlyDictionary<string, string> environment, TextWriter log)
     {
-        var info = new ProcessStartInfo(Repository.App)
+        string folder = Path.GetDirectoryName(Repository.App)!;
+        // A message whose reply was lost on its way to the host is hidden for the host's lease: ten minutes, if nothing else is said.
+        string[] hostsArguments = ["--app", folder, "--lease-seconds", "20", "--restart-seconds", "1"];
+        var info = new ProcessStartInfo(isHosted ? Repository.PlayedHost : Repository.App, isHosted ? hostsArguments : ["--urls", "http://127.0.0.1:0"])
         {
-            WorkingDirectory = Path.GetDirectoryName(Repository.App),
+            WorkingDirectory = folder,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
         foreach ((string name, string value) in environment) info.Environment[name] = value;
-        return new AppProcess(Process.Start(info)!, log);
+        return new AppProcess(isHosted, Process.Start(info)!, log);
     }
 
     /// <summary>Ends it, or asks it to end.</summary>
@@ -61,18 +80,29 @@ internal sealed partial class AppProcess : IDisposable
         _process.Send(signal);
         // Where it is paused, it must go on to end.
         _process.Send(Signal.Continue);
+        SendToWorker(Signal.Continue);
+    }
+
+    /// <summary>Ends its worker at once, if it has one.</summary>
+    public void KillWorker()
+    {
+        _workerIsKilled = true;
+        _loaded = false;
+        SendToWorker(Signal.Kill);
     }
 
     /// <summary>Takes it off the processor for a time: it goes on afterwards, and cannot know that others have taken over meanwhile.</summary>
     public async Task PauseAsync(TimeSpan time, CancellationToken cancellationToken)
     {
         _process.Send(Signal.Stop);
+        SendToWorker(Signal.Stop);
         try
         {
             await Task.Delay(time, cancellationToken);
         }
         finally
         {
+            SendToWorker(Signal.Continue);
             _process.Send(Signal.Continue);
         }
     }
@@ -84,7 +114,7 @@ internal sealed partial class AppProcess : IDisposable
     {
         await Task.WhenAll(ReadAsync(_process.StandardOutput), ReadAsync(_process.StandardError));
         await _process.WaitForExitAsync();
-        _ready.TrySetCanceled();
+        _loaded = false;
         return _process.ExitCode;
     }
 
@@ -99,11 +129,50 @@ internal sealed partial class AppProcess : IDisposable
     private void Note(string line)
     {
         _log.WriteLine($"[{Id}] {line}");
+        // The first is the host's, where there is one.
+        if (Listening().Match(line) is { Success: true } match) _address ??= new Uri(match.Groups[1].Value);
+        if (_isHosted && !line.StartsWith('[')) NoteOfTheHost(line);
+        else NoteOfTheApp(line);
+    }
+
+    private void NoteOfTheApp(string line)
+    {
         LastLine = line;
-        if (Listening().Match(line) is { Success: true } match) _address = new Uri(match.Groups[1].Value);
         _loaded |= Loaded().IsMatch(line);
-        if (_address is not null && _loaded) _ready.TrySetResult(_address);
         if (StackFrame().IsMatch(line)) _exceptions.Add(line);
+    }
+
+    /// <summary>What a host says of its worker.</summary>
+    private void NoteOfTheHost(string line)
+    {
+        if (WorkerStarted().Match(line) is { Success: true } started)
+        {
+            WorkerId = int.Parse(started.Groups[1].Value, CultureInfo.InvariantCulture);
+            _workerIsKilled = false;
+        }
+        else if (WorkerEnded().Match(line) is { Success: true } ended)
+        {
+            _loaded = false;
+            if (!_workerIsKilled) _workersEnded.Add((int.Parse(ended.Groups[1].Value, CultureInfo.InvariantCulture), LastLine));
+        }
+        else
+        {
+            HasGivenUp |= line.StartsWith("The worker has failed", StringComparison.Ordinal);
+        }
+    }
+
+    private void SendToWorker(Signal signal)
+    {
+        if (WorkerId is not { } id) return;
+        try
+        {
+            using var worker = Process.GetProcessById(id);
+            worker.Send(signal);
+        }
+        catch (ArgumentException)
+        {
+            // It has ended.
+        }
     }
 
     [GeneratedRegex("Now listening on: (http://\\S+)")]
@@ -111,6 +180,12 @@ internal sealed partial class AppProcess : IDisposable
 
     [GeneratedRegex("Model \\S+ loaded in ")]
     private static partial Regex Loaded();
+
+    [GeneratedRegex("^Worker process (\\d+) is started")]
+    private static partial Regex WorkerStarted();
+
+    [GeneratedRegex("^Worker process \\d+ has ended with exit code (\\d+)")]
+    private static partial Regex WorkerEnded();
 
     [GeneratedRegex(" at (Gemma2|System|Microsoft|Azure)\\.")]
     private static partial Regex StackFrame();

@@ -4,24 +4,25 @@ using Gemma2.PlayedHost.Workers;
 
 namespace Gemma2.PlayedHost.Triggers;
 
-/// <summary>Invokes a function for each message of its queue, as the host's extension does: a message in work is hidden for ten minutes at a time.</summary>
+/// <summary>Invokes a function for each message of its queue, as the host's extension does.</summary>
 /// <param name="function">The function.</param>
 /// <param name="rules">How messages are taken.</param>
+/// <param name="lease">How long a message in work is hidden at a time.</param>
 /// <param name="queue">The queue.</param>
 /// <param name="poisonQueue">Where messages go that failed too often; a poison queue itself has none.</param>
 /// <param name="workers">Who runs the function.</param>
-internal sealed class QueueTrigger(Function function, QueueRules rules, QueueClient queue, QueueClient? poisonQueue, WorkerSupervisor workers)
+internal sealed class QueueTrigger(
+    Function function, QueueRules rules, TimeSpan lease, QueueClient queue, QueueClient? poisonQueue, WorkerSupervisor workers)
 {
     private const string PoisonSuffix = "-poison";
 
-    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(100);
 
     private readonly List<Task> _running = [];
 
     /// <summary>Reads a function's trigger.</summary>
     /// <exception cref="PlayedHostException">The setting with the connection string is not there, or the function does not take a QueueMessage.</exception>
-    public static QueueTrigger Create(Function function, QueueRules rules, WorkerSupervisor workers)
+    public static QueueTrigger Create(Function function, QueueRules rules, TimeSpan lease, WorkerSupervisor workers)
     {
         if (function.Trigger.Find("properties", "supportsDeferredBinding")?.GetString() != "True")
             throw new PlayedHostException($"Function {function.Name}: only triggers whose parameter is a QueueMessage are played.");
@@ -30,7 +31,7 @@ internal sealed class QueueTrigger(Function function, QueueRules rules, QueueCli
             throw new PlayedHostException($"{setting} is not set, which function {function.Name} names as its connection.");
         string name = function.Trigger.GetProperty("queueName").GetString()!;
         QueueClient? poisonQueue = name.EndsWith(PoisonSuffix, StringComparison.Ordinal) ? null : Client(connection, name + PoisonSuffix);
-        return new QueueTrigger(function, rules, Client(connection, name), poisonQueue, workers);
+        return new QueueTrigger(function, rules, lease, Client(connection, name), poisonQueue, workers);
     }
 
     /// <summary>Takes messages until it is told to take no more, then waits for those that it has.</summary>
@@ -74,7 +75,7 @@ internal sealed class QueueTrigger(Function function, QueueRules rules, QueueCli
     {
         try
         {
-            return [.. (await queue.ReceiveMessagesAsync(rules.BatchSize, Lease, takeNoMore)).Value.Select(message => new QueuedMessage(queue, message))];
+            return [.. (await queue.ReceiveMessagesAsync(rules.BatchSize, lease, takeNoMore)).Value.Select(message => new QueuedMessage(queue, message))];
         }
         catch (Exception error) when (QueuedMessage.IsOfStorage(error))
         {
@@ -98,7 +99,7 @@ internal sealed class QueueTrigger(Function function, QueueRules rules, QueueCli
     private async Task<string?> InvokeAsync(QueuedMessage message, string text)
     {
         using var done = new CancellationTokenSource();
-        Task renewing = message.RenewAsync(Lease, done.Token);
+        Task renewing = message.RenewAsync(lease, done.Token);
         try
         {
             Worker worker = await workers.GetAsync(CancellationToken.None);

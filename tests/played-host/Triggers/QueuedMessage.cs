@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using System.Xml;
 using Azure;
 using Azure.Storage.Queues;
 using Azure.Storage.Queues.Models;
@@ -77,9 +78,9 @@ internal sealed class QueuedMessage(QueueClient queue, QueueMessage message)
     /// <inheritdoc/>
     public override string ToString() => $"Message {message.MessageId} of queue {queue.Name}, delivery {message.DequeueCount},";
 
-    /// <summary>Whether an error is one of storage: the client gives up with one, or with those of all its tries.</summary>
-    public static bool IsOfStorage(Exception error) =>
-        error is RequestFailedException || (error as AggregateException)?.InnerExceptions.All(inner => inner is RequestFailedException) == true;
+    /// <summary>Whether an error is one of storage or of the way to it: the client gives up with one, or with those of all its tries.</summary>
+    public static bool IsOfStorage(Exception error) => error is RequestFailedException or IOException or XmlException or OperationCanceledException
+        || (error as AggregateException)?.InnerExceptions.All(IsOfStorage) == true;
 
     private static async Task TryAsync(Func<Task> call)
     {

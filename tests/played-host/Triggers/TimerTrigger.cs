@@ -7,7 +7,11 @@ using NCrontab;
 namespace Gemma2.PlayedHost.Triggers;
 
 /// <summary>Invokes a function when its schedule says so.</summary>
-internal sealed class TimerTrigger(Function function, CrontabSchedule schedule, WorkerSupervisor workers)
+/// <param name="function">The function.</param>
+/// <param name="schedule">When.</param>
+/// <param name="isMonitored">Whether the host remembers when it was invoked.</param>
+/// <param name="workers">Who runs the function.</param>
+internal sealed class TimerTrigger(Function function, CrontabSchedule schedule, bool isMonitored, WorkerSupervisor workers)
 {
     private const int FieldsWithSeconds = 6;
 
@@ -18,7 +22,7 @@ internal sealed class TimerTrigger(Function function, CrontabSchedule schedule, 
         string text = function.Trigger.GetProperty("schedule").GetString()!;
         var options = new CrontabSchedule.ParseOptions { IncludingSeconds = text.Split(' ', StringSplitOptions.RemoveEmptyEntries).Length == FieldsWithSeconds };
         CrontabSchedule schedule = CrontabSchedule.TryParse(text, options) ?? throw new PlayedHostException($"Function {function.Name}: '{text}' is no schedule.");
-        return new TimerTrigger(function, schedule, workers);
+        return new TimerTrigger(function, schedule, function.Trigger.Find("useMonitor")?.GetBoolean() ?? true, workers);
     }
 
     /// <summary>Invokes until it is told to stop.</summary>
@@ -46,7 +50,7 @@ internal sealed class TimerTrigger(Function function, CrontabSchedule schedule, 
         DateTime now = DateTime.UtcNow;
         string json = JsonSerializer.Serialize(new
         {
-            ScheduleStatus = new { Last = now, Next = schedule.GetNextOccurrence(now), LastUpdated = now },
+            ScheduleStatus = isMonitored ? new { Last = now, Next = schedule.GetNextOccurrence(now), LastUpdated = now } : null,
             IsPastDue = false,
         });
         try

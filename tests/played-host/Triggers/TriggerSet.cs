@@ -4,7 +4,7 @@ using Gemma2.PlayedHost.Workers;
 namespace Gemma2.PlayedHost.Triggers;
 
 /// <summary>The triggers that the host itself runs: those of queues and timers.</summary>
-internal sealed class TriggerSet(AppFolder folder, WorkerSupervisor workers)
+internal sealed class TriggerSet(AppFolder folder, HostOptions options, WorkerSupervisor workers)
 {
     private readonly Dictionary<string, TimerTrigger> _timers = [];
 
@@ -22,7 +22,7 @@ internal sealed class TriggerSet(AppFolder folder, WorkerSupervisor workers)
             return;
         }
         foreach (Function function in OfType(functions, "timerTrigger")) _timers[function.Name] = TimerTrigger.Create(function, workers);
-        QueueTrigger[] queues = [.. OfType(functions, "queueTrigger").Select(function => QueueTrigger.Create(function, folder.Queues, workers))];
+        QueueTrigger[] queues = [.. OfType(functions, "queueTrigger").Select(function => QueueTrigger.Create(function, folder.Queues, options.Lease, workers))];
         await Task.WhenAll([.. _timers.Values.Select(timer => timer.RunAsync(takeNoMore)), .. queues.Select(queue => queue.RunAsync(takeNoMore))]);
     }
 
