@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Tensors;
 
 namespace Gemma2.Cli.Arguments;
 

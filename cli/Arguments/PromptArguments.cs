@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Gemma2.Backend;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 using Gemma2.Backend.Text;
 
 namespace Gemma2.Cli.Arguments;

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
-using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Tensors;
 
 namespace Gemma2.Cli.Arguments;
 

@@ -1,4 +1,4 @@
-using Gemma2.Backend.Benchmarks;
+using Gemma2.Backend.Kernels.Peaks;
 using Gemma2.Cli.Benchmarks.Profiling;
 using Gemma2.Cli.Planning.Rates;
 

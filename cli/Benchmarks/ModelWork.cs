@@ -1,6 +1,5 @@
-using Gemma2.Backend.Model;
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Engine;
 using Gemma2.Cli.Planning.Rates;
 
 namespace Gemma2.Cli.Benchmarks;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using Gemma2.Backend.Sampling;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Decoding;
+using Gemma2.Backend.Engine;
 
 namespace Gemma2.Cli.Benchmarks;
 

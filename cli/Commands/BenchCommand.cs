@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
-using Gemma2.Backend.Benchmarks;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Kernels.Peaks;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Benchmarks;
 using Gemma2.Cli.Benchmarks.Profiling;

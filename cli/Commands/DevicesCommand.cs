@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using Gemma2.Backend;
 using Gemma2.Backend.Device;
-using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Terminal;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Runtime.CompilerServices;
 using System.Text;
-using Gemma2.Backend.Sampling;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Decoding;
+using Gemma2.Backend.Engine;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Models;
 using Gemma2.Cli.Terminal;

@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Globalization;
-using Gemma2.Backend.Model;
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Tensors;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Models;
 using Gemma2.Cli.Terminal;

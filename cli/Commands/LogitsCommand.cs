@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Runtime.InteropServices;
 using Gemma2.Backend;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Models;
 using Gemma2.Cli.Terminal;

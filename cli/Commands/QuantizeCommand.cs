@@ -1,5 +1,6 @@
 using System.CommandLine;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Formats;
+using Gemma2.Backend.Tensors;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Models;
 

@@ -1,7 +1,7 @@
 using System.CommandLine;
-using Gemma2.Backend.Model;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Synthesis;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Formats.Synthesis;
+using Gemma2.Backend.Tensors;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Models;
 

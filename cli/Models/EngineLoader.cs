@@ -1,6 +1,6 @@
 using Gemma2.Backend.Device;
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Cli.Terminal;
 
 namespace Gemma2.Cli.Models;

@@ -1,4 +1,4 @@
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Cli.Terminal;
 
 namespace Gemma2.Cli.Models;

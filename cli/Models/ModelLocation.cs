@@ -1,6 +1,7 @@
 using Gemma2.Backend;
+using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Text;
-using Gemma2.Backend.Weights;
 using Gemma2.Storage;
 using Gemma2.Storage.Models;
 

@@ -1,8 +1,8 @@
 using System.Globalization;
 using Gemma2.Backend;
-using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Tensors;
 using Gemma2.Service.Options;
 
 namespace Gemma2.Functions.Configuration;

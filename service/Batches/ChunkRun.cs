@@ -1,5 +1,5 @@
 using System.Threading.Channels;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 using Gemma2.Storage.Batches;
 
 namespace Gemma2.Service.Batches;

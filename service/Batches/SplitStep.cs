@@ -1,4 +1,4 @@
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 using Gemma2.Service.Model;
 using Gemma2.Service.Options;
 using Gemma2.Service.Queue;

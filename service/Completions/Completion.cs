@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 using Gemma2.Backend;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 using Gemma2.Service.Api;
 
 namespace Gemma2.Service.Completions;

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 
 namespace Gemma2.Service.Completions;
 

@@ -1,4 +1,4 @@
-using Gemma2.Backend.Sampling;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Text;
 
 namespace Gemma2.Service.Completions;

@@ -1,8 +1,8 @@
 using System.Collections.Frozen;
 using System.Text.Json;
 using Gemma2.Backend;
-using Gemma2.Backend.Sampling;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Decoding;
+using Gemma2.Backend.Engine;
 
 namespace Gemma2.Service.Completions;
 

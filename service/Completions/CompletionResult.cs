@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 
 namespace Gemma2.Service.Completions;
 

@@ -1,5 +1,5 @@
 using Gemma2.Backend;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 using Gemma2.Backend.Text;
 
 namespace Gemma2.Service.Completions;

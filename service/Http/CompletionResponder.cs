@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Model;

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Gemma2.Backend;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Jobs.Callbacks;

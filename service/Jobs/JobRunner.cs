@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Gemma2.Backend;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Model;

@@ -1,5 +1,6 @@
 using Gemma2.Backend;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Service.Options;
 using Gemma2.Storage;
 

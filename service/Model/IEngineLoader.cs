@@ -1,4 +1,5 @@
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats.Files;
 
 namespace Gemma2.Service.Model;
 

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Gemma2.Backend;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Service.Api;
 using Gemma2.Service.Lifetime;
 

@@ -1,5 +1,5 @@
 using Gemma2.Backend;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Storage;
 using Gemma2.Storage.Models;
 

@@ -1,7 +1,7 @@
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Gemma2.Backend;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Formats.Files;
 
 namespace Gemma2.Storage.Models;
 

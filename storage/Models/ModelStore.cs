@@ -3,8 +3,7 @@ using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
 using Gemma2.Backend;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Gguf;
+using Gemma2.Backend.Formats.Files;
 
 namespace Gemma2.Storage.Models;
 

@@ -1,6 +1,7 @@
-using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Device;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
 using Gemma2.Functions.Configuration;
 using Gemma2.Service.Options;
 using Microsoft.Extensions.Configuration;

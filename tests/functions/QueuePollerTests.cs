@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Azure.Storage.Queues;
 using Gemma2.Backend;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Text;
 using Gemma2.Service.Lifetime;
 using Gemma2.Service.Model;
 using Gemma2.Storage;

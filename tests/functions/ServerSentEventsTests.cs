@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Text.Json;
 using Gemma2.Backend;
+using Gemma2.Backend.Text;
 using Gemma2.Service.Http;
 
 namespace Gemma2.Functions.Tests;

@@ -1,4 +1,3 @@
-using Gemma2.Backend.Kernels;
 using Silk.NET.Vulkan;
 
 namespace Gemma2.Backend.Device;

@@ -1,4 +1,5 @@
 using Silk.NET.Vulkan;
+
 using VkDevice = Silk.NET.Vulkan.Device;
 
 namespace Gemma2.Backend.Device;

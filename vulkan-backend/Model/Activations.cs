@@ -1,5 +1,7 @@
+using Gemma2.Backend.Config;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Kernels.Attention;
 
 namespace Gemma2.Backend.Model;
 

@@ -1,5 +1,8 @@
+using Gemma2.Backend.Config;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Kernels.Attention;
+using Gemma2.Backend.Kernels.Matrix;
 
 namespace Gemma2.Backend.Model;
 

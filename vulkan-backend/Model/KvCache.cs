@@ -1,7 +1,8 @@
 using System.Runtime.InteropServices;
+using Gemma2.Backend.Config;
 using Gemma2.Backend.Device;
-using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Kernels.Attention;
+using Gemma2.Backend.Tensors;
 
 namespace Gemma2.Backend.Model;
 

@@ -1,5 +1,6 @@
-using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Tensors;
 
 namespace Gemma2.Backend.Model;
 

@@ -1,5 +1,5 @@
 using Gemma2.Backend.Device;
-using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Kernels.Matrix;
 
 namespace Gemma2.Backend.Model;
 

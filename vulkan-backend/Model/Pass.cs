@@ -1,6 +1,7 @@
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Sampling;
+using Gemma2.Backend.Kernels.Sampling;
 
 namespace Gemma2.Backend.Model;
 

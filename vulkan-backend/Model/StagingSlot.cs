@@ -1,5 +1,5 @@
 using Gemma2.Backend.Device;
-using Gemma2.Backend.Weights.Packing;
+using Gemma2.Backend.Tensors.Packing;
 
 namespace Gemma2.Backend.Model;
 

@@ -1,10 +1,12 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using Gemma2.Backend.Config;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Packing;
-using Gemma2.Backend.Weights.Quantization;
+using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
+using Gemma2.Backend.Tensors.Packing;
 
 namespace Gemma2.Backend.Model;
 

@@ -1,6 +1,6 @@
 using System.Globalization;
 using Gemma2.Backend.Device;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 
 namespace Gemma2.Cli.Benchmarks.Profiling;
 

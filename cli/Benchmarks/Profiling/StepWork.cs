@@ -1,5 +1,5 @@
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Tensors;
 
 namespace Gemma2.Cli.Benchmarks.Profiling;
 

@@ -1,6 +1,5 @@
-using Gemma2.Backend.Model;
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Engine;
 
 namespace Gemma2.Cli.Planning.Rates;
 

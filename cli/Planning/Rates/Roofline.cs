@@ -1,4 +1,4 @@
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 
 namespace Gemma2.Cli.Planning.Rates;
 

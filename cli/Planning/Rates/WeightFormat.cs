@@ -1,4 +1,4 @@
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Tensors;
 
 namespace Gemma2.Cli.Planning.Rates;
 

@@ -1,4 +1,4 @@
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Planning.Rates;
 using Gemma2.Cli.Planning.Simulation;

@@ -1,4 +1,4 @@
-using Gemma2.Backend.Sampling;
+using Gemma2.Backend.Decoding;
 
 namespace Gemma2.Cli.Planning.Simulation;
 

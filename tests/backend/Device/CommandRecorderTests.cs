@@ -1,5 +1,6 @@
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Kernels.Rows;
 
 namespace Gemma2.Backend.Tests.Device;
 

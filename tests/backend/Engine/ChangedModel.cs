@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Engine;

@@ -1,7 +1,9 @@
-using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Sampling;
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Decoding;
+using Gemma2.Backend.Device;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Tensors.Codecs;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Engine;

@@ -1,5 +1,5 @@
-using Gemma2.Backend.Sampling;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Decoding;
+using Gemma2.Backend.Engine;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Engine;

@@ -1,6 +1,7 @@
 using System.Text.Json;
-using Gemma2.Backend.Sampling;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Decoding;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Tensors.Codecs;
 using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Tests.Engine;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Device;
-using Gemma2.Backend.Sampling;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Engine;

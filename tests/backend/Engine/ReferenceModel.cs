@@ -1,8 +1,11 @@
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
-using Gemma2.Backend.Model;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tests.Kernels;
-using Gemma2.Backend.Weights;
 
 namespace Gemma2.Backend.Tests.Engine;
 

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
-using Gemma2.Backend.Model;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tests.Weights;
-using Gemma2.Backend.Weights;
 
 namespace Gemma2.Backend.Tests.Engine;
 

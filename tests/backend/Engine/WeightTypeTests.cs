@@ -1,5 +1,8 @@
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
 
 namespace Gemma2.Backend.Tests.Engine;
 

@@ -1,5 +1,9 @@
+using Gemma2.Backend.Device;
+using Gemma2.Backend.Engine;
 using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Kernels.Attention;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
 
 namespace Gemma2.Backend.Tests.Kernels;
 

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Kernels.Peaks;
 
 namespace Gemma2.Backend.Tests.Kernels;
 

@@ -1,6 +1,7 @@
 using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Packing;
+using Gemma2.Backend.Kernels.Rows;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Packing;
 
 namespace Gemma2.Backend.Tests.Kernels;
 

@@ -1,8 +1,13 @@
 using Gemma2.Backend.Device;
+using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Kernels.Check;
+using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Model;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Packing;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
+using Gemma2.Backend.Tensors.Packing;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Kernels;

@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Gemma2.Backend.Device;
-using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Tests.Device;
 using Gemma2.Golden;
 using Silk.NET.Vulkan;

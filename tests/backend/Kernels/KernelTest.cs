@@ -1,7 +1,8 @@
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Packing;
+using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Packing;
 
 namespace Gemma2.Backend.Tests.Kernels;
 

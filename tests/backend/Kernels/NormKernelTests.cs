@@ -1,4 +1,5 @@
 using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Kernels.Rows;
 
 namespace Gemma2.Backend.Tests.Kernels;
 

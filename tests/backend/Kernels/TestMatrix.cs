@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Packing;
-using Gemma2.Backend.Weights.Quantization;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
+using Gemma2.Backend.Tensors.Packing;
 
 namespace Gemma2.Backend.Tests.Kernels;
 

@@ -1,7 +1,12 @@
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Engine;
 using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Kernels.Rows;
 using Gemma2.Backend.Model;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
 using Gemma2.Backend.Tests.Kernels;
-using Gemma2.Backend.Weights;
 
 namespace Gemma2.Backend.Tests.Model;
 
@@ -51,7 +56,7 @@ public class WeightUploaderTests(DeviceFixture fixture) : KernelTest(fixture)
         AssertComputes(Values("mlp.up_proj"), layer.Up);
         AssertComputes(Values("mlp.down_proj"), layer.Down);
         AssertComputes(_tensors[TensorNames.Embedding].Values, weights.Embedding);
-        Assert.Equal(MemoryEstimate.Of(_config, Entries(), 64, Backend.Serving.KvCacheType.F16).WeightBytes, weights.Bytes, 4096.0);
+        Assert.Equal(MemoryEstimate.Of(_config, Entries(), 64, Backend.Engine.KvCacheType.F16).WeightBytes, weights.Bytes, 4096.0);
     }
 
     [Fact]

@@ -1,5 +1,5 @@
 using CsCheck;
-using Gemma2.Backend.Sampling;
+using Gemma2.Backend.Decoding;
 
 namespace Gemma2.Backend.Tests.Sampling;
 

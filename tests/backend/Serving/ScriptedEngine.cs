@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
-using Gemma2.Backend.Model;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Engine;
 using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Tests.Serving;

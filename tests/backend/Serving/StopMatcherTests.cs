@@ -1,5 +1,5 @@
 using CsCheck;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Tests.Serving;
 

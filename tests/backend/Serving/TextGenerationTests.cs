@@ -1,4 +1,4 @@
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 using Gemma2.Backend.Tests.Text;
 using Gemma2.Backend.Text;
 

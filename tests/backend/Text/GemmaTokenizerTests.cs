@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using CsCheck;
+using Gemma2.Backend.Engine;
 using Gemma2.Backend.Text;
 using Gemma2.Golden;
 

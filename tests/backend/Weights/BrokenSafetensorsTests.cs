@@ -1,4 +1,4 @@
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Weights;

@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using Gemma2.Backend.Model;
+using Gemma2.Backend.Config;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Weights;

@@ -1,3 +1,4 @@
+using Gemma2.Backend.Model;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Weights;

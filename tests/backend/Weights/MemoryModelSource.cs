@@ -1,4 +1,4 @@
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Formats.Files;
 
 namespace Gemma2.Backend.Tests.Weights;
 

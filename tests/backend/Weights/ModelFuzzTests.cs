@@ -1,8 +1,8 @@
 using System.Buffers.Binary;
 using System.Text;
 using CsCheck;
-using Gemma2.Backend.Model;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Tensors;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Weights;

@@ -1,7 +1,8 @@
-using Gemma2.Backend.Model;
+using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
 using Gemma2.Backend.Text;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Quantization;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Weights;

@@ -1,7 +1,9 @@
 using System.Text.Json;
-using Gemma2.Backend.Model;
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Tensors;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Weights;

@@ -1,5 +1,6 @@
 using System.Text;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Formats.Safetensors;
+using Gemma2.Backend.Tensors;
 
 namespace Gemma2.Backend.Tests.Weights;
 

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Gemma2.Backend.Device;
+using Gemma2.Backend.Model;
 using Gemma2.Benchmarks.Peers.Accuracy;
 using Gemma2.Benchmarks.Peers.Reports;
 using Gemma2.Benchmarks.Peers.Sides;

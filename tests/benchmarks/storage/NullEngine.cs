@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
-using Gemma2.Backend.Model;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Text;
 using Gemma2.Service.Model;
 

@@ -1,7 +1,7 @@
 using CsCheck;
-using Gemma2.Backend.Model;
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Tensors;
 using Gemma2.Cli.Planning;
 using Gemma2.Cli.Planning.Rates;
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Gemma2.Backend;
+using Gemma2.Backend.Text;
 using Gemma2.Service.Batches;
 using Gemma2.Service.Queue;
 using Gemma2.Storage;

@@ -1,5 +1,6 @@
 using Azure.Core.Pipeline;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Service.Api;
 using Gemma2.Service.Batches;
 using Gemma2.Service.Lifetime;

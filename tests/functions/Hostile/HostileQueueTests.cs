@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Gemma2.Backend;
+using Gemma2.Backend.Text;
 using Gemma2.Service.Api;
 using Gemma2.Service.Queue;
 using Gemma2.Storage;

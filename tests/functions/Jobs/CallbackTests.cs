@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Gemma2.Backend;
+using Gemma2.Backend.Text;
 using Gemma2.Service.Jobs.Callbacks;
 using Gemma2.Service.Options;
 using Gemma2.Service.Queue;

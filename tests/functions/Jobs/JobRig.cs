@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using Gemma2.Backend.Serving;
+using Gemma2.Backend.Engine;
 using Gemma2.Service.Jobs;
 using Gemma2.Service.Queue;
 using Gemma2.Storage;

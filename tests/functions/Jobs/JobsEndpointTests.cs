@@ -4,6 +4,9 @@ using System.Text;
 using System.Text.Json;
 using CsCheck;
 using Gemma2.Backend;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Text;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
 using Gemma2.Storage.Tests.Faults;
@@ -307,7 +310,7 @@ public sealed class JobsEndpointTests(AzuriteFixture azurite)
 
     private sealed class EndlessLoader : Service.Model.IEngineLoader
     {
-        public async Task<Backend.Serving.IInferenceEngine> LoadAsync(IProgress<Backend.Serving.LoadProgress> progress, CancellationToken cancellationToken)
+        public async Task<Backend.Engine.IInferenceEngine> LoadAsync(IProgress<Backend.Formats.Files.LoadProgress> progress, CancellationToken cancellationToken)
         {
             await Task.Delay(Timeout.Infinite, cancellationToken);
             throw new InvalidOperationException("The wait has no end.");

@@ -1,4 +1,5 @@
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Tensors.Codecs;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Weights.Gguf;

@@ -1,7 +1,8 @@
 using System.Text;
-using Gemma2.Backend.Model;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Gguf;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Formats.Gguf;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
 
 namespace Gemma2.Backend.Tests.Weights.Gguf;
 

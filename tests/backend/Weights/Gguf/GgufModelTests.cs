@@ -1,7 +1,10 @@
 using System.Security.Cryptography;
-using Gemma2.Backend.Model;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Gguf;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Formats.Gguf;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Weights.Gguf;

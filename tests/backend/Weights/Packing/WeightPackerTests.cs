@@ -1,6 +1,7 @@
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
+using Gemma2.Backend.Tensors.Packing;
 using Gemma2.Backend.Tests.Kernels;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Packing;
 
 namespace Gemma2.Backend.Tests.Weights.Packing;
 

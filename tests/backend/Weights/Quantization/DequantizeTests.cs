@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Quantization;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
 
 namespace Gemma2.Backend.Tests.Weights.Quantization;
 

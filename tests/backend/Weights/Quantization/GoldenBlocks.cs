@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Json;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Tensors;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Weights.Quantization;

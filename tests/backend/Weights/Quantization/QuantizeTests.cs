@@ -1,5 +1,5 @@
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Quantization;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
 
 namespace Gemma2.Backend.Tests.Weights.Quantization;
 

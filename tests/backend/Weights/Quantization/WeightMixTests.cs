@@ -1,6 +1,7 @@
-using Gemma2.Backend.Model;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Quantization;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
+using Gemma2.Backend.Tensors.Quantization;
 
 namespace Gemma2.Backend.Tests.Weights.Quantization;
 

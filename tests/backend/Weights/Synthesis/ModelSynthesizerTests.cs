@@ -1,9 +1,12 @@
 using System.Security.Cryptography;
-using Gemma2.Backend.Model;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Formats.Synthesis;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
+using Gemma2.Backend.Tensors.Quantization;
 using Gemma2.Backend.Text;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Quantization;
-using Gemma2.Backend.Weights.Synthesis;
 
 namespace Gemma2.Backend.Tests.Weights.Synthesis;
 

@@ -1,7 +1,10 @@
 using System.Numerics.Tensors;
-using Gemma2.Backend.Model;
-using Gemma2.Backend.Weights;
-using Gemma2.Backend.Weights.Quantization;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
 
 namespace Gemma2.Benchmarks.Peers.Accuracy;
 

@@ -1,7 +1,8 @@
 using System.Diagnostics;
-using Gemma2.Backend.Sampling;
-using Gemma2.Backend.Serving;
-using Gemma2.Backend.Weights;
+using Gemma2.Backend.Decoding;
+using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Model;
 
 namespace Gemma2.Benchmarks.Peers.Sides;
 

@@ -1,0 +1,59 @@
+namespace Gemma2.Backend.Config;
+
+/// <summary>
+/// The numbers that define a Gemma 2 model, named as in Hugging Face's config.json.
+/// Source: Gemma Team, "Gemma 2: Improving Open Language Models at a Practical Size", arXiv:2408.00118, table 1.
+/// </summary>
+public sealed partial record Gemma2Config
+{
+    /// <summary>Rows of the embedding and of the tied output matrix.</summary>
+    public required int VocabularySize { get; init; }
+
+    /// <summary>Width of the residual stream.</summary>
+    public required int HiddenSize { get; init; }
+
+    /// <summary>Width of the feed-forward block.</summary>
+    public required int IntermediateSize { get; init; }
+
+    /// <summary>Number of layers. Even layers (from 0) see a sliding window, odd ones everything.</summary>
+    public required int LayerCount { get; init; }
+
+    /// <summary>Query heads a layer.</summary>
+    public required int HeadCount { get; init; }
+
+    /// <summary>Key/value heads a layer; query head h uses key/value head h / (HeadCount / KeyValueHeadCount).</summary>
+    public required int KeyValueHeadCount { get; init; }
+
+    /// <summary>Width of one head; heads times this need not be <see cref="HiddenSize"/>.</summary>
+    public required int HeadDimension { get; init; }
+
+    /// <summary>Queries are scaled by this to the power -1/2. Not the head dimension in 27B.</summary>
+    public required double QueryPreAttentionScalar { get; init; }
+
+    /// <summary>In even layers, a query sees itself and this many less one before it.</summary>
+    public required int SlidingWindow { get; init; }
+
+    /// <summary>Longest sequence the model was made for.</summary>
+    public required int MaxPositions { get; init; }
+
+    /// <summary>Attention scores become cap * tanh(score / cap); 0 means no cap.</summary>
+    public required double AttentionSoftcap { get; init; }
+
+    /// <summary>Logits become cap * tanh(logit / cap); 0 means no cap.</summary>
+    public required double FinalSoftcap { get; init; }
+
+    /// <summary>Added to the mean square in norms.</summary>
+    public required double RmsNormEpsilon { get; init; }
+
+    /// <summary>Base of the rotary position embedding.</summary>
+    public required double RopeTheta { get; init; }
+
+    /// <summary>Beginning-of-sequence token.</summary>
+    public int BeginToken { get; init; } = 2;
+
+    /// <summary>Tokens that end a generation: <c>&lt;eos&gt;</c> and, as all Gemma vocabularies have it, <c>&lt;end_of_turn&gt;</c>.</summary>
+    public IReadOnlyList<int> EndTokens { get; init; } = [1, 107];
+
+    /// <summary>True for layers that see a sliding window only.</summary>
+    public static bool IsSliding(int layer) => layer % 2 == 0;
+}

@@ -1,0 +1,45 @@
+using Gemma2.Backend.Kernels.Check;
+using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Tensors;
+
+namespace Gemma2.Backend.Engine;
+
+/// <summary>What an engine is made with.</summary>
+public sealed record EngineOptions
+{
+    /// <summary>Which device: part of its name, or its index in <c>gemma2 devices</c>; null picks the best.</summary>
+    public string? Device { get; init; }
+
+    /// <summary>Allow a device that is a CPU (lavapipe).</summary>
+    public bool AllowSoftwareDevice { get; init; }
+
+    /// <summary>Longest prompt plus answer, in tokens; null means the model's own limit, at most 8192.</summary>
+    public int? ContextLength { get; init; }
+
+    /// <summary>How many sequences are worked on at once; each has a KV cache of its own.</summary>
+    public int MaxSequences { get; init; } = 4;
+
+    /// <summary>How numbers are kept in the KV cache.</summary>
+    public KvCacheType KvCacheType { get; init; } = KvCacheType.Auto;
+
+    /// <summary>
+    /// Store the matrices of a model that is not quantized in another type while it is loaded; as in llama.cpp's presets, some get more bits. Null leaves them
+    /// as they are.
+    /// </summary>
+    public TensorType? WeightType { get; init; }
+
+    /// <summary>Which families of matrix kernels may be used.</summary>
+    public KernelOptions Kernels { get; init; } = KernelOptions.Default;
+
+    /// <summary>Told, by the engine's thread, of every pass and how long each of its dispatches took; null times nothing.</summary>
+    public Action<PassProfile>? PassTimed { get; init; }
+
+    /// <summary>Let matrix kernels compute something known before the model is loaded, see <see cref="FamilyCheck"/>; null: on all devices but CPUs.</summary>
+    internal bool? CheckKernels { get; init; }
+
+    /// <summary>Load the Khronos validation layer; tests look at what it reported.</summary>
+    internal bool Validation { get; init; }
+
+    /// <summary>Never map the device's own memory; tests make a CPU device load weights as a large GPU does.</summary>
+    internal bool HideDeviceMemory { get; init; }
+}

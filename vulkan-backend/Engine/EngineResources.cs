@@ -1,0 +1,105 @@
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Device;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Kernels.Check;
+using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Model;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Quantization;
+
+namespace Gemma2.Backend.Engine;
+
+/// <summary>What an engine holds on its device: weights, a forward pass, and one KV cache for each sequence that may run at once.</summary>
+internal sealed class EngineResources : IDisposable
+{
+    private readonly ModelWeights _weights;
+
+    private EngineResources(
+        GpuDevice device, Gemma2Config config, ModelWeights weights, long weightBytes, int contextLength, KvCacheType kvCacheType, MatrixKernels matrices, EngineOptions options)
+    {
+        WeightBytes = weightBytes;
+        KvCacheType = kvCacheType;
+        Device = device;
+        Config = config;
+        _weights = weights;
+        ContextLength = contextLength;
+        Warnings = [.. matrices.Warnings];
+        TensorType cacheType = kvCacheType.ToTensorType();
+        Cache = new KvCache(device, config, ForwardPass.ShapeOf(config), contextLength, cacheType, options.MaxSequences);
+        Forward = new ForwardPass(device, config, weights, Cache, contextLength, cacheType, matrices, options.PassTimed is not null);
+    }
+
+    public GpuDevice Device { get; }
+
+    public Gemma2Config Config { get; }
+
+    public int ContextLength { get; }
+
+    public long WeightBytes { get; }
+
+    public KvCacheType KvCacheType { get; }
+
+    /// <summary>What is not as it should be, a line each.</summary>
+    public IReadOnlyList<string> Warnings { get; }
+
+    public ForwardPass Forward { get; }
+
+    public KvCache Cache { get; }
+
+    public static async Task<EngineResources> LoadAsync(
+        OpenModel model,
+        EngineOptions options,
+        IProgress<LoadProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        int contextLength = ResolveContextLength(model.Config, options);
+        if (options.MaxSequences < 1)
+            throw new InvalidRequestException(nameof(options.MaxSequences), $"MaxSequences is {options.MaxSequences}; allowed is 1 or more.");
+        IReadOnlyList<TensorEntry> tensors = model.TensorsAs(options.WeightType);
+        KvCacheType kvCacheType = options.KvCacheType.For(tensors.Select(tensor => tensor.Type));
+        GpuDevice device = GpuDevice.Open(options.Device, options.AllowSoftwareDevice, options.Validation, options.HideDeviceMemory);
+        MatrixKernels? matrices = null;
+        ModelWeights? weights = null;
+        try
+        {
+            // Before all weights are read.
+            matrices = new MatrixKernels(device, options.Kernels);
+            if (options.CheckKernels ?? device.Description.Kind != DeviceKind.Software)
+                new FamilyCheck(device, matrices).Run(MatrixUses.Of(model.Config, tensors));
+            using var uploader = new WeightUploader(device, model.Config);
+            ITensorSink sink = options.WeightType is { } type ? new QuantizingSink(uploader, new WeightMix(type, model.Config).TypeOf) : uploader;
+            await model.ReadAsync(sink, progress, cancellationToken).ConfigureAwait(false);
+            weights = uploader.Finish();
+            long weightBytes = MemoryEstimate.Of(model.Config, tensors, contextLength, kvCacheType).WeightBytes;
+            return new EngineResources(device, model.Config, weights, weightBytes, contextLength, kvCacheType, matrices, options);
+        }
+        catch
+        {
+            weights?.Dispose();
+            matrices?.Dispose();
+            device.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Device.WaitIdle();
+        Forward.Dispose();
+        Cache.Dispose();
+        _weights.Dispose();
+        Device.Dispose();
+    }
+
+    private static int ResolveContextLength(Gemma2Config config, EngineOptions options)
+    {
+        int wanted = options.ContextLength ?? Math.Min(config.MaxPositions, InferenceEngine.DefaultContextLength);
+        if (wanted < InferenceEngine.ShortestContextLength || wanted > config.MaxPositions)
+        {
+            throw new InvalidRequestException(
+                nameof(options.ContextLength),
+                $"The context length is {wanted}; this model allows {InferenceEngine.ShortestContextLength} to {config.MaxPositions}.");
+        }
+        return wanted;
+    }
+}

@@ -1,0 +1,30 @@
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Text;
+
+namespace Gemma2.Backend.Engine;
+
+/// <summary>A loaded model that generates. All members may be called from any thread.</summary>
+public interface IInferenceEngine : IAsyncDisposable
+{
+    /// <summary>The model's name, as its source gave it.</summary>
+    string ModelName { get; }
+
+    /// <summary>The model's numbers.</summary>
+    Gemma2Config Config { get; }
+
+    /// <summary>The model's vocabulary; null when the model has none.</summary>
+    GemmaTokenizer? Tokenizer { get; }
+
+    /// <summary>Longest prompt plus answer, in tokens.</summary>
+    int ContextLength { get; }
+
+    /// <summary>
+    /// Generates until an end token, a limit or cancellation. Waits its turn while all sequences are taken.
+    /// <see cref="GenerationRequest.Stop"/> is not looked at here: see <see cref="TextGeneration"/>.
+    /// </summary>
+    /// <exception cref="InvalidRequestException">The request asks for something that is not allowed, such as a prompt longer than the context.</exception>
+    /// <exception cref="GenerationException">This sequence failed.</exception>
+    /// <exception cref="DeviceException">The device failed: no sequence of this engine can go on.</exception>
+    /// <exception cref="OperationCanceledException">Within one step of the cancellation.</exception>
+    IAsyncEnumerable<GeneratedToken> GenerateAsync(GenerationRequest request, CancellationToken cancellationToken = default);
+}

@@ -1,0 +1,214 @@
+using System.Runtime.CompilerServices;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Decoding;
+using Gemma2.Backend.Device;
+using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Model;
+using Gemma2.Backend.Text;
+
+namespace Gemma2.Backend.Engine;
+
+/// <summary>A model in a device's memory, with one thread that owns the device.</summary>
+public sealed class InferenceEngine : IInferenceEngine
+{
+    /// <summary>Longest context by default, and Gemma 2's own.</summary>
+    public const int DefaultContextLength = 8192;
+
+    /// <summary>Shortest context: one token of a prompt and one of an answer.</summary>
+    public const int ShortestContextLength = 2;
+
+    /// <summary>Most sequences that get their next token in one pass over the weights.</summary>
+    public const int SequencesPerPass = KernelSet.MaxDecodingRows;
+
+    private readonly EngineResources _resources;
+    private readonly Scheduler _scheduler;
+    private readonly Sampler _sampler;
+    private readonly Thread _thread;
+    private readonly AutoResetEvent _work = new(false);
+    private volatile bool _isStopping;
+    private volatile Exception? _fault;
+
+    private InferenceEngine(EngineResources resources, EngineOptions options, string modelName, GemmaTokenizer? tokenizer)
+    {
+        _resources = resources;
+        ModelName = modelName;
+        Tokenizer = tokenizer;
+        _scheduler = new Scheduler(resources.Forward, resources.Cache.Sequences, options.PassTimed);
+        _sampler = new Sampler(Config.VocabularySize);
+        _thread = new Thread(Run) { IsBackground = true, Name = "inference" };
+        _thread.Start();
+    }
+
+    /// <inheritdoc/>
+    public string ModelName { get; }
+
+    /// <inheritdoc/>
+    public Gemma2Config Config => _resources.Config;
+
+    /// <inheritdoc/>
+    public GemmaTokenizer? Tokenizer { get; }
+
+    /// <inheritdoc/>
+    public int ContextLength => _resources.ContextLength;
+
+    /// <summary>The device that computes.</summary>
+    public DeviceDescription Device => _resources.Device.Description;
+
+    /// <summary>Bytes of the weights in device memory.</summary>
+    public long WeightBytes => _resources.WeightBytes;
+
+    /// <summary>How numbers are kept in the KV cache; never <see cref="KvCacheType.Auto"/>.</summary>
+    public KvCacheType KvCacheType => _resources.KvCacheType;
+
+    /// <summary>What is not as it should be on this device, for whoever runs the engine: a line each, mostly none.</summary>
+    public IReadOnlyList<string> Warnings => _resources.Warnings;
+
+    /// <summary>Bytes of all device memory that is taken: weights, caches, activations.</summary>
+    public long DeviceBytes => _resources.Device.AllocatedBytes;
+
+    /// <summary>What the validation layer reported so far.</summary>
+    internal IReadOnlyCollection<string> ValidationReports => _resources.Device.ValidationReports;
+
+    /// <summary>Reads a model into a device's memory and starts the engine.</summary>
+    /// <param name="source">The model's files.</param>
+    /// <param name="options">Device and sizes.</param>
+    /// <param name="progress">Told of the bytes read, from any thread.</param>
+    /// <param name="cancellationToken">Stops loading.</param>
+    /// <exception cref="ModelException">The model cannot be used.</exception>
+    /// <exception cref="DeviceException">No usable device, or not enough memory on it.</exception>
+    public static async Task<InferenceEngine> LoadAsync(
+        IModelSource source,
+        EngineOptions options,
+        IProgress<LoadProgress>? progress = null,
+        CancellationToken cancellationToken = default)
+    {
+        await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken).ConfigureAwait(false);
+        EngineResources resources = await EngineResources.LoadAsync(model, options, progress, cancellationToken).ConfigureAwait(false);
+        return new InferenceEngine(resources, options, source.Name, model.Tokenizer);
+    }
+
+    /// <inheritdoc/>
+    public IAsyncEnumerable<GeneratedToken> GenerateAsync(GenerationRequest request, CancellationToken cancellationToken = default)
+    {
+        request.Sampling.Validate();
+        int[] prompt = CheckPrompt(request.PromptTokens);
+        int room = ContextLength - prompt.Length;
+        if (request.MaxTokens < 1)
+            throw new InvalidRequestException("max_tokens", $"max_tokens is {request.MaxTokens}; allowed is 1 or more.");
+        if (room < 1)
+            throw new InvalidRequestException("prompt", $"The prompt has {prompt.Length} tokens, which leaves no room in the context of {ContextLength}.");
+        var sequence = new GenerationSequence(
+            prompt, Math.Min(request.MaxTokens ?? room, room), request.Sampling, _sampler, request.IgnoreEndTokens ? [] : Config.EndTokens);
+        return ReadAsync(sequence, cancellationToken);
+    }
+
+    /// <summary>Computes the logits after a prompt's last token.</summary>
+    /// <param name="tokens">At least one token id.</param>
+    /// <param name="cancellationToken">Stops within one step.</param>
+    /// <returns>[vocabulary] logits after the softcap.</returns>
+    /// <exception cref="InvalidRequestException">A token id or the length is not allowed.</exception>
+    /// <exception cref="DeviceException">The device failed.</exception>
+    public async Task<float[]> ComputeLogitsAsync(IReadOnlyList<int> tokens, CancellationToken cancellationToken = default)
+    {
+        var sequence = new LogitsSequence(CheckPrompt(tokens));
+        Submit(sequence);
+        try
+        {
+            return await sequence.Logits.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            sequence.Abandon();
+        }
+    }
+
+    /// <summary>Generates two tokens, so that the driver has compiled every shader before the first request.</summary>
+    /// <exception cref="GenerationException">The model computes no finite numbers.</exception>
+    public async Task WarmUpAsync(CancellationToken cancellationToken = default)
+    {
+        // A prompt of more rows than a decoding pass has runs the matrix-matrix kernels, the pass after it the matrix-vector ones.
+        var request = new GenerationRequest
+        {
+            PromptTokens = [.. Enumerable.Repeat(Config.BeginToken, Math.Min(2 * KernelSet.MaxDecodingRows, ContextLength - 1))],
+            MaxTokens = 2,
+            IgnoreEndTokens = true,
+            Sampling = new SamplingOptions { Temperature = 0 },
+        };
+        await foreach (GeneratedToken token in GenerateAsync(request, cancellationToken).ConfigureAwait(false))
+            _ = token;
+    }
+
+    /// <summary>Stops the thread after the pass that is running and frees the device. Sequences that are not finished are cancelled.</summary>
+    public ValueTask DisposeAsync()
+    {
+        if (_isStopping) return ValueTask.CompletedTask;
+        _isStopping = true;
+        _work.Set();
+        _thread.Join();
+        _resources.Dispose();
+        _work.Dispose();
+        return ValueTask.CompletedTask;
+    }
+
+    private async IAsyncEnumerable<GeneratedToken> ReadAsync(
+        GenerationSequence sequence, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        Submit(sequence);
+        try
+        {
+            await foreach (GeneratedToken token in sequence.Output.ReadAllAsync(cancellationToken).ConfigureAwait(false))
+            {
+                // The channel alone would first give all that has come already.
+                cancellationToken.ThrowIfCancellationRequested();
+                yield return token;
+            }
+        }
+        finally
+        {
+            sequence.Abandon();
+        }
+    }
+
+    private int[] CheckPrompt(IReadOnlyList<int> tokens)
+    {
+        if (tokens.Count == 0)
+            throw new InvalidRequestException("prompt", "The prompt is empty; at least one token is needed.");
+        if (tokens.Count > ContextLength)
+            throw new InvalidRequestException("prompt", $"The prompt has {tokens.Count} tokens; the context holds {ContextLength}.");
+        foreach (int token in tokens)
+        {
+            if (token < 0 || token >= Config.VocabularySize)
+                throw new InvalidRequestException("prompt", $"Token id {token} is outside the vocabulary: 0 to {Config.VocabularySize - 1}.");
+        }
+        return [.. tokens];
+    }
+
+    private void Submit(Sequence sequence)
+    {
+        ObjectDisposedException.ThrowIf(_isStopping, this);
+        _scheduler.Add(sequence);
+        // Whichever comes last, this or the thread's own end, sees the other: no sequence is left without an answer.
+        if (_fault is Exception fault) sequence.Complete(fault);
+        else _work.Set();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            while (!_isStopping)
+            {
+                if (!_scheduler.RunOne()) _work.WaitOne();
+            }
+            _fault = new OperationCanceledException("The engine was stopped.");
+        }
+        catch (Exception e)
+        {
+            // The device, or the engine itself, is broken: whoever waits is told, and whoever comes later too.
+            _fault = e is Gemma2Exception ? e : new DeviceException($"The engine failed: {e.Message}", e);
+        }
+        _scheduler.FailAll(_fault);
+    }
+}

@@ -1,0 +1,69 @@
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Text;
+
+namespace Gemma2.Backend.Formats.Gguf;
+
+/// <summary>Opens a model in GGUF: one file holds everything, configuration, vocabulary and weights, and is read forward, once.</summary>
+internal static class GgufModel
+{
+    private const int StreamBuffer = 1 << 16;
+
+    /// <summary>Opens a model.</summary>
+    /// <param name="source">The model.</param>
+    /// <param name="listed">Its files and their lengths.</param>
+    /// <param name="names">The file, or the parts that it was split into: the first has the metadata.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    /// <exception cref="ModelException">A file is malformed, or it is not a Gemma 2 that is supported.</exception>
+    public static async Task<OpenModel> OpenAsync(
+        IModelSource source, IReadOnlyDictionary<string, long> listed, IReadOnlyList<string> names, CancellationToken cancellationToken)
+    {
+        List<(WeightFile File, GgufMetadata Metadata)> files = [];
+        try
+        {
+            foreach (string name in names)
+            {
+                files.Add(await OpenFileAsync(source, name, listed[name], cancellationToken));
+                CheckPart(files[^1].Metadata, names.Count, $"{source.Name}/{name}");
+            }
+
+            GgufMetadata metadata = files[0].Metadata;
+            TensorEntry[] tensors = [.. files.SelectMany(file => file.File.Tensors)];
+            GemmaTokenizer? tokenizer = GgufVocabulary.Read(metadata, $"{source.Name}/{names[0]}");
+            Gemma2Config config = GgufConfig.Read(metadata, tokenizer, tensors);
+            TensorCatalog.Check(tensors, config, source.Name, "its metadata", GgufNames.FromHuggingFace);
+            return new OpenModel(config, tokenizer, [.. files.Select(file => file.File)]);
+        }
+        catch
+        {
+            foreach ((WeightFile file, _) in files) await file.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static async Task<(WeightFile File, GgufMetadata Metadata)> OpenFileAsync(
+        IModelSource source, string file, long length, CancellationToken cancellationToken)
+    {
+        string label = $"{source.Name}/{file}";
+        Stream stream = new BufferedStream(await source.OpenAsync(file, cancellationToken), StreamBuffer);
+        try
+        {
+            GgufReader reader = new(stream, label, length, cancellationToken);
+            GgufHeader header = await GgufHeader.ReadAsync(reader, source.Name, file, length);
+            return (new WeightFile(stream, label, header.Tensors, header.Length, length), header.Metadata);
+        }
+        catch
+        {
+            await stream.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static void CheckPart(GgufMetadata metadata, int files, string label)
+    {
+        int parts = metadata.Integer(GgufKeys.SplitCount, 0, ushort.MaxValue, byDefault: 1);
+        if (parts > 1 && parts != files)
+            throw new ModelException($"{label}: is one of {parts} parts; the others must lie beside it, named NAME-00001-of-{parts:D5}{GgufFiles.Extension} and so on.");
+    }
+}

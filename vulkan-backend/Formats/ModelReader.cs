@@ -1,0 +1,26 @@
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Formats.Gguf;
+using Gemma2.Backend.Formats.Safetensors;
+
+namespace Gemma2.Backend.Formats;
+
+/// <summary>Opens models.</summary>
+public static class ModelReader
+{
+    /// <summary>Reads a model's configuration, vocabulary and the headers of its weight files, and checks that they belong together. No data is read.</summary>
+    /// <param name="source">
+    /// Where the files come from: a model in Hugging Face's format (config.json and one or several safetensors files), or in one GGUF file.
+    /// </param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    /// <exception cref="ModelException">A file is missing, malformed, does not fit the others or asks for what is not supported.</exception>
+    public static async Task<OpenModel> OpenAsync(IModelSource source, CancellationToken cancellationToken = default)
+    {
+        IReadOnlyDictionary<string, long> listed = await source.ListAsync(cancellationToken).ConfigureAwait(false);
+
+        // A folder in Hugging Face's format may have GGUF files beside its own.
+        IReadOnlyList<string> gguf = listed.ContainsKey(SafetensorsModel.ConfigFile) ? [] : GgufFiles.Find(listed, source.Name);
+        return await (gguf.Count > 0
+            ? GgufModel.OpenAsync(source, listed, gguf, cancellationToken)
+            : SafetensorsModel.OpenAsync(source, listed, cancellationToken)).ConfigureAwait(false);
+    }
+}

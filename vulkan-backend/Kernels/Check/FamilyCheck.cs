@@ -1,0 +1,146 @@
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using Gemma2.Backend.Device;
+using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Model;
+using Gemma2.Backend.Tensors.Packing;
+
+namespace Gemma2.Backend.Kernels.Check;
+
+/// <summary>
+/// Lets the families that were chosen multiply a few seeded matrices, each in the kernels that the model will run, before a model is loaded: a driver that computes
+/// something else than a shader says is found at the start, not in the answers. A family that is off is turned off, and the next one is tried in its place. A family
+/// that was asked for by name is not tried: it is used whatever it computes.
+/// </summary>
+/// <param name="device">The device that multiplies.</param>
+/// <param name="kernels">The families.</param>
+internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
+{
+    /// <summary>Columns of what prompts multiply: a whole block of every type. Kernels for prompts are the same for any width.</summary>
+    private const int PromptColumns = 256;
+
+    /// <summary>Rows of activations in a prompt, and rows of all matrices together that give each size of a family's tiles work; no tile is full at the end.</summary>
+    internal const int PromptTokens = KernelSet.MaxPromptRows - 3;
+    internal static readonly int[] PromptRows = [DecodeRows, 4093, 8197];
+
+    private const int DecodeRows = 61;
+    private static readonly int[] _decodeTokens = [1, 5];
+
+    private readonly WeightLayout _anyLayout = new(default, 0, MatrixKernels.TileRows(kernels.Device));
+
+    /// <summary>Tries all that a model multiplies.</summary>
+    /// <exception cref="DeviceException">No family is left that computes rightly, or the device failed.</exception>
+    public void Run(IEnumerable<MatrixUse> uses)
+    {
+        Trial[] trials = [.. uses.SelectMany(Trials)];
+        // Each fault leaves one family less, and without the last one there is no choice.
+        while (trials.Select(FindFault).FirstOrDefault(fault => fault is not null) is { } fault) kernels.TurnOff(fault);
+    }
+
+    /// <summary>What a use of matrices is tried with.</summary>
+    internal static IEnumerable<Trial> Trials(MatrixUse use)
+    {
+        var decoded = new SeededProduct(use, _decodeTokens.Max());
+        foreach (int tokens in _decodeTokens) yield return new Trial(decoded, DecodeRows, tokens);
+        if (!use.TakesPrompts) yield break;
+        var prompt = new SeededProduct(use with { Columns = Math.Min(use.Columns, PromptColumns) }, PromptTokens);
+        foreach (int rows in PromptRows) yield return new Trial(prompt, rows / use.Matrices, PromptTokens);
+    }
+
+    /// <summary>What is wrong with a family's product; null when it is right.</summary>
+    /// <exception cref="DeviceException">The device failed.</exception>
+    internal string? FindFault(KernelFamily name, IMatrixFamily family, Trial trial)
+    {
+        (SeededProduct product, int rows, int tokens) = trial;
+        WeightLayout layout = LayoutOf(trial);
+        Activation y = new(0, rows);
+        using GpuBuffer x = Upload<float>(product.X), results = device.Allocate((long)tokens * y.Stride * sizeof(float), MemoryKind.Readback, "a trial product");
+        GpuBuffer[] weights = [.. product.Pack(layout, rows).Select(bytes => Upload<byte>(bytes))];
+        using CommandRecorder commands = device.CreateRecorder();
+        try
+        {
+            Span<float> computed = results.Span<float>(0, tokens * y.Stride);
+            computed.Fill(float.NaN);
+            y = y with { Address = results.Address };
+            MatrixPart[] parts = [.. weights.Select(buffer => new MatrixPart(buffer.Address, 0, rows))];
+            var activations = new Activation(x.Address, layout.Columns);
+            commands.Begin();
+            if (product.Use.IsGated) family.RecordGeglu(commands, layout, parts[0], parts[1], activations, y, tokens);
+            else family.Record(commands, layout, parts[0], activations, y, tokens);
+            commands.SubmitAndWait();
+            return Compare(trial, computed, y.Stride, Tolerance(name));
+        }
+        finally
+        {
+            foreach (GpuBuffer buffer in weights) buffer.Dispose();
+        }
+    }
+
+    private DriverQuirk? FindFault(Trial trial)
+    {
+        foreach (KernelFamily name in kernels.Order(trial.Tokens))
+        {
+            if (name == kernels.Options.Forced) return null;
+            try
+            {
+                IMatrixFamily family = kernels.Family(name);
+                if (!family.Supports(LayoutOf(trial), trial.Tokens, trial.Product.Use.Matrices)) continue;
+                return FindFault(name, family, trial) is { } fault ? new DriverQuirk(name, $"computes wrongly on this driver: {fault}") : null;
+            }
+            catch (DeviceException error)
+            {
+                return new DriverQuirk(name, $"fails on this driver: {error.Message}");
+            }
+        }
+        return null;
+    }
+
+    private WeightLayout LayoutOf(Trial trial) => _anyLayout with { Type = trial.Product.Use.Type, Columns = trial.Product.Use.Columns };
+
+    private GpuBuffer Upload<T>(ReadOnlySpan<T> values)
+        where T : unmanaged
+    {
+        GpuBuffer buffer = device.Allocate(values.Length * (long)Unsafe.SizeOf<T>(), MemoryKind.Upload, "a trial product");
+        values.CopyTo(buffer.Span<T>(0, values.Length));
+        return buffer;
+    }
+
+    /// <summary>Of the first number that is off, or that was written where none belongs.</summary>
+    private static string? Compare(Trial trial, ReadOnlySpan<float> computed, int stride, double tolerance)
+    {
+        (SeededProduct product, int rows, int tokens) = trial;
+        Span<(double Value, double Bound)> expected = stackalloc (double, double)[SeededProduct.DistinctRows];
+        for (int token = 0; token < tokens; token++)
+        {
+            for (int i = 0; i < expected.Length; i++) expected[i] = product.Expect(token, i, tolerance);
+            ReadOnlySpan<float> line = computed.Slice(token * stride, stride);
+            for (int row = 0; row < rows; row++)
+            {
+                (double value, double bound) = expected[row % SeededProduct.DistinctRows];
+                // Written so that NaN fails.
+                if (!(Math.Abs(line[row] - value) <= bound))
+                    return string.Create(CultureInfo.InvariantCulture, $"{trial} gave {line[row]:g6} for {value:g6} in column {row} of row {token}");
+            }
+            foreach (float padding in line[rows..])
+                if (!float.IsNaN(padding)) return $"{trial} wrote past the end of row {token}";
+        }
+        return null;
+    }
+
+    /// <summary>Error of a sum that rounding explains, as <see cref="SeededProduct.Expect"/> takes it.</summary>
+    private static double Tolerance(KernelFamily family) => family switch
+    {
+        KernelFamily.Coopmat => 1e-3, // Both factors have 11 bits.
+        KernelFamily.Int8 => 1e-4, // Activations have 16 bits beside the largest of their 32.
+        _ => 1e-5,
+    };
+
+    /// <summary>A product that a family shall compute.</summary>
+    /// <param name="Product">Its numbers.</param>
+    /// <param name="Rows">Of each matrix.</param>
+    /// <param name="Tokens">The first so many rows of activations.</param>
+    internal readonly record struct Trial(SeededProduct Product, int Rows, int Tokens)
+    {
+        public override string ToString() => $"{Tokens} x {Product.Use.Columns} by {Rows} x {Product.Use.Columns} in {Product.Use.Type}{(Product.Use.IsGated ? ", gated," : "")}";
+    }
+}

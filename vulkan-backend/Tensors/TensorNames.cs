@@ -1,0 +1,49 @@
+namespace Gemma2.Backend.Tensors;
+
+/// <summary>Names of a Gemma 2 model's tensors in Hugging Face's format, each with its shape. Every matrix is [outputs, inputs].</summary>
+public static class TensorNames
+{
+    /// <summary>[vocabulary, hidden]; also the output matrix.</summary>
+    public const string Embedding = "model.embed_tokens.weight";
+
+    /// <summary>[hidden]: norm before the output matrix.</summary>
+    public const string FinalNorm = "model.norm.weight";
+
+    /// <summary>[vocabulary, hidden]: a second copy of <see cref="Embedding"/> that some exporters write. Gemma 2 ties the two, so it is not read.</summary>
+    public const string TiedHead = "lm_head.weight";
+
+    /// <summary>[hidden]: norm before attention.</summary>
+    public static string InputNorm(int layer) => Layer(layer, "input_layernorm");
+
+    /// <summary>[heads * head, hidden].</summary>
+    public static string Query(int layer) => Layer(layer, "self_attn.q_proj");
+
+    /// <summary>[key/value heads * head, hidden].</summary>
+    public static string Key(int layer) => Layer(layer, "self_attn.k_proj");
+
+    /// <summary>[key/value heads * head, hidden].</summary>
+    public static string Value(int layer) => Layer(layer, "self_attn.v_proj");
+
+    /// <summary>[hidden, heads * head].</summary>
+    public static string AttentionOutput(int layer) => Layer(layer, "self_attn.o_proj");
+
+    /// <summary>[hidden]: norm of attention's output, before it is added to the residual stream.</summary>
+    public static string PostAttentionNorm(int layer) => Layer(layer, "post_attention_layernorm");
+
+    /// <summary>[hidden]: norm before the feed-forward block.</summary>
+    public static string PreFeedForwardNorm(int layer) => Layer(layer, "pre_feedforward_layernorm");
+
+    /// <summary>[intermediate, hidden].</summary>
+    public static string Gate(int layer) => Layer(layer, "mlp.gate_proj");
+
+    /// <summary>[intermediate, hidden].</summary>
+    public static string Up(int layer) => Layer(layer, "mlp.up_proj");
+
+    /// <summary>[hidden, intermediate].</summary>
+    public static string Down(int layer) => Layer(layer, "mlp.down_proj");
+
+    /// <summary>[hidden]: norm of the feed-forward block's output, before it is added to the residual stream.</summary>
+    public static string PostFeedForwardNorm(int layer) => Layer(layer, "post_feedforward_layernorm");
+
+    private static string Layer(int layer, string part) => $"model.layers.{layer}.{part}.weight";
+}
