@@ -31,7 +31,7 @@ failed_checks=()
 say "Checking the formatting"
 run dotnet format Serverless.sln --verify-no-changes --no-restore || failed_checks+=("--failed=dotnet format")
 say "Checking the shell scripts"
-run shellcheck ./*.sh scripts/*.sh infra/*.sh infra/*/*.sh infra/*/*/*.sh tests/benchmarks/*/*.sh .ci/run || failed_checks+=("--failed=shellcheck")
+run shellcheck ./*.sh scripts/*.sh infra/*.sh infra/*/*.sh infra/*/*/*.sh tests/benchmarks/*/*.sh tests/end-to-end/*/*.sh .ci/run || failed_checks+=("--failed=shellcheck")
 
 say "Testing"
 mapfile -t projects < <(find tests -name '*.Tests.csproj' | sort)
