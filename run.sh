@@ -7,6 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 source scripts/common.sh
 source scripts/processes.sh
 source scripts/packages.sh
+source scripts/npm.sh
 source scripts/azurite.sh
 
 readonly model=nano

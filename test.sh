@@ -5,6 +5,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 source scripts/common.sh
 source scripts/processes.sh
 source scripts/packages.sh
+source scripts/npm.sh
 source scripts/azurite.sh
 
 on_exit_stop_all report
@@ -18,6 +19,7 @@ set_up() {
   # Without it the build leaves out the kernels that need it, and says so.
   run scripts/modern-glslc.sh || say "Without cooperative matrices and 8-bit dot products: no newer glslc could be had."
   install_azurite
+  install_from_npm tools/kql "Kusto's parser" || say "Without a look at the alerts' queries: Kusto's parser could not be had."
 }
 
 build() {

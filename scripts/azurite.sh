@@ -1,14 +1,7 @@
 # shellcheck shell=bash
-# Azurite, the emulator of Azure Storage: from npm, pinned by tools/azurite/package-lock.json, kept inside the checkout.
+# Azurite, the emulator of Azure Storage, from npm.
 
-install_azurite() {
-  local folder=tools/azurite
-  local installed=$folder/node_modules/installed-package-lock.json
-  ! cmp --silent "$folder/package-lock.json" "$installed" || return 0
-  say "To install from npm: Azurite, into $folder/node_modules"
-  run npm ci --prefix "$folder" --ignore-scripts --update-notifier=false --loglevel=error
-  cp "$folder/package-lock.json" "$installed"
-}
+install_azurite() { install_from_npm tools/azurite Azurite; }
 
 # start_azurite FOLDER: starts it with its data and log in FOLDER and sets AzureWebJobsStorage, the connection string.
 start_azurite() {

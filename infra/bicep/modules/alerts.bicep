@@ -150,7 +150,9 @@ var replicaAlerts = [
       '''
       ContainerAppSystemLogs
       | where ContainerAppName == "{0}" and Log has "terminated with exit code"
-      | summarize Restarts = count(), Last = max(TimeGenerated) by ReplicaName
+      // One row for each, or one for several with their number.
+      | summarize Rows = count(), Seen = max(Count) by ReplicaName
+      | extend Restarts = max_of(Rows, coalesce(tolong(Seen), 0))
       | where Restarts > 3
     ''',
       appName
