@@ -34,6 +34,6 @@ internal static class TokenizeCommand
     {
         const string expected = "a JSON array of messages, each with role and content";
         ChatMessage?[] messages = JsonLines.Read(line, CliJson.Lines.ChatMessageArray!, expected);
-        return ChatTemplate.Encode(tokenizer, [.. messages.Select(message => message ?? throw JsonLines.NotExpected(expected))]);
+        return ChatTemplate.Encode(tokenizer, [.. messages.Select(message => message ?? throw JsonLines.NotExpected(expected))], controlTokensInContent: true);
     }
 }

@@ -11,7 +11,7 @@ public static class TextGeneration
 
     /// <summary>
     /// Generates an answer as text. One piece comes for each token, often with empty text: bytes are held back until they make a character, and text that may
-    /// become a stop text until it is clear that it does not. End tokens have no text. A stop text ends the answer before it and cancels the sequence.
+    /// become a stop text until it is clear that it does not. End tokens and control tokens have no text. A stop text ends the answer before it and cancels the sequence.
     /// </summary>
     /// <param name="engine">The model; it needs a tokenizer.</param>
     /// <param name="request">What to generate.</param>
@@ -42,7 +42,7 @@ public static class TextGeneration
         StopMatcher stop = new(request.Stop);
         await foreach ((int id, FinishReason? finish) in engine.GenerateAsync(request, cancellationToken).ConfigureAwait(false))
         {
-            string text = engine.Config.EndTokens.Contains(id) ? "" : detokenizer.Append(id);
+            string text = engine.Config.EndTokens.Contains(id) || tokenizer.IsControl(id) ? "" : detokenizer.Append(id);
             if (finish is not null) text += detokenizer.Flush();
             text = stop.Append(text);
             if (stop.Stopped)

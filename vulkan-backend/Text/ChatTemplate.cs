@@ -24,14 +24,40 @@ public static class ChatTemplate
     /// <param name="tokenizer">The model's vocabulary.</param>
     /// <param name="messages">The turns, a user's first.</param>
     /// <param name="addGenerationPrompt">End with the opening of the model's turn, so that it answers.</param>
-    /// <remarks>
-    /// As with Hugging Face's tokenizer, names of control tokens inside the content become control tokens. Strip them from untrusted content where that matters.
-    /// </remarks>
+    /// <param name="controlTokensInContent">
+    /// True: names of control tokens inside the content become these, as with Hugging Face's tokenizer. False: they stay text, so that nobody's content can
+    /// begin or end a turn.
+    /// </param>
     /// <exception cref="InvalidRequestException">The conversation is not one that Gemma knows; the parameter is "messages".</exception>
-    public static int[] Encode(GemmaTokenizer tokenizer, IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = true) =>
-        tokenizer.HasGemmasChatTemplate
+    public static int[] Encode(
+        GemmaTokenizer tokenizer, IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt = true, bool controlTokensInContent = false)
+    {
+        if (!tokenizer.HasGemmasChatTemplate)
+            throw Invalid("This model's chat template is not Gemma 2's, so it takes no messages; completions of plain prompts work.");
+        return controlTokensInContent
             ? tokenizer.Encode(Render(messages, addGenerationPrompt), special: true)
-            : throw Invalid("This model's chat template is not Gemma 2's, so it takes no messages; completions of plain prompts work.");
+            : EncodeTurns(tokenizer, messages, addGenerationPrompt);
+    }
+
+    /// <summary>The same tokens as of the rendered text where no content names a control token: merging never reaches past those of the template.</summary>
+    private static int[] EncodeTurns(GemmaTokenizer tokenizer, IReadOnlyList<ChatMessage> messages, bool addGenerationPrompt)
+    {
+        Check(messages);
+        List<int> ids = [tokenizer.Bos];
+        foreach (ChatMessage message in messages)
+        {
+            ids.Add(tokenizer.StartOfTurn);
+            ids.AddRange(tokenizer.EncodeContent($"{(IsUser(message) ? "user" : "model")}\n{Strip(message.Content)}"));
+            ids.Add(tokenizer.EndOfTurn);
+            ids.AddRange(tokenizer.EncodeContent("\n"));
+        }
+        if (addGenerationPrompt)
+        {
+            ids.Add(tokenizer.StartOfTurn);
+            ids.AddRange(tokenizer.EncodeContent("model\n"));
+        }
+        return [.. ids];
+    }
 
     /// <summary>The prompt of a conversation as text, control tokens by name.</summary>
     /// <inheritdoc cref="Encode" path="/param"/>

@@ -15,6 +15,7 @@ public sealed class GemmaTokenizer
     private readonly Vocabulary _vocabulary;
     private readonly PieceMatcher _userDefined;
     private readonly PieceMatcher _special;
+    private readonly PieceMatcher _content;
 
     private GemmaTokenizer(Vocabulary vocabulary, bool hasGemmasChatTemplate = true)
     {
@@ -24,6 +25,7 @@ public sealed class GemmaTokenizer
         (StartOfTurn, EndOfTurn) = (vocabulary.Find("<start_of_turn>"), vocabulary.Find("<end_of_turn>"));
         _userDefined = MatcherOf(text => text.Replace(' ', Vocabulary.Space), PieceType.UserDefined);
         _special = MatcherOf(text => text, PieceType.UserDefined, PieceType.Control, PieceType.Unknown);
+        _content = new(PiecesOf(PieceType.UserDefined).Where(id => !IsControl(id)).Select(id => (_vocabulary[id].Text, id)));
     }
 
     /// <summary>Number of token ids; they begin at 0.</summary>
@@ -93,11 +95,20 @@ public sealed class GemmaTokenizer
     {
         text = WellFormed(text);
         string escaped = text.Replace(' ', Vocabulary.Space);
-
         // SentencePiece looks for whole pieces after spaces became U+2581, Hugging Face before: there, runs of spaces are left to merging,
         // unless pieces have true spaces, as in GGUF files.
-        string searched = special ? text : escaped;
-        PieceMatcher matcher = special ? _special : _userDefined;
+        return special ? Encode(text, escaped, _special) : Encode(escaped, escaped, _userDefined);
+    }
+
+    /// <summary>The ids of a text in which the names of control tokens are text, else as Hugging Face's tokenizer gives them.</summary>
+    internal int[] EncodeContent(string text)
+    {
+        text = WellFormed(text);
+        return Encode(text, text.Replace(' ', Vocabulary.Space), _content);
+    }
+
+    private int[] Encode(string searched, string escaped, PieceMatcher matcher)
+    {
         BytePairEncoder encoder = new(_vocabulary);
         List<int> ids = [];
         int done = 0;
@@ -146,6 +157,9 @@ public sealed class GemmaTokenizer
     /// <exception cref="InvalidRequestException">The id is not in the vocabulary.</exception>
     public string Piece(int id) => Checked(id).Text;
 
+    /// <summary>Whether an id stands for no text but for the beginning or end of a text or turn, or for nothing.</summary>
+    public bool IsControl(int id) => Checked(id).Type is PieceType.Control or PieceType.Unknown || id == StartOfTurn || id == EndOfTurn;
+
     /// <summary>The byte that an id stands for, if it is a byte piece.</summary>
     internal bool TryGetByte(int id, out byte value)
     {
@@ -164,6 +178,7 @@ public sealed class GemmaTokenizer
     private static string WellFormed(string text) =>
         text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) : text;
 
-    private PieceMatcher MatcherOf(Func<string, string> form, params PieceType[] types) =>
-        new(Enumerable.Range(0, _vocabulary.Count).Where(id => types.Contains(_vocabulary[id].Type)).Select(id => (form(_vocabulary[id].Text), id)));
+    private PieceMatcher MatcherOf(Func<string, string> form, params PieceType[] types) => new(PiecesOf(types).Select(id => (form(_vocabulary[id].Text), id)));
+
+    private IEnumerable<int> PiecesOf(params PieceType[] types) => Enumerable.Range(0, _vocabulary.Count).Where(id => types.Contains(_vocabulary[id].Type));
 }
