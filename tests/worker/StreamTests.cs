@@ -25,6 +25,7 @@ public sealed class StreamTests(SharedApps apps)
         using HttpResponseMessage response = await app.Http.PostAsync("/v1/completions", Body(Short), limit.Token);
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.DoesNotContain(app.Program.Lines, line => line.Contains("   at ", StringComparison.Ordinal));
     }
 
     private static StringContent Body(string json) => new(json, null, "application/json");

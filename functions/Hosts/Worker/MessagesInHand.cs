@@ -1,8 +1,11 @@
 using System.Collections.Concurrent;
 using Azure.Storage.Queues.Models;
+using Gemma2.Service.Api;
 using Gemma2.Service.Model;
 using Gemma2.Service.Options;
 using Gemma2.Service.Queue;
+using Gemma2.Storage;
+using Gemma2.Storage.Jobs;
 
 namespace Gemma2.Functions.Hosts.Worker;
 
@@ -11,7 +14,8 @@ namespace Gemma2.Functions.Hosts.Worker;
 /// the message of a worker that died. A worker that stops gives its messages back before it ends.
 /// </summary>
 internal sealed class MessagesInHand(
-    IEnumerable<IQueueHandler> handlers, MessageProcessor processor, ModelHost model, Gemma2Options options, ILogger<MessagesInHand> log) : IHostedService, IDisposable
+    IEnumerable<IQueueHandler> handlers, MessageProcessor processor, ModelHost model, ErrorReporter errors, Gemma2Options options, ILogger<MessagesInHand> log)
+    : IHostedService, IDisposable
 {
     // Another replica may be ready; if this one is the first to be, the message has waited no longer than this.
     private static readonly TimeSpan WaitWhileLoading = TimeSpan.FromSeconds(2);
@@ -24,7 +28,7 @@ internal sealed class MessagesInHand(
     /// <param name="queue">The queue that it comes from.</param>
     /// <param name="message">The message as the host took it.</param>
     /// <param name="cancellationToken">Give it back.</param>
-    /// <exception cref="Storage.StorageException">Storage failed before the message was this worker's: it is the host's to try again.</exception>
+    /// <exception cref="StorageException">Storage failed before the message was this worker's: it is the host's to try again.</exception>
     public async Task WorkOnAsync(string queue, QueueMessage message, CancellationToken cancellationToken)
     {
         Task work = AdoptAsync(_handlers[queue], message, cancellationToken);
@@ -56,11 +60,25 @@ internal sealed class MessagesInHand(
     private async Task AdoptAsync(IQueueHandler handler, QueueMessage message, CancellationToken cancellationToken)
     {
         using var abandon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _abandon.Token);
-        if (await handler.Queue.AdoptAsync(message, options.QueueLease, abandon.Token) is not { } lease)
+        if (await TryAdoptAsync(handler, message) is not { } lease)
             log.LogWarning("Message {Message} of queue {Queue} is not this worker's any more", message.MessageId, handler.Queue.Name);
         else if (model.Engine is null)
             await processor.HandBackAsync(handler, lease, WaitWhileLoading);
         else
             await processor.ProcessAsync(handler, lease, abandon.Token);
+    }
+
+    /// <summary>Is not cancelled: what is taken over can be given back as it was, where the host would use up one of its tries.</summary>
+    private async Task<QueueLease?> TryAdoptAsync(IQueueHandler handler, QueueMessage message)
+    {
+        try
+        {
+            return await handler.Queue.AdoptAsync(message, options.QueueLease, CancellationToken.None);
+        }
+        catch (StorageException error)
+        {
+            errors.Report(error);
+            throw;
+        }
     }
 }

@@ -22,6 +22,8 @@ internal static class WorkerHost
         HostArguments.Check(builder.Configuration);
         builder.ConfigureFunctionsWebApplication();
         AppServices.Add(builder, needsStorage: true);
+        // It would log with its stack what a function throws; the app has said it in one line by then, and the host says it too.
+        builder.Logging.AddFilter("Microsoft.Azure.Functions.Worker.FunctionsApplication", LogLevel.None);
         builder.Services.Configure<HostOptions>(hosting =>
         {
             hosting.ShutdownTimeout = GraceOnStop;
