@@ -16,7 +16,7 @@ internal sealed partial class AppProcess : IDisposable
     private readonly TextWriter _log;
     private readonly Lock _lock = new();
     private readonly List<string> _exceptions = [];
-    private readonly List<(int, string)> _workersEnded = [];
+    private readonly List<(int ExitCode, bool HasNotLoaded, string LastLine)> _workersEnded = [];
     private Uri? _address;
     private volatile bool _loaded;
     private volatile bool _workerIsKilled;
@@ -45,8 +45,11 @@ internal sealed partial class AppProcess : IDisposable
     /// <summary>Whether the host has stopped because its worker has ended too often.</summary>
     public bool HasGivenUp { get; private set; }
 
-    /// <summary>Exit codes of workers that nobody has killed, with the last line of each.</summary>
-    public IReadOnlyList<(int ExitCode, string LastLine)> WorkersEnded => _workersEnded;
+    /// <summary>Workers that nobody has killed: how they ended.</summary>
+    public IReadOnlyList<(int ExitCode, bool HasNotLoaded, string LastLine)> WorkersEnded => _workersEnded;
+
+    /// <summary>Whether the app has said that it could not load its model.</summary>
+    public bool HasNotLoaded { get; private set; }
 
     /// <summary>The last line that the app wrote.</summary>
     public string LastLine { get; private set; } = "";
@@ -138,6 +141,7 @@ internal sealed partial class AppProcess : IDisposable
     private void NoteOfTheApp(string line)
     {
         LastLine = line;
+        HasNotLoaded |= line.Contains("The model could not be loaded. ", StringComparison.Ordinal);
         _loaded |= Loaded().IsMatch(line);
         if (StackFrame().IsMatch(line)) _exceptions.Add(line);
     }
@@ -148,12 +152,12 @@ internal sealed partial class AppProcess : IDisposable
         if (WorkerStarted().Match(line) is { Success: true } started)
         {
             WorkerId = int.Parse(started.Groups[1].Value, CultureInfo.InvariantCulture);
-            _workerIsKilled = false;
+            _workerIsKilled = HasNotLoaded = false;
         }
         else if (WorkerEnded().Match(line) is { Success: true } ended)
         {
             _loaded = false;
-            if (!_workerIsKilled) _workersEnded.Add((int.Parse(ended.Groups[1].Value, CultureInfo.InvariantCulture), LastLine));
+            if (!_workerIsKilled) _workersEnded.Add((int.Parse(ended.Groups[1].Value, CultureInfo.InvariantCulture), HasNotLoaded, LastLine));
         }
         else
         {

@@ -120,21 +120,16 @@ internal sealed class Replica : IAsyncDisposable
     private void Judge(AppProcess process, int exitCode)
     {
         foreach (string exception in process.Exceptions) Fail(process, $"logged an unexpected exception: {exception}");
-        foreach ((int code, string lastLine) in process.WorkersEnded) JudgeStart(process, code, lastLine);
+        foreach ((int code, bool hasNotLoaded, string lastLine) in process.WorkersEnded)
+        {
+            if (code == 1 && hasNotLoaded) StartsGivenUp++;
+            else Fail(process, $"had a worker that ended by itself with exit code {code}; its last line: {lastLine}");
+        }
         if (process.HasGivenUp) HostsGivenUp++;
-        else if (exitCode == 1 && HasNotLoaded(process.LastLine)) StartsGivenUp++;
+        else if (exitCode == 1 && process.HasNotLoaded) StartsGivenUp++;
         else if (process.EndedBy == Signal.Term && exitCode != 0) Fail(process, $"ended with exit code {exitCode} when it was asked to end");
         else if (process.EndedBy is null) Fail(process, $"ended by itself with exit code {exitCode}; its last line: {process.LastLine}");
     }
-
-    /// <summary>A worker that ended by itself: it may have given up starting.</summary>
-    private void JudgeStart(AppProcess process, int exitCode, string lastLine)
-    {
-        if (exitCode == 1 && HasNotLoaded(lastLine)) StartsGivenUp++;
-        else Fail(process, $"had a worker that ended by itself with exit code {exitCode}; its last line: {lastLine}");
-    }
-
-    private static bool HasNotLoaded(string lastLine) => lastLine.Contains("The model could not be loaded. ", StringComparison.Ordinal);
 
     private void Fail(AppProcess process, string what)
     {

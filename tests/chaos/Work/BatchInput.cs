@@ -35,7 +35,8 @@ internal sealed record BatchInput(string Name, string Endpoint, byte[] Content, 
     {
         string customId = $"{name}-{line}";
         JsonObject good = Request(customId, endpoint, prompts.Good(endpoint));
-        if (random.Next(10) != 0) return (good.ToJsonString(), customId, LineKind.Answered);
+        // The first line is good: a later one is to take its custom id again.
+        if (random.Next(10) != 0 || line == 0) return (good.ToJsonString(), customId, LineKind.Answered);
         switch (random.Next(10))
         {
             case 0 or 1:
@@ -57,7 +58,7 @@ internal sealed record BatchInput(string Name, string Endpoint, byte[] Content, 
             case 7:
                 good["surprise"] = 1;
                 break;
-            case 8 when line > 0:
+            case 8:
                 // The first line has it already.
                 customId = $"{name}-0";
                 good["custom_id"] = customId;
