@@ -1,12 +1,10 @@
 using System.Text.Json;
 using System.Text.RegularExpressions;
-using System.Xml.Linq;
 
 namespace Gemma2.EndToEnd.Tests.Container;
 
-/// <summary>What can be checked of the image without a container engine: rules that its recipe keeps, and the build stage carried out on this machine.</summary>
-[Collection(nameof(BuiltImage))]
-public sealed partial class DockerfileTests(BuiltImage image)
+/// <summary>Rules that the images' recipe keeps; tests/image carries it out.</summary>
+public sealed partial class DockerfileTests
 {
     private const string User = "1654:1654";
     private const long LargestFile = 10 << 20;
@@ -80,7 +78,7 @@ public sealed partial class DockerfileTests(BuiltImage image)
         Assert.All(scripts, script =>
         {
             Assert.Equal(Install().Count(script), InstallAlone().Count(script));
-            Assert.EndsWith("rm -rf /var/lib/apt/lists/*", script.TrimEnd(), StringComparison.Ordinal);
+            Assert.Contains("rm -rf /var/lib/apt/lists/*", script, StringComparison.Ordinal);
         });
     }
 
@@ -95,36 +93,41 @@ public sealed partial class DockerfileTests(BuiltImage image)
     });
 
     [Fact]
-    public void Build_Published_HasWhatTheStagesStart()
+    public void Build_Publish_LeavesOutNoShaderAndRestoresByTheLockFiles()
     {
-        string folder = Dockerfile.Instructions.Single(instruction => instruction.Stage == "app" && instruction.Text.StartsWith("--from=build", StringComparison.Ordinal)).Words[^1];
-        string app = JsonSerializer.Deserialize<string[]>(Dockerfile.In("app", "CMD").Single().Text)!.Single();
+        string build = Dockerfile.In("build", "RUN").Single(run => run.Text.Contains("dotnet publish", StringComparison.Ordinal)).Text;
 
-        Assert.True(File.Exists(Path.Combine(image.Publish, Path.GetRelativePath(folder, app))));
-        Assert.Contains($"PATH={folder}:$PATH", Dockerfile.In("app", "ENV").Single().Words);
-        Assert.All((string[])["gemma2", "Gemma2.Functions", "host.json", "CompletionRequest/function.json"], file => Assert.True(File.Exists(Path.Combine(image.Publish, file)), file));
+        Assert.Equal(Publish().Count(build), PublishWithAllShaders().Count(build));
+        Assert.Contains("CI=true", Dockerfile.In("build", "ENV").Single().Words);
     }
 
-    [Fact]
-    public void Build_Published_IsSmallAndForTheRuntimeOfTheBaseImage()
+    [Theory]
+    [InlineData("")]
+    [InlineData("amd")]
+    [InlineData("true")]
+    public async Task InstallPackages_UnknownDriver_SaysWhichAreAllowed(string driver)
     {
-        JsonElement frameworks = JsonDocument.Parse(File.ReadAllText(Path.Combine(image.Publish, "Gemma2.Functions.runtimeconfig.json"))).RootElement
-            .GetProperty("runtimeOptions").GetProperty("frameworks");
-        string[] bases = [.. Dockerfile.In("", "ARG").Select(argument => argument.Text).Where(text => text.StartsWith("APP_IMAGE", StringComparison.Ordinal) || text.StartsWith("FUNCTIONS_IMAGE", StringComparison.Ordinal))];
+        (int exitCode, string output) = await Script.RunBashAsync($"infra/container/install-packages.sh '{driver}'");
 
-        Assert.All(frameworks.EnumerateArray(), framework => Assert.StartsWith("10.0.", framework.GetProperty("version").GetString(), StringComparison.Ordinal));
-        Assert.All(bases, image => Assert.Contains("10.0", image, StringComparison.Ordinal));
-        Assert.True(new DirectoryInfo(image.Publish).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length) < 3 * LargestFile);
+        Assert.Equal(1, exitCode);
+        Assert.Equal($"error: VULKAN_DRIVER is '{driver}'; allowed are nvidia, mesa and software.\n", output);
     }
 
-    [Fact]
-    public void Extensions_QueueTrigger_IsNamedInTheVersionThatIsInstalled()
+    [Theory]
+    [InlineData("debian", "22.3.6-1+deb12u1", "22.3.6-1+deb12u1")]
+    [InlineData("ubuntu", "23.2.1-1ubuntu3.1~22.04.3", "23.2.1-1ubuntu3.1~22.04.3")]
+    [InlineData("ubuntu", "(none)", "0")]
+    public async Task InstallPackages_MesaIsTooOld_SaysSoAndInstallsNothing(string distribution, string candidate, string shown)
     {
-        string folder = Path.Combine(Script.Root, "infra/container/extensions");
-        XElement package = XDocument.Load(Path.Combine(folder, "extensions.csproj")).Descendants("PackageReference").Single();
-        JsonElement extension = JsonDocument.Parse(File.ReadAllText(Path.Combine(folder, "extensions.json"))).RootElement.GetProperty("extensions").EnumerateArray().Single();
+        using var container = new FakeContainer();
+        container.With("etc/os-release", $"ID={distribution}\nVERSION_CODENAME=bookworm\n").With("etc/apt/sources.list.d/debian.sources", "Types: deb\nSuites: bookworm\n");
+        container.Command("apt-get", "[[ $* == update ]]");
+        container.Command("apt-cache", $"echo '  Candidate: {candidate}'");
 
-        Assert.Contains($", {package.Attribute("Include")!.Value}, Version={package.Attribute("Version")!.Value}.0,", extension.GetProperty("typeName").GetString(), StringComparison.Ordinal);
+        (int exitCode, string output) = await Script.RunBashAsync("PATH=$ROOT/bin:$PATH infra/container/install-packages.sh mesa", new Dictionary<string, string> { ["ROOT"] = container.Root });
+
+        Assert.Equal(1, exitCode);
+        Assert.Equal($"error: the newest Mesa that this base image's distribution has is {shown}; 24 or newer is needed: take a newer base image.\n", output);
     }
 
     [GeneratedRegex(@"^\$\{(?<name>[A-Z]+)_IMAGE\}\$\{\k<name>_DIGEST\} AS [a-z]+$")]
@@ -133,6 +136,12 @@ public sealed partial class DockerfileTests(BuiltImage image)
     [GeneratedRegex("apt-get install")]
     private static partial Regex Install();
 
-    [GeneratedRegex("apt-get install --yes --no-install-recommends [a-z]")]
+    [GeneratedRegex("apt-get install --yes --no-install-recommends [a-z\"$]")]
     private static partial Regex InstallAlone();
+
+    [GeneratedRegex("dotnet publish")]
+    private static partial Regex Publish();
+
+    [GeneratedRegex("dotnet publish [^&]* -p:RequireAllShaders=true")]
+    private static partial Regex PublishWithAllShaders();
 }
