@@ -16,12 +16,16 @@ internal sealed unsafe class CommandRecorder : IDisposable
     private readonly CommandBuffer _commands;
     private readonly Fence _fence;
     private readonly DispatchTimer? _timer;
+    private readonly HashSet<ComputePipeline>? _compiled;
     private DispatchLabel _label;
 
     /// <param name="device">Whose queue does the work.</param>
     /// <param name="queueFamily">That queue's family.</param>
     /// <param name="timed">Whether every dispatch is timed.</param>
-    public CommandRecorder(GpuDevice device, uint queueFamily, bool timed)
+    /// <param name="compilesOnly">
+    /// Whether every pipeline is dispatched once, over no workgroups: nothing is computed, but drivers that compile a shader at its first dispatch do so.
+    /// </param>
+    public CommandRecorder(GpuDevice device, uint queueFamily, bool timed, bool compilesOnly)
     {
         _device = device;
         var pool = new CommandPoolCreateInfo { SType = StructureType.CommandPoolCreateInfo, QueueFamilyIndex = queueFamily };
@@ -37,6 +41,7 @@ internal sealed unsafe class CommandRecorder : IDisposable
         var fence = new FenceCreateInfo { SType = StructureType.FenceCreateInfo };
         device.Api.CreateFence(device.Handle, in fence, null, out _fence).Check("create a fence");
         if (timed) _timer = new DispatchTimer(device);
+        if (compilesOnly) _compiled = [];
     }
 
     /// <summary>Starts over with an empty command buffer. What is recorded then sees all that was submitted before, also without waiting for it.</summary>
@@ -59,6 +64,11 @@ internal sealed unsafe class CommandRecorder : IDisposable
         where TArguments : unmanaged
     {
         Debug.Assert(sizeof(TArguments) <= GpuDevice.PushConstantBytes, "push constants fit");
+        if (_compiled is not null)
+        {
+            if (!_compiled.Add(pipeline)) return;
+            (x, y, z) = (0, 0, 0);
+        }
         _device.Api.CmdBindPipeline(_commands, PipelineBindPoint.Compute, pipeline.Handle);
         fixed (TArguments* values = &arguments)
             _device.Api.CmdPushConstants(_commands, _device.PipelineLayout, ShaderStageFlags.ComputeBit, 0, (uint)sizeof(TArguments), values);
@@ -67,7 +77,10 @@ internal sealed unsafe class CommandRecorder : IDisposable
     }
 
     /// <summary>What is recorded after sees all that was written before.</summary>
-    public void Barrier() => Barrier(Stages, AccessFlags.ShaderReadBit | AccessFlags.TransferReadBit | Written);
+    public void Barrier()
+    {
+        if (_compiled is null) Barrier(Stages, AccessFlags.ShaderReadBit | AccessFlags.TransferReadBit | Written);
+    }
 
     public void Fill(GpuBuffer buffer, uint value) => _device.Api.CmdFillBuffer(_commands, buffer.Handle, 0, Vk.WholeSize, value);
 

@@ -21,6 +21,7 @@ internal sealed unsafe class ComputePipeline : IDisposable
         Shader = shader;
         Span<uint> values = [workgroupSize, .. constants];
         Handle = Create(LoadSpirv(shader), values);
+        device.PipelineCount++;
     }
 
     public Pipeline Handle { get; }

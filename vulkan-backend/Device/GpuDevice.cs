@@ -49,6 +49,9 @@ internal sealed unsafe partial class GpuDevice : IDisposable
 
     public PipelineLayout PipelineLayout { get; }
 
+    /// <summary>How many pipelines were made on the device.</summary>
+    public int PipelineCount { get; set; }
+
     /// <summary>What the validation layer reported so far.</summary>
     public IReadOnlyCollection<string> ValidationReports => _instance.ValidationReports;
 
@@ -74,7 +77,8 @@ internal sealed unsafe partial class GpuDevice : IDisposable
 
     /// <summary>A command buffer to record into.</summary>
     /// <param name="timed">Whether every dispatch is timed.</param>
-    public CommandRecorder CreateRecorder(bool timed = false) => new(this, _queueFamily, timed);
+    /// <param name="compilesOnly">Whether pipelines are only compiled, see <see cref="CommandRecorder"/>.</param>
+    public CommandRecorder CreateRecorder(bool timed = false, bool compilesOnly = false) => new(this, _queueFamily, timed, compilesOnly);
 
     /// <summary>Returns when all that was submitted is done, or the device is lost.</summary>
     public void WaitIdle() => Api.DeviceWaitIdle(Handle);

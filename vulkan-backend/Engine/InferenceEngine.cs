@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Decoding;
@@ -26,6 +27,7 @@ public sealed class InferenceEngine : IInferenceEngine
     private readonly Sampler _sampler;
     private readonly Thread _thread;
     private readonly AutoResetEvent _work = new(false);
+    private readonly ConcurrentQueue<TaskCompletionSource> _toCompile = new();
     private volatile bool _isStopping;
     private volatile Exception? _fault;
 
@@ -66,6 +68,9 @@ public sealed class InferenceEngine : IInferenceEngine
 
     /// <summary>Bytes of all device memory that is taken: weights, caches, activations.</summary>
     public long DeviceBytes => _resources.Device.AllocatedBytes;
+
+    /// <summary>How many pipelines were made so far.</summary>
+    internal int PipelineCount => _resources.Device.PipelineCount;
 
     /// <summary>What the validation layer reported so far.</summary>
     internal IReadOnlyCollection<string> ValidationReports => _resources.Device.ValidationReports;
@@ -123,10 +128,17 @@ public sealed class InferenceEngine : IInferenceEngine
         }
     }
 
-    /// <summary>Generates two tokens, so that the driver has compiled every shader before the first request.</summary>
+    /// <summary>Lets the driver compile every shader that any request can need, whatever its length and however many run beside it; then generates two tokens.</summary>
     /// <exception cref="GenerationException">The model computes no finite numbers.</exception>
+    /// <exception cref="DeviceException">The device failed.</exception>
     public async Task WarmUpAsync(CancellationToken cancellationToken = default)
     {
+        var compiled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        ObjectDisposedException.ThrowIf(_isStopping, this);
+        _toCompile.Enqueue(compiled);
+        _work.Set();
+        if (_fault is Exception fault) throw fault;
+        await compiled.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         // A prompt of more rows than a decoding pass has runs the matrix-matrix kernels, the pass after it the matrix-vector ones.
         var request = new GenerationRequest
         {
@@ -200,6 +212,7 @@ public sealed class InferenceEngine : IInferenceEngine
         {
             while (!_isStopping)
             {
+                Compile();
                 if (!_scheduler.RunOne()) _work.WaitOne();
             }
             _fault = new OperationCanceledException("The engine was stopped.");
@@ -210,5 +223,14 @@ public sealed class InferenceEngine : IInferenceEngine
             _fault = e is Gemma2Exception ? e : new DeviceException($"The engine failed: {e.Message}", e);
         }
         _scheduler.FailAll(_fault);
+        while (_toCompile.TryDequeue(out TaskCompletionSource? waiting)) waiting.TrySetException(_fault);
+    }
+
+    private void Compile()
+    {
+        if (!_toCompile.TryPeek(out TaskCompletionSource? waiting)) return;
+        _resources.Forward.Compile(ContextLength, _resources.Cache.Sequences);
+        _toCompile.TryDequeue(out _);
+        waiting.SetResult();
     }
 }

@@ -17,6 +17,7 @@ internal sealed partial class ForwardPass : IDisposable
     /// <summary>Passes that may be on their way at a time: while one runs, the next is made ready.</summary>
     public const int MaxInFlight = 2;
 
+    private readonly GpuDevice _device;
     private readonly Gemma2Config _config;
     private readonly ModelWeights _weights;
     private readonly KvCache _cache;
@@ -46,7 +47,7 @@ internal sealed partial class ForwardPass : IDisposable
         MatrixKernels matrices,
         bool timed = false)
     {
-        (_config, _weights, _cache) = (config, weights, cache);
+        (_device, _config, _weights, _cache) = (device, config, weights, cache);
         AttentionShape shape = ShapeOf(config);
         _kernels = new KernelSet(device, shape, weights.Embedding.Layout, cacheType, config.VocabularySize, matrices);
         long scratchBytes = Math.Max(
@@ -101,6 +102,24 @@ internal sealed partial class ForwardPass : IDisposable
     /// </summary>
     /// <param name="count">1 to <see cref="KernelSet.MaxDecodingRows"/> rows.</param>
     public void SubmitDecoding(int count) => Decoding.Submit(_recordedDecoding[count] ??= RecordDecoding(count));
+
+    /// <summary>Makes every pipeline that any pass can need, and lets drivers compile those that they compile at the first dispatch. Computes nothing.</summary>
+    /// <param name="promptRows">Most rows of a prompt's chunk that will come.</param>
+    /// <param name="decodingRows">Most rows of a decoding pass that will come.</param>
+    public void Compile(int promptRows, int decodingRows)
+    {
+        using CommandRecorder commands = _device.CreateRecorder(compilesOnly: true);
+        commands.Begin();
+        // Which kernels run follows from the number of rows.
+        for (int count = 1; count <= Math.Min(promptRows, KernelSet.MaxPromptRows); count++) RecordLayers(commands, _prompts[0].Pass, count, isPrompt: true);
+        RecordLogits(commands, _prompts[0].Pass, _activations.H, 1);
+        for (int count = 1; count <= Math.Min(decodingRows, KernelSet.MaxDecodingRows); count++)
+        {
+            RecordLayers(commands, Decoding, count, isPrompt: false);
+            RecordLogits(commands, Decoding, _activations.H, count);
+        }
+        commands.SubmitAndWait();
+    }
 
     public void Dispose()
     {

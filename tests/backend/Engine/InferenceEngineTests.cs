@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
+using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Golden;
 
 namespace Gemma2.Backend.Tests.Engine;
@@ -195,6 +196,28 @@ public sealed class InferenceEngineTests : EngineTest
         await engine.WarmUpAsync(Cancellation);
 
         Assert.Equal(before, await engine.ComputeLogitsAsync([2], Cancellation));
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("generic")]
+    [InlineData("tiled")]
+    public async Task WarmUp_AnyLengthAndNumberOfSequences_LeavesNothingToCompile(string? family)
+    {
+        var options = new EngineOptions { MaxSequences = 8, Kernels = KernelOptions.TryParse(family ?? "") ?? KernelOptions.Default };
+        await using InferenceEngine engine = await LoadAsync(GoldenModels.Open("a-base").Folder, options);
+        await engine.WarmUpAsync(Cancellation);
+        int pipelines = engine.PipelineCount;
+
+        foreach (int length in (int[])[1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 33, 65, 129, 200])
+            await engine.ComputeLogitsAsync([.. Enumerable.Repeat(2, length)], Cancellation);
+        for (int sequences = 1; sequences <= options.MaxSequences; sequences++)
+        {
+            GenerationRequest request = _request with { MaxTokens = 8, IgnoreEndTokens = true };
+            await Task.WhenAll(Enumerable.Range(0, sequences).Select(_ => GenerateAsync(engine, request)));
+        }
+
+        Assert.Equal(pipelines, engine.PipelineCount);
     }
 
     [Theory]
