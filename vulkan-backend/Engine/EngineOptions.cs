@@ -34,8 +34,8 @@ public sealed record EngineOptions
     /// <summary>Told, by the engine's thread, of every pass and how long each of its dispatches took; null times nothing.</summary>
     public Action<PassProfile>? PassTimed { get; init; }
 
-    /// <summary>Let matrix kernels compute something known before the model is loaded, see <see cref="FamilyCheck"/>; null: on all devices but CPUs.</summary>
-    internal bool? CheckKernels { get; init; }
+    /// <summary>Let matrix kernels compute something known before the model is loaded, see <see cref="FamilyCheck"/>.</summary>
+    internal bool CheckKernels { get; init; } = true;
 
     /// <summary>Load the Khronos validation layer; tests look at what it reported.</summary>
     internal bool Validation { get; init; }

@@ -64,8 +64,8 @@ internal sealed class EngineResources : IDisposable
         {
             // Before all weights are read.
             matrices = new MatrixKernels(device, options.Kernels);
-            if (options.CheckKernels ?? device.Description.Kind != DeviceKind.Software)
-                new FamilyCheck(device, matrices).Run(MatrixUses.Of(model.Config, tensors));
+            if (options.CheckKernels)
+                new FamilyCheck(device, matrices).RunOnce(MatrixUses.Of(model.Config, tensors));
             using var uploader = new WeightUploader(device, model.Config);
             ITensorSink sink = options.WeightType is { } type ? new QuantizingSink(uploader, new WeightMix(type, model.Config).TypeOf) : uploader;
             await model.ReadAsync(sink, progress, cancellationToken).ConfigureAwait(false);

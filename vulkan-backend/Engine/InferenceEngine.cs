@@ -5,7 +5,7 @@ using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
-using Gemma2.Backend.Model;
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Engine;
@@ -20,7 +20,7 @@ public sealed class InferenceEngine : IInferenceEngine
     public const int ShortestContextLength = 2;
 
     /// <summary>Most sequences that get their next token in one pass over the weights.</summary>
-    public const int SequencesPerPass = KernelSet.MaxDecodingRows;
+    public const int SequencesPerPass = PassLimits.DecodingRows;
 
     private readonly EngineResources _resources;
     private readonly Scheduler _scheduler;
@@ -142,7 +142,7 @@ public sealed class InferenceEngine : IInferenceEngine
         // A prompt of more rows than a decoding pass has runs the matrix-matrix kernels, the pass after it the matrix-vector ones.
         var request = new GenerationRequest
         {
-            PromptTokens = [.. Enumerable.Repeat(Config.BeginToken, Math.Min(2 * KernelSet.MaxDecodingRows, ContextLength - 1))],
+            PromptTokens = [.. Enumerable.Repeat(Config.BeginToken, Math.Min(2 * PassLimits.DecodingRows, ContextLength - 1))],
             MaxTokens = 2,
             IgnoreEndTokens = true,
             Sampling = new SamplingOptions { Temperature = 0 },

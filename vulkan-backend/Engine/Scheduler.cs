@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Model;
 
 namespace Gemma2.Backend.Engine;
 
 /// <summary>
 /// Decides what the device does next. Waiting sequences are let in, in order, as KV caches become free. Of those that run, prompts take turns, a chunk each, and
-/// up to <see cref="KernelSet.MaxDecodingRows"/> sequences get their next token in one pass; chunks and decoding passes alternate, so that none waits for
+/// up to <see cref="PassLimits.DecodingRows"/> sequences get their next token in one pass; chunks and decoding passes alternate, so that none waits for
 /// another's end. While a pass runs, the next one is handed over. A row's result depends on its own sequence alone, so an answer does not depend on what else runs.
 /// </summary>
 /// <param name="forward">Runs the passes.</param>
@@ -21,7 +22,7 @@ internal sealed class Scheduler(ForwardPass forward, int caches, Action<PassProf
     private readonly Queue<Sequence> _decoding = new();
 
     private readonly Queue<Flight> _flights = new(ForwardPass.MaxInFlight);
-    private readonly List<Sequence> _rows = new(KernelSet.MaxDecodingRows);
+    private readonly List<Sequence> _rows = new(PassLimits.DecodingRows);
     private bool _isPromptsTurn;
 
     /// <summary>Puts a sequence in line. From any thread.</summary>
@@ -85,7 +86,7 @@ internal sealed class Scheduler(ForwardPass forward, int caches, Action<PassProf
     {
         if (_rows.Count > 0) return false;
         Pass pass = forward.Decoding;
-        while (_rows.Count < KernelSet.MaxDecodingRows && TryNext(_decoding, out Sequence? sequence))
+        while (_rows.Count < PassLimits.DecodingRows && TryNext(_decoding, out Sequence? sequence))
         {
             _rows.Add(sequence);
             pass.Rows(_rows.Count)[^1] = sequence.TakeRow();

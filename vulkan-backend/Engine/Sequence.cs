@@ -30,7 +30,7 @@ internal abstract class Sequence(int[] prompt)
     /// <summary>The next chunk of the prompt. Where prompts are cut depends on the prompt alone, never on the load.</summary>
     public ReadOnlySpan<int> TakeChunk()
     {
-        ReadOnlySpan<int> chunk = prompt.AsSpan(Position, Math.Min(prompt.Length - Position, KernelSet.MaxPromptRows));
+        ReadOnlySpan<int> chunk = prompt.AsSpan(Position, Math.Min(prompt.Length - Position, PassLimits.PromptRows));
         Position += chunk.Length;
         return chunk;
     }

@@ -25,7 +25,7 @@ internal sealed partial class ForwardPass : IDisposable
     private readonly Activations _activations;
     private readonly GpuBuffer _angles;
     private readonly (Pass Pass, CommandRecorder Commands)[] _prompts;
-    private readonly CommandRecorder?[] _recordedDecoding = new CommandRecorder?[KernelSet.MaxDecodingRows + 1];
+    private readonly CommandRecorder?[] _recordedDecoding = new CommandRecorder?[PassLimits.DecodingRows + 1];
     private readonly Func<CommandRecorder> _createRecorder;
     private int _promptCount;
 
@@ -51,15 +51,15 @@ internal sealed partial class ForwardPass : IDisposable
         AttentionShape shape = ShapeOf(config);
         _kernels = new KernelSet(device, shape, weights.Embedding.Layout, cacheType, config.VocabularySize, matrices);
         long scratchBytes = Math.Max(
-            AttentionKernel.ScratchBytes(shape, KernelSet.MaxPromptRows, KernelSet.MaxDecodingRows),
-            _kernels.Candidates.ScratchBytes(KernelSet.MaxDecodingRows));
-        _activations = new Activations(device, config, shape, KernelSet.MaxPromptRows, scratchBytes);
+            AttentionKernel.ScratchBytes(shape, PassLimits.PromptRows, PassLimits.DecodingRows),
+            _kernels.Candidates.ScratchBytes(PassLimits.DecodingRows));
+        _activations = new Activations(device, config, shape, PassLimits.PromptRows, scratchBytes);
         _angles = CreateAngles(device, config, contextLength);
-        Decoding = new Pass(device, KernelSet.MaxDecodingRows, KernelSet.MaxDecodingRows, config.VocabularySize);
+        Decoding = new Pass(device, PassLimits.DecodingRows, PassLimits.DecodingRows, config.VocabularySize);
         _createRecorder = () => device.CreateRecorder(timed);
         _prompts = new (Pass, CommandRecorder)[MaxInFlight];
         for (int i = 0; i < MaxInFlight; i++)
-            _prompts[i] = (new Pass(device, KernelSet.MaxPromptRows, 1, config.VocabularySize), _createRecorder());
+            _prompts[i] = (new Pass(device, PassLimits.PromptRows, 1, config.VocabularySize), _createRecorder());
     }
 
     /// <summary>Attention's numbers for a model.</summary>
@@ -73,7 +73,7 @@ internal sealed partial class ForwardPass : IDisposable
     };
 
     /// <summary>Hands over a chunk of a prompt: tokens that follow what the sequence's cache holds. Their keys and values come to lie there.</summary>
-    /// <param name="tokens">1 to <see cref="KernelSet.MaxPromptRows"/> ids below the vocabulary size.</param>
+    /// <param name="tokens">1 to <see cref="PassLimits.PromptRows"/> ids below the vocabulary size.</param>
     /// <param name="position">Position of the first one.</param>
     /// <param name="sequence">Number of the sequence's cache.</param>
     /// <param name="temperature">Temperature at which the last token's logits are used; null when they are not needed.</param>
@@ -100,7 +100,7 @@ internal sealed partial class ForwardPass : IDisposable
     /// Hands over the next token of several sequences, as written to <see cref="Decoding"/>. All that differs from pass to pass is in the rows, so that the
     /// commands for a number of rows are recorded once.
     /// </summary>
-    /// <param name="count">1 to <see cref="KernelSet.MaxDecodingRows"/> rows.</param>
+    /// <param name="count">1 to <see cref="PassLimits.DecodingRows"/> rows.</param>
     public void SubmitDecoding(int count) => Decoding.Submit(_recordedDecoding[count] ??= RecordDecoding(count));
 
     /// <summary>Makes every pipeline that any pass can need, and lets drivers compile those that they compile at the first dispatch. Computes nothing.</summary>
@@ -111,9 +111,9 @@ internal sealed partial class ForwardPass : IDisposable
         using CommandRecorder commands = _device.CreateRecorder(compilesOnly: true);
         commands.Begin();
         // Which kernels run follows from the number of rows.
-        for (int count = 1; count <= Math.Min(promptRows, KernelSet.MaxPromptRows); count++) RecordLayers(commands, _prompts[0].Pass, count, isPrompt: true);
+        for (int count = 1; count <= Math.Min(promptRows, PassLimits.PromptRows); count++) RecordLayers(commands, _prompts[0].Pass, count, isPrompt: true);
         RecordLogits(commands, _prompts[0].Pass, _activations.H, 1);
-        for (int count = 1; count <= Math.Min(decodingRows, KernelSet.MaxDecodingRows); count++)
+        for (int count = 1; count <= Math.Min(decodingRows, PassLimits.DecodingRows); count++)
         {
             RecordLayers(commands, Decoding, count, isPrompt: false);
             RecordLogits(commands, Decoding, _activations.H, count);

@@ -12,12 +12,6 @@ namespace Gemma2.Backend.Model;
 internal sealed class KernelSet(
     GpuDevice device, AttentionShape shape, WeightLayout embedding, TensorType cacheType, int vocabularySize, MatrixKernels matrices) : IDisposable
 {
-    /// <summary>Most rows of a prompt pass: prompts are cut into chunks of this many.</summary>
-    public const int MaxPromptRows = 256;
-
-    /// <summary>Most rows of a decoding pass.</summary>
-    public const int MaxDecodingRows = MatrixKernels.MaxDecodeRows;
-
     public EmbedKernel Embed { get; } = new(device, embedding);
 
     public MatrixKernels Matrices { get; } = matrices;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Device;
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Kernels.Attention;
 using Gemma2.Backend.Tensors;
 
@@ -42,7 +43,7 @@ internal sealed class KvCache : IDisposable
 
     /// <summary>Positions that a layer keeps. A sliding layer's ring holds the window of every query of a chunk.</summary>
     public static int Slots(Gemma2Config config, int layer, int contextLength) => Gemma2Config.IsSliding(layer)
-        ? (int)Math.Min(contextLength, (long)config.SlidingWindow + KernelSet.MaxPromptRows - 1)
+        ? (int)Math.Min(contextLength, (long)config.SlidingWindow + PassLimits.PromptRows - 1)
         : contextLength;
 
     /// <summary>Puts caches one behind the other into as few buffers as hold them in their order.</summary>

@@ -62,7 +62,7 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
         {
             foreach (bool isGated in new[] { false, true })
             {
-                FamilyCheck.Trial[] prompts = [.. FamilyCheck.Trials(_plain with { IsGated = isGated }).Where(trial => trial.Tokens > MatrixKernels.MaxDecodeRows)];
+                FamilyCheck.Trial[] prompts = [.. FamilyCheck.Trials(_plain with { IsGated = isGated }).Where(trial => trial.Tokens > PassLimits.DecodingRows)];
                 Assert.Equal(tiles.ToHashSet(), prompts.Select(trial => MatrixTile.Choose(tiles, trial.Tokens, trial.Rows * (isGated ? 2 : 1))).ToHashSet());
                 Assert.All(tiles, tile => Assert.All(prompts, trial => Assert.False(trial.Tokens % tile.Tokens == 0 || trial.Rows % tile.Rows == 0)));
             }

@@ -74,7 +74,7 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
     [MemberData(nameof(FewVariants))]
     public void Multiply_AnyNumberOfColumnsTo8_GivesSameBits(KernelFamily family, TensorType type, bool isInterleaved)
     {
-        const int rows = 33, columns = 256, most = MatrixKernels.MaxDecodeRows;
+        const int rows = 33, columns = 256, most = PassLimits.DecodingRows;
         MatrixKernels kernels = ForcedKernels(family);
         TestMatrix weights = TestMatrix.Random(Random, type, rows, columns);
         DeviceMatrix matrix = Upload(weights, TileRows(isInterleaved)), other = Upload(TestMatrix.Random(Random, type, rows, columns), TileRows(isInterleaved));

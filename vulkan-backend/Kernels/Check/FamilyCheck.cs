@@ -1,8 +1,8 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels.Matrix;
-using Gemma2.Backend.Model;
 using Gemma2.Backend.Tensors.Packing;
 
 namespace Gemma2.Backend.Kernels.Check;
@@ -20,31 +20,49 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
     private const int PromptColumns = 256;
 
     /// <summary>Rows of activations in a prompt, and rows of all matrices together that give each size of a family's tiles work; no tile is full at the end.</summary>
-    internal const int PromptTokens = KernelSet.MaxPromptRows - 3;
+    internal const int PromptTokens = PassLimits.PromptRows - 3;
     internal static readonly int[] PromptRows = [DecodeRows, 4093, 8197];
 
     private const int DecodeRows = 61;
     private static readonly int[] _decodeTokens = [1, 5];
 
+    private static readonly ConcurrentDictionary<string, DriverQuirk[]> _remembered = new();
+
     private readonly WeightLayout _anyLayout = new(default, 0, MatrixKernels.TileRows(kernels.Device));
+
+    /// <summary>As <see cref="Run"/>; what was found for the same device, driver, choice and uses is remembered for as long as the process lives.</summary>
+    /// <exception cref="DeviceException">No family is left that computes rightly, or the device failed.</exception>
+    public void RunOnce(IReadOnlyList<MatrixUse> uses)
+    {
+        string key = $"{kernels.Device.Name}; {kernels.Device.Driver}; {kernels.Options.Forced}; {string.Join(',', kernels.Options.TurnedOff)}; {string.Join(',', uses)}";
+        if (_remembered.TryGetValue(key, out DriverQuirk[]? faults))
+        {
+            foreach (DriverQuirk fault in faults) kernels.TurnOff(fault);
+            return;
+        }
+        Run(uses);
+        _remembered[key] = [.. kernels.Faults];
+    }
 
     /// <summary>Tries all that a model multiplies.</summary>
     /// <exception cref="DeviceException">No family is left that computes rightly, or the device failed.</exception>
     public void Run(IEnumerable<MatrixUse> uses)
     {
-        Trial[] trials = [.. uses.SelectMany(Trials)];
+        Trial[] trials = [.. uses.SelectMany(use => Trials(use, kernels.Device.Kind == DeviceKind.Software))];
         // Each fault leaves one family less, and without the last one there is no choice.
         while (trials.Select(FindFault).FirstOrDefault(fault => fault is not null) is { } fault) kernels.TurnOff(fault);
     }
 
     /// <summary>What a use of matrices is tried with.</summary>
-    internal static IEnumerable<Trial> Trials(MatrixUse use)
+    /// <param name="use">The use.</param>
+    /// <param name="isSoftware">On CPU drivers kernels have no tiles, but differ with the width.</param>
+    internal static IEnumerable<Trial> Trials(MatrixUse use, bool isSoftware = false)
     {
         var decoded = new SeededProduct(use, _decodeTokens.Max());
         foreach (int tokens in _decodeTokens) yield return new Trial(decoded, DecodeRows, tokens);
         if (!use.TakesPrompts) yield break;
-        var prompt = new SeededProduct(use with { Columns = Math.Min(use.Columns, PromptColumns) }, PromptTokens);
-        foreach (int rows in PromptRows) yield return new Trial(prompt, rows / use.Matrices, PromptTokens);
+        var prompt = new SeededProduct(isSoftware ? use : use with { Columns = Math.Min(use.Columns, PromptColumns) }, PromptTokens);
+        foreach (int rows in isSoftware ? PromptRows[..1] : PromptRows) yield return new Trial(prompt, rows / use.Matrices, PromptTokens);
     }
 
     /// <summary>What is wrong with a family's product; null when it is right.</summary>

@@ -43,7 +43,7 @@ internal sealed class GenericMatrixFamily(GpuDevice device) : IMatrixFamily
         arguments.YStride = (uint)y.Stride;
         arguments.Count = (uint)count;
         int rows = (int)arguments.Rows;
-        if (count <= MatrixKernels.MaxDecodeRows)
+        if (count <= PassLimits.DecodingRows)
             RecordVector(commands, layout, arguments, matrices);
         else
             commands.Dispatch(Matrix(layout, matrices), arguments, Grid.Cover(rows, RowsPerThread / matrices * device.SubgroupSize), Grid.Cover(count, TokensPerTile));

@@ -6,9 +6,6 @@ namespace Gemma2.Backend.Kernels.Matrix;
 /// <summary>Products with weight matrices, by the families of kernels that were chosen for the device.</summary>
 internal sealed class MatrixKernels : IDisposable
 {
-    /// <summary>Most rows of activations that decoding multiplies at once, in one pass over the weights.</summary>
-    public const int MaxDecodeRows = 8;
-
     private readonly Dictionary<KernelFamily, IMatrixFamily> _families = [];
     private readonly List<DriverQuirk> _faults = [];
     private readonly Func<KernelFamily, IMatrixFamily> _create;
@@ -87,7 +84,7 @@ internal sealed class MatrixKernels : IDisposable
 
     /// <summary>The chosen families, best first.</summary>
     /// <param name="count">Rows of activations.</param>
-    public IReadOnlyList<KernelFamily> Order(int count) => count <= MaxDecodeRows ? _choice.DecodeOrder : _choice.PromptOrder;
+    public IReadOnlyList<KernelFamily> Order(int count) => count <= PassLimits.DecodingRows ? _choice.DecodeOrder : _choice.PromptOrder;
 
     /// <summary>Uses a family no more, unless it was asked for by name: the next one computes what it did. Call before anything is recorded.</summary>
     /// <exception cref="DeviceException">It is the generic one, to which the others leave what they do not support.</exception>

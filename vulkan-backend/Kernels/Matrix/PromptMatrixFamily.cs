@@ -17,7 +17,7 @@ internal abstract class PromptMatrixFamily(GpuDevice device, IReadOnlyList<Matri
 
     protected GpuDevice Device => device;
 
-    public virtual bool Supports(in WeightLayout layout, int count, int matrices) => count > MatrixKernels.MaxDecodeRows;
+    public virtual bool Supports(in WeightLayout layout, int count, int matrices) => count > PassLimits.DecodingRows;
 
     public void Record(CommandRecorder commands, in WeightLayout layout, in MatrixPart w, in Activation x, in Activation y, int count) =>
         Record(commands, layout, new Arguments { W = w.Planes(layout), Rows = (uint)w.Rows }, x, y, count, matrices: 1);
