@@ -12,8 +12,8 @@ on_exit_stop_all forget_mounts
 
 main() {
   local target=${1-} driver=${2:-nvidia} reason image name base
-  case "$#-$target" in
-    [12]-app | [12]-functions) ;;
+  case "$#-$target-$driver" in
+    [12]-app-nvidia | [12]-app-mesa | [12]-app-software | [12]-functions-nvidia | [12]-functions-mesa | [12]-functions-software) ;;
     *) sed -n '3s/^# //p' scripts/build-image.sh >&2 && exit 2 ;;
   esac
   require_tools

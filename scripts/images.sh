@@ -2,6 +2,9 @@
 # Images without a container engine and without a registry: buildah carries out the Dockerfile in a chroot. Sourced after common.sh and packages.sh.
 # The base images are stand-ins: Debian's packages from the mirror that apt uses, and the .NET of this machine. All of it is kept in .local/images.
 
+# A step that fails inside $(...) ends the script, too.
+shopt -s inherit_errexit
+
 # shellcheck disable=SC2154 # local_folder is common.sh's.
 images=$local_folder/images
 # The release whose packages the app is put on, and the older one that the Functions host's image may have.

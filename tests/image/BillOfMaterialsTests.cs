@@ -85,12 +85,11 @@ public sealed class BillOfMaterialsTests(Images images)
     public async Task Provenance_Definition_NamesCommitArgumentsAndBaseImages(string target, string driver)
     {
         BuiltImage image = await images.GetAsync(target, driver);
-        (_, string commit) = await Script.RunBashAsync("git rev-parse HEAD");
         JsonNode definition = image.Provenance["predicate"]!["buildDefinition"]!;
 
         Assert.Equal(target, (string?)definition["externalParameters"]!["target"]);
         Assert.Equal(driver, (string?)definition["externalParameters"]!["arguments"]!["VULKAN_DRIVER"]);
-        Assert.StartsWith(commit.Trim(), (string?)definition["externalParameters"]!["arguments"]!["REVISION"], StringComparison.Ordinal);
+        Assert.StartsWith(image.Commit, (string?)definition["externalParameters"]!["arguments"]!["REVISION"], StringComparison.Ordinal);
         Assert.Equal(
             [$"docker://localhost/gemma2-base-{target}", "docker://localhost/gemma2-base-shader", "docker://localhost/gemma2-base-sdk"],
             definition["resolvedDependencies"]!.AsArray().Skip(1).Select(dependency => (string?)dependency!["uri"]));

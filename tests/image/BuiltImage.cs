@@ -7,10 +7,13 @@ internal sealed class BuiltImage : IDisposable
 {
     private readonly string _files = Directory.CreateTempSubdirectory("gemma2-image-").FullName;
 
-    private BuiltImage(string name, string target) => (Name, AppFolder) = (name, target == "app" ? "/app" : "/home/site/wwwroot");
+    private BuiltImage(string name, string target, string commit) => (Name, AppFolder, Commit) = (name, target == "app" ? "/app" : "/home/site/wwwroot", commit);
 
     /// <summary>Its name for scripts/run-image.sh.</summary>
     public string Name { get; }
+
+    /// <summary>What was checked out when it was built; empty without a repository.</summary>
+    public string Commit { get; }
 
     /// <summary>Where the app lies in it.</summary>
     public string AppFolder { get; }
@@ -27,9 +30,10 @@ internal sealed class BuiltImage : IDisposable
     /// <summary>Builds one.</summary>
     public static async Task<BuiltImage> BuildAsync(string target, string driver)
     {
+        (_, string commit) = await Script.RunBashAsync("git rev-parse HEAD 2>/dev/null || true");
         (int exitCode, string output) = await Script.RunBashAsync($"scripts/build-image.sh {target} {driver}");
         Assert.True(exitCode == 0, output);
-        var image = new BuiltImage(output.TrimEnd().Split('\n')[^1], target);
+        var image = new BuiltImage(output.TrimEnd().Split('\n')[^1], target, commit.Trim());
         (exitCode, output) = await Script.RunBashAsync($"scripts/copy-from-image.sh {image.Name} '{image._files}' {image.AppFolder} /usr/share/gemma2 /usr/share/vulkan /etc/os-release");
         Assert.True(exitCode == 0, output);
         return image;
