@@ -20,7 +20,7 @@ largest_storage=16
 cannot_build() {
   local tool
   (($(id -u) == 0)) || { echo "only root may make the root folders of images" && return; }
-  for tool in buildah mmdebstrap unshare setpriv; do
+  for tool in buildah mmdebstrap unshare jq pgrep; do
     command -v "$tool" >/dev/null || { echo "there is no '$tool' on PATH" && return; }
   done
   [[ -n $(debian_source) ]] || { echo "none of the apt sources serves Debian's main component" && return; }
