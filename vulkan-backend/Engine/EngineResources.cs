@@ -65,7 +65,7 @@ internal sealed class EngineResources : IDisposable
             // Before all weights are read.
             matrices = new MatrixKernels(device, options.Kernels);
             if (options.CheckKernels)
-                new FamilyCheck(device, matrices).RunOnce(MatrixUses.Of(model.Config, tensors));
+                new FamilyCheck(device, matrices).RunOnce(MatrixUses.Of(model.Config, tensors), CheckMemory.Default);
             using var uploader = new WeightUploader(device, model.Config);
             ITensorSink sink = options.WeightType is { } type ? new QuantizingSink(uploader, new WeightMix(type, model.Config).TypeOf) : uploader;
             await model.ReadAsync(sink, progress, cancellationToken).ConfigureAwait(false);

@@ -108,6 +108,35 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
         CheckProduct(kernels);
     }
 
+    [Fact]
+    public void RunOnce_RightFamilies_AreNotTriedAgain()
+    {
+        var memory = new CheckMemory(null);
+        new FamilyCheck(Device, Kernels(Gpu)).RunOnce(_uses, memory);
+        MatrixKernels wrong = Kernels(Gpu, wrong: KernelFamily.Tiled, Fault.LosesTheLastRow);
+
+        new FamilyCheck(Device, wrong).RunOnce(_uses, memory);
+        Assert.Empty(wrong.Faults);
+
+        // Another use was not tried yet.
+        new FamilyCheck(Device, wrong).RunOnce([_plain with { Type = TensorType.Q8_0 }], memory);
+        Assert.Single(wrong.Faults);
+    }
+
+    [Fact]
+    public void RunOnce_WrongFamily_IsFoundEachTime()
+    {
+        var memory = new CheckMemory(null);
+        for (int start = 0; start < 2; start++)
+        {
+            MatrixKernels kernels = Kernels(Gpu, wrong: KernelFamily.Tiled, Fault.LosesTheLastRow);
+
+            new FamilyCheck(Device, kernels).RunOnce(_uses, memory);
+
+            Assert.Single(kernels.Faults);
+        }
+    }
+
     [Theory]
     [InlineData(Fault.LosesTheLastToken)]
     [InlineData(Fault.Throws)]

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Globalization;
 using System.Runtime.CompilerServices;
 using Gemma2.Backend.Device;
@@ -26,22 +25,16 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
     private const int DecodeRows = 61;
     private static readonly int[] _decodeTokens = [1, 5];
 
-    private static readonly ConcurrentDictionary<string, DriverQuirk[]> _remembered = new();
-
     private readonly WeightLayout _anyLayout = new(default, 0, MatrixKernels.TileRows(kernels.Device));
 
-    /// <summary>As <see cref="Run"/>; what was found for the same device, driver, choice and uses is remembered for as long as the process lives.</summary>
+    /// <summary>As <see cref="Run"/>, unless the same passed before on this device, by this driver and in this build.</summary>
     /// <exception cref="DeviceException">No family is left that computes rightly, or the device failed.</exception>
-    public void RunOnce(IReadOnlyList<MatrixUse> uses)
+    public void RunOnce(IReadOnlyList<MatrixUse> uses, CheckMemory memory)
     {
-        string key = $"{kernels.Device.Name}; {kernels.Device.Driver}; {kernels.Options.Forced}; {string.Join(',', kernels.Options.TurnedOff)}; {string.Join(',', uses)}";
-        if (_remembered.TryGetValue(key, out DriverQuirk[]? faults))
-        {
-            foreach (DriverQuirk fault in faults) kernels.TurnOff(fault);
-            return;
-        }
+        string check = $"{kernels.Device.Name}; {kernels.Device.Driver}; {kernels.Options.Forced}; {string.Join(',', kernels.Options.TurnedOff)}; {string.Join(',', uses)}";
+        if (memory.HasPassed(check)) return;
         Run(uses);
-        _remembered[key] = [.. kernels.Faults];
+        if (kernels.Faults.Count == 0) memory.Remember(check);
     }
 
     /// <summary>Tries all that a model multiplies.</summary>
