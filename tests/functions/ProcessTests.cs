@@ -67,6 +67,55 @@ public sealed class ProcessTests(PublishedApp published)
         }
     }
 
+    [Theory]
+    [InlineData("nonsense", "--functions-uri is 'nonsense'; allowed: the http address of the Functions host")]
+    [InlineData("", "--functions-uri is ''; allowed")]
+    public async Task Start_HostThatIsNoAddress_EndsWithOneLineAndAnExitCode(string uri, string expected) =>
+        await StartAsWorkerAsync(published.Folder, expected, "--functions-uri", uri);
+
+    [Fact]
+    public async Task Start_HostWithoutAWorkersId_EndsWithOneLineAndAnExitCode() =>
+        await StartAsWorkerAsync(published.Folder, "but --functions-worker-id is not.", "--functions-uri", "http://127.0.0.1:1/");
+
+    [Fact]
+    public async Task Start_HostThatIsGone_EndsWithOneLineAndAnExitCode() => await StartAsWorkerAsync(
+        published.Folder, "The Functions host that started this worker does not answer",
+        "--functions-uri", $"http://127.0.0.1:{TestApp.FreePort()}/", "--functions-worker-id", "1", "--functions-request-id", "1");
+
+    [Theory]
+    [InlineData("""[{"name":"Http","entryPoint":"Gemma2.Functions.Hosts.Worker.HttpFunction.AnswerAsync"}]""", "it names Gemma2.Functions.Hosts.Worker.HttpFunction.AnswerAsync")]
+    [InlineData("""[{"name":"Http","entryPoint":"Other.App.Run"}]""", "it names Other.App.Run")]
+    [InlineData("[{}]", "is no list of functions")]
+    [InlineData("{", "is no list of functions")]
+    [InlineData(null, "is missing")]
+    public async Task Start_MetadataOfAnotherBuild_EndsWithOneLineAndAnExitCode(string? metadata, string expected)
+    {
+        DirectoryInfo copy = Directory.CreateTempSubdirectory("gemma2-metadata-");
+        foreach (string file in Directory.GetFiles(published.Folder))
+            File.CreateSymbolicLink(Path.Combine(copy.FullName, Path.GetFileName(file)), file);
+        // The folder that counts is the executable's own.
+        File.Delete(Path.Combine(copy.FullName, "Gemma2.Functions.dll"));
+        File.Copy(Path.Combine(published.Folder, "Gemma2.Functions.dll"), Path.Combine(copy.FullName, "Gemma2.Functions.dll"));
+        File.Delete(Path.Combine(copy.FullName, "functions.metadata"));
+        if (metadata is not null)
+            await File.WriteAllTextAsync(Path.Combine(copy.FullName, "functions.metadata"), metadata, TestContext.Current.CancellationToken);
+
+        await StartAsWorkerAsync(copy.FullName, expected, "--functions-uri", "http://127.0.0.1:1/", "--functions-worker-id", "1", "--functions-request-id", "1");
+
+        copy.Delete(recursive: true);
+    }
+
+    private static async Task StartAsWorkerAsync(string folder, string expected, params string[] arguments)
+    {
+        using Process process = PublishedApp.Start("dotnet", folder, new() { ["Gemma2__Model"] = "nano", ["AzureWebJobsStorage"] = "UseDevelopmentStorage=true" }, ["Gemma2.Functions.dll", .. arguments]);
+
+        (_, string error) = await PublishedApp.ReadAsync(process);
+
+        Assert.NotEqual(0, process.ExitCode);
+        Assert.Contains(expected, error, StringComparison.Ordinal);
+        Assert.Single(error.TrimEnd().Split('\n'));
+    }
+
     [Fact]
     public async Task Start_ModelThatIsNotThere_EndsWithAnExitCodeThatTheHostRestarts()
     {

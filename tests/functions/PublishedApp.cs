@@ -72,7 +72,7 @@ public sealed class PublishedApp : IAsyncLifetime
         return (await output, error);
     }
 
-    private static Process Start(string file, string folder, Dictionary<string, string> environment, params string[] arguments)
+    internal static Process Start(string file, string folder, Dictionary<string, string> environment, params string[] arguments)
     {
         var info = new ProcessStartInfo(file, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true };
         // The tests may run in a container; the app is not to care.

@@ -20,6 +20,7 @@ internal static class WorkerHost
     {
         FunctionsApplicationBuilder builder = FunctionsApplication.CreateBuilder(args);
         HostArguments.Check(builder.Configuration);
+        FunctionsMetadata.Check(AppContext.BaseDirectory);
         builder.ConfigureFunctionsWebApplication();
         AppServices.Add(builder, needsStorage: true);
         // It would log with its stack what a function throws; the app has said it in one line by then, and the host says it too.
