@@ -15,8 +15,10 @@ internal static class WorkerHost
     public static bool IsWanted(string[] args) => args.Any(argument => argument == "--" + HostArguments.Uri || argument.StartsWith($"--{HostArguments.Uri}=", StringComparison.Ordinal));
 
     /// <summary>Builds the app from the command line and the environment.</summary>
+    /// <param name="args">What the host says, and settings.</param>
+    /// <param name="configure">Looks at the parts, or replaces some, for tests.</param>
     /// <exception cref="Backend.Gemma2Exception">A setting is wrong.</exception>
-    public static IHost Build(string[] args)
+    public static IHost Build(string[] args, Action<IServiceCollection>? configure = null)
     {
         FunctionsApplicationBuilder builder = FunctionsApplication.CreateBuilder(args);
         HostArguments.Check(builder.Configuration);
@@ -34,6 +36,9 @@ internal static class WorkerHost
         builder.Services.AddSingleton<MessagesInHand>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<MessagesInHand>());
         builder.Services.AddHostedService<HostWatch>();
+        if (SweepFunction.IsDisabled(builder.Configuration))
+            builder.Services.AddHostedService<SweepTimer>();
+        configure?.Invoke(builder.Services);
         return builder.Build();
     }
 }

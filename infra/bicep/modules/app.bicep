@@ -141,6 +141,8 @@ var functionsEnvironment = [
   { name: 'FUNCTIONS_WORKER_RUNTIME', value: 'dotnet-isolated' }
   // The host's own keys, of which there are none: the app checks its own. Without this line the host keeps some in the storage account.
   { name: 'AzureWebJobsSecretStorageType', value: 'ContainerApps' }
+  // The platform makes a scale rule of each trigger, timers included, until it takes our own: one that fires every minute would keep a GPU awake. Without it each process sweeps for itself.
+  { name: 'AzureWebJobs__Sweep__Disabled', value: 'true' }
   { name: 'APPLICATIONINSIGHTS_CONNECTION_STRING', value: applicationInsightsConnectionString }
   { name: 'APPLICATIONINSIGHTS_AUTHENTICATION_STRING', value: 'Authorization=AAD;ClientId=${identityClientId}' }
 ]

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Gemma2.Functions;
 using Gemma2.Functions.Configuration;
 using Gemma2.Functions.Hosts.Standalone;
+using Gemma2.Functions.Hosts.Worker;
 using Gemma2.Functions.Tests;
 using Gemma2.Service.Http;
 using Gemma2.Service.Options;
@@ -210,6 +211,9 @@ public sealed class AppTests(Deployments deployments)
         Assert.Equal("dotnet-isolated", functions.Environment["FUNCTIONS_WORKER_RUNTIME"]);
         // What the host compares the value with; with one that it does not know it keeps keys in the storage account.
         Assert.Equal("containerapps", functions.Environment["AzureWebJobsSecretStorageType"], ignoreCase: true);
+        // A timer of every minute would be a scale rule that never lets go of its GPU.
+        Assert.True(SweepFunction.IsDisabled(new ConfigurationBuilder().AddInMemoryCollection(
+            functions.Environment.Select(variable => KeyValuePair.Create<string, string?>(variable.Key.Replace("__", ":", StringComparison.Ordinal), variable.Value))).Build()));
         Assert.DoesNotContain("AzureWebJobsFeatureFlags", functions.Environment.Keys);
         Assert.False(alone.App.TryGetProperty("kind", out JsonElement kind) && kind.ValueKind != JsonValueKind.Null);
         Assert.False(alone.Scale.TryGetProperty("allowScalingRuleOverride", out JsonElement own) && own.ValueKind != JsonValueKind.Null);

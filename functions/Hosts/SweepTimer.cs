@@ -1,8 +1,8 @@
 using Gemma2.Service.Batches;
 
-namespace Gemma2.Functions.Hosts.Standalone;
+namespace Gemma2.Functions.Hosts;
 
-/// <summary>Calls the sweeper every minute, as the Functions host's timer does where there is one.</summary>
+/// <summary>Calls the sweeper every minute, in this process: where there is no Functions host, and where its timer is turned off.</summary>
 internal sealed class SweepTimer(Sweeper sweeper) : BackgroundService
 {
     /// <inheritdoc />
