@@ -64,7 +64,7 @@ public sealed record JobMessage(OwnedId Key, CompletionJob? Job, int Retries = 0
         }
         catch (JsonException e)
         {
-            throw new JobMessageException($"The job message is not valid JSON (line {e.LineNumber + 1}, byte {e.BytePositionInLine}).", e);
+            throw new JobMessageException($"The job message is not valid JSON, as it is or decoded from base64 (line {e.LineNumber + 1}, byte {e.BytePositionInLine}).", e);
         }
         catch (InvalidOperationException e)
         {
