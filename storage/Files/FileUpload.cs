@@ -62,6 +62,9 @@ internal sealed class FileUpload(StorageConnection connection, BlockBlobClient b
     {
         string id = Convert.ToBase64String(Encoding.ASCII.GetBytes(_upload + _blocks.Count.ToString("D6", CultureInfo.InvariantCulture)));
         _blocks.Add(id);
+        // A block on its way is waited for: the service may take it after the cleaning up, and it would stay.
+        using var late = new CancellationTokenSource();
+        await using CancellationTokenRegistration registration = cancellationToken.Register(() => late.CancelAfter(DiscardLimit));
         await connection.Pipeline.RunAsync(
             What,
             token =>
@@ -69,7 +72,8 @@ internal sealed class FileUpload(StorageConnection connection, BlockBlobClient b
                 block.Position = 0;
                 return blob.StageBlockAsync(id, block, cancellationToken: token);
             },
-            cancellationToken);
+            late.Token);
+        cancellationToken.ThrowIfCancellationRequested();
     }
 
     private async Task<bool> CommitAsync(Dictionary<string, string> metadata, CancellationToken cancellationToken)
