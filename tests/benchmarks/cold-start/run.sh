@@ -8,6 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 source scripts/common.sh
 source scripts/processes.sh
 source scripts/packages.sh
+source scripts/npm.sh
 source scripts/azurite.sh
 
 [[ $# -le 1 && ${1-5} =~ ^[1-9][0-9]?$ ]] || { sed -n '2,5s/^# //p' "${BASH_SOURCE[0]}" >&2 && exit 2; }
