@@ -42,7 +42,7 @@ internal static class AppServices
         });
         logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         logging.AddFilter("Azure", LogLevel.Warning);
-        // Program tells in one line why the app did not start.
-        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None);
+        // Program tells in one line why the app did not start. That a background service failed, which stops the app, is critical.
+        logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
     }
 }
