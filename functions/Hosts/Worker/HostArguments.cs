@@ -6,7 +6,7 @@ namespace Gemma2.Functions.Hosts.Worker;
 internal static class HostArguments
 {
     /// <summary>Where the host is to be reached.</summary>
-    public const string Uri = "functions-uri";
+    public const string HostUri = "functions-uri";
 
     private const string WorkerId = "functions-worker-id";
     private const string RequestId = "functions-request-id";
@@ -15,10 +15,10 @@ internal static class HostArguments
     /// <exception cref="ConfigurationException">Says what.</exception>
     public static void Check(IConfiguration configuration)
     {
-        if (!System.Uri.TryCreate(configuration[Uri], UriKind.Absolute, out System.Uri? uri) || uri.Scheme != System.Uri.UriSchemeHttp)
-            throw new ConfigurationException($"--{Uri} is '{configuration[Uri]}'; allowed: the http address of the Functions host that starts this worker.");
+        if (!Uri.TryCreate(configuration[HostUri], UriKind.Absolute, out Uri? uri) || uri.Scheme != Uri.UriSchemeHttp)
+            throw new ConfigurationException($"--{HostUri} is '{configuration[HostUri]}'; allowed: the http address of the Functions host that starts this worker.");
         foreach (string name in (string[])[WorkerId, RequestId])
             if (string.IsNullOrEmpty(configuration[name]))
-                throw new ConfigurationException($"--{Uri} is given, which makes this process the worker of a Functions host, but --{name} is not.");
+                throw new ConfigurationException($"--{HostUri} is given, which makes this process the worker of a Functions host, but --{name} is not.");
     }
 }

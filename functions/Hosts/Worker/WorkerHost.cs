@@ -12,7 +12,7 @@ internal static class WorkerHost
     private static readonly TimeSpan GraceOnStop = TimeSpan.FromSeconds(4.5);
 
     /// <summary>Whether a Functions host has started this process: it says where it is to be reached.</summary>
-    public static bool IsWanted(string[] args) => args.Any(argument => argument == "--" + HostArguments.Uri || argument.StartsWith($"--{HostArguments.Uri}=", StringComparison.Ordinal));
+    public static bool IsWanted(string[] args) => args.Any(argument => argument == "--" + HostArguments.HostUri || argument.StartsWith($"--{HostArguments.HostUri}=", StringComparison.Ordinal));
 
     /// <summary>Builds the app from the command line and the environment.</summary>
     /// <param name="args">What the host says, and settings.</param>
