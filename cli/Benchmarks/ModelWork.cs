@@ -22,7 +22,7 @@ internal sealed record ModelWork(Gemma2Config Config, long WeightBytes, KvCacheT
     public double PromptOperations(int tokens)
     {
         double matrices = OperationsPerNumber * new ModelShape("", Config).LayerParameters * tokens;
-        double pairs = Enumerable.Range(0, Config.LayerCount).Sum(layer => (double)VisiblePairs(tokens, Gemma2Config.IsSliding(layer) ? Config.SlidingWindow : tokens));
+        double pairs = Config.Layers.Sum(layer => (double)VisiblePairs(tokens, layer.Window ?? tokens));
         return matrices + (2 * OperationsPerNumber * Config.HeadCount * Config.HeadDimension * pairs);
     }
 

@@ -72,7 +72,7 @@ internal static class InspectCommand
         MemoryReport memory = report.Memory;
         yield return ["parameters", Text(report.Parameters)];
         yield return ["vocabulary", Text(config.VocabularySize)];
-        yield return ["layers", $"{config.LayerCount}, every second one with a window of {config.SlidingWindow}"];
+        yield return ["layers", $"{config.LayerCount}: {string.Join(", ", config.Layers.GroupBy(layer => layer.Window).Select(Layers))}"];
         yield return ["heads", $"{config.HeadCount} of width {config.HeadDimension}, {config.KeyValueHeadCount} for keys and values"];
         yield return ["hidden size", Text(config.HiddenSize)];
         yield return ["feed-forward size", Text(config.IntermediateSize)];
@@ -86,6 +86,9 @@ internal static class InspectCommand
         yield return ["fits a device of", $"{(memory.SmallestDeviceGigabytes is { } size ? $"{size} GB" : "no size that is known")}, "
             + $"with {memory.Sequences} sequences and all that computing needs beside"];
     }
+
+    private static string Layers(IGrouping<int?, LayerConfig> alike) =>
+        $"{alike.Count()} {(alike.Key is int window ? $"with a window of {Text(window)}" : "that see everything")}";
 
     private static IReadOnlyList<string> Row(TensorEntry tensor) =>
         [tensor.Name, tensor.Type.ToString(), $"[{string.Join(", ", tensor.Shape)}]", Sizes.Describe(tensor.Length), tensor.File];

@@ -31,12 +31,11 @@ public sealed partial record Gemma2Config
             VocabularySize = vocabulary,
             HiddenSize = keys.Integer("hidden_size", 1, 1 << 16),
             IntermediateSize = keys.Integer("intermediate_size", 1, 1 << 20),
-            LayerCount = keys.Integer("num_hidden_layers", 1, 1024),
+            Layers = keys.Layers("layer_types", keys.Integer("num_hidden_layers", 1, 1024), keys.Integer("sliding_window", 1, 1 << 20, byDefault: 4096)),
             HeadCount = keys.Integer("num_attention_heads", 1, 1024),
             KeyValueHeadCount = keys.Integer("num_key_value_heads", 1, 1024),
             HeadDimension = keys.Integer("head_dim", 2, 512, byDefault: 256),
             QueryPreAttentionScalar = keys.Number("query_pre_attn_scalar", 1e-3, 1e6),
-            SlidingWindow = keys.Integer("sliding_window", 1, 1 << 20, byDefault: 4096),
             MaxPositions = keys.Integer("max_position_embeddings", 1, 1 << 20, byDefault: 8192),
             AttentionSoftcap = keys.Softcap("attn_logit_softcapping", byDefault: 50),
             FinalSoftcap = keys.Softcap("final_logit_softcapping", byDefault: 30),
@@ -50,7 +49,6 @@ public sealed partial record Gemma2Config
             throw keys.Error("num_attention_heads", $"a multiple of num_key_value_heads, which is {config.KeyValueHeadCount}");
         if (config.HeadDimension % 2 != 0)
             throw keys.Error("head_dim", "an even number: the rotary embedding turns pairs");
-        keys.RequireAlternation("layer_types", config.LayerCount);
         return config;
     }
 }

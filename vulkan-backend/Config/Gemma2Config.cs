@@ -15,8 +15,11 @@ public sealed partial record Gemma2Config
     /// <summary>Width of the feed-forward block.</summary>
     public required int IntermediateSize { get; init; }
 
-    /// <summary>Number of layers. Even layers (from 0) see a sliding window, odd ones everything.</summary>
-    public required int LayerCount { get; init; }
+    /// <summary>What is a layer's own, from the first layer to the last.</summary>
+    public required IReadOnlyList<LayerConfig> Layers { get; init; }
+
+    /// <summary>Number of layers.</summary>
+    public int LayerCount => Layers.Count;
 
     /// <summary>Query heads a layer.</summary>
     public required int HeadCount { get; init; }
@@ -29,9 +32,6 @@ public sealed partial record Gemma2Config
 
     /// <summary>Queries are scaled by this to the power -1/2. Not the head dimension in 27B.</summary>
     public required double QueryPreAttentionScalar { get; init; }
-
-    /// <summary>In even layers, a query sees itself and this many less one before it.</summary>
-    public required int SlidingWindow { get; init; }
 
     /// <summary>Longest sequence the model was made for.</summary>
     public required int MaxPositions { get; init; }
@@ -53,7 +53,4 @@ public sealed partial record Gemma2Config
 
     /// <summary>Tokens that end a generation: <c>&lt;eos&gt;</c> and, as all Gemma vocabularies have it, <c>&lt;end_of_turn&gt;</c>.</summary>
     public IReadOnlyList<int> EndTokens { get; init; } = [1, 107];
-
-    /// <summary>True for layers that see a sliding window only.</summary>
-    public static bool IsSliding(int layer) => layer % 2 == 0;
 }

@@ -59,13 +59,14 @@ internal sealed class Gemma2ConfigKeys(JsonElement keys, string file)
         return rope.Number("rope_theta", 1, 1e12);
     }
 
-    /// <summary>Layers must alternate as <see cref="Gemma2Config.IsSliding"/> has it, where the file says what each layer is.</summary>
-    public void RequireAlternation(string key, int layers)
+    /// <summary>The layers as newer files list them; those of the published models where the file does not.</summary>
+    public IReadOnlyList<LayerConfig> Layers(string key, int count, int window)
     {
-        if (!keys.TryGetProperty(key, out JsonElement types) || types.ValueKind == JsonValueKind.Null) return;
-        bool alternates = types.ValueKind == JsonValueKind.Array && types.GetArrayLength() == layers
-            && types.EnumerateArray().Index().All(type => IsText(type.Item, Gemma2Config.IsSliding(type.Index) ? "sliding_attention" : "full_attention"));
-        if (!alternates) throw Error(key, $"an array of {layers}: sliding_attention and full_attention in turn");
+        if (!keys.TryGetProperty(key, out JsonElement types) || types.ValueKind == JsonValueKind.Null) return LayerConfig.Alternating(count, window);
+        LayerConfig?[] layers = types.ValueKind == JsonValueKind.Array ? [.. types.EnumerateArray().Select(type => AsLayer(type, window))] : [];
+        return layers.Length == count && layers.All(layer => layer is not null)
+            ? [.. layers.Select(layer => layer!)]
+            : throw Error(key, $"an array of {count}, each sliding_attention or full_attention");
     }
 
     /// <summary>A text of which one value only is supported.</summary>
@@ -99,6 +100,9 @@ internal sealed class Gemma2ConfigKeys(JsonElement keys, string file)
         string value = keys.TryGetProperty(key, out JsonElement element) ? $"is {ModelJson.Show(element)}" : "is missing";
         return new ModelException($"{file}: {key} {value}; allowed is {allowed}.");
     }
+
+    private static LayerConfig? AsLayer(JsonElement type, int window) =>
+        IsText(type, "sliding_attention") ? new LayerConfig(window) : IsText(type, "full_attention") ? new LayerConfig((int?)null) : null;
 
     private static int? AsInteger(JsonElement element) => element.ValueKind == JsonValueKind.Number && element.TryGetInt32(out int value) ? value : null;
 

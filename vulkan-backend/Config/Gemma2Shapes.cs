@@ -18,7 +18,7 @@ public static class Gemma2Shapes
     public static Gemma2Config Tiny { get; } = Of(hidden: 256, intermediate: 512, layers: 4, heads: 4, keyValueHeads: 2, head: 64, queryScalar: 64) with
     {
         VocabularySize = 1024,
-        SlidingWindow = 64,
+        Layers = LayerConfig.Alternating(4, window: 64),
     };
 
     private static Gemma2Config Of(int hidden, int intermediate, int layers, int heads, int keyValueHeads, int head, double queryScalar) => new()
@@ -26,12 +26,11 @@ public static class Gemma2Shapes
         VocabularySize = 256_000,
         HiddenSize = hidden,
         IntermediateSize = intermediate,
-        LayerCount = layers,
+        Layers = LayerConfig.Alternating(layers, window: 4096),
         HeadCount = heads,
         KeyValueHeadCount = keyValueHeads,
         HeadDimension = head,
         QueryPreAttentionScalar = queryScalar,
-        SlidingWindow = 4096,
         MaxPositions = 8192,
         AttentionSoftcap = 50,
         FinalSoftcap = 30,

@@ -34,7 +34,6 @@ public sealed record MemoryEstimate(long WeightBytes, long KvCacheBytes)
     private static long CacheBytes(Gemma2Config config, int contextLength, KvCacheType type)
     {
         AttentionShape shape = ForwardPass.ShapeOf(config);
-        return Enumerable.Range(0, config.LayerCount)
-            .Sum(layer => CacheLayout.LayerBytes(type.ToTensorType(), shape, KvCache.Slots(config, layer, contextLength)));
+        return config.Layers.Sum(layer => CacheLayout.LayerBytes(type.ToTensorType(), shape, KvCache.Slots(layer, contextLength)));
     }
 }

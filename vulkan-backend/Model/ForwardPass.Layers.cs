@@ -1,4 +1,3 @@
-using Gemma2.Backend.Config;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Kernels.Attention;
@@ -40,14 +39,13 @@ internal sealed partial class ForwardPass
     {
         Activations a = _activations;
         LayerCache cache = _cache.Layer(layer);
-        int? window = Gemma2Config.IsSliding(layer) ? _config.SlidingWindow : null;
         commands.Label("qkv", layer);
         RecordQkv(commands, w.Qkv, count);
         commands.Label("rope and store", layer);
         _kernels.RopeStore.Record(commands, pass.RowsAddress, a.Qkv, _angles.Address, cache, count);
         commands.Barrier();
         commands.Label("attention", layer);
-        _kernels.Attention.Record(commands, pass.RowsAddress, a.Qkv, cache, a.Attention, a.Scratch, window, isPrompt, count);
+        _kernels.Attention.Record(commands, pass.RowsAddress, a.Qkv, cache, a.Attention, a.Scratch, _config.Layers[layer].Window, isPrompt, count);
         commands.Barrier();
         commands.Label("attention output", layer);
         RecordProduct(commands, w.AttentionOutput, a.Attention, a.Output, count);

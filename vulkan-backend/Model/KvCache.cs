@@ -26,7 +26,7 @@ internal sealed class KvCache : IDisposable
         (_config, _contextLength, Sequences) = (config, contextLength, sequences);
         // [sequences, layers]
         long[] bytes = [.. Enumerable.Range(0, sequences * config.LayerCount)
-            .Select(i => CacheLayout.LayerBytes(type, shape, Slots(config, i % config.LayerCount, contextLength)))];
+            .Select(i => CacheLayout.LayerBytes(type, shape, Slots(config.Layers[i % config.LayerCount], contextLength)))];
         (long[] sizes, (int Buffer, long Offset)[] places) = Place(bytes, BufferBytes);
         _buffers = Array.ConvertAll(sizes, size => device.Allocate(size, MemoryKind.Device, $"KV caches of sequences of {contextLength} tokens"));
         _table = device.Allocate(places.Length * sizeof(ulong), MemoryKind.Device, "addresses of KV caches");
@@ -39,11 +39,11 @@ internal sealed class KvCache : IDisposable
 
     /// <summary>One layer's caches. The table is [sequences, layers].</summary>
     public LayerCache Layer(int layer) =>
-        new(_table.Address + ((ulong)layer * sizeof(ulong)), _config.LayerCount, Slots(_config, layer, _contextLength));
+        new(_table.Address + ((ulong)layer * sizeof(ulong)), _config.LayerCount, Slots(_config.Layers[layer], _contextLength));
 
     /// <summary>Positions that a layer keeps. A sliding layer's ring holds the window of every query of a chunk.</summary>
-    public static int Slots(Gemma2Config config, int layer, int contextLength) => Gemma2Config.IsSliding(layer)
-        ? (int)Math.Min(contextLength, (long)config.SlidingWindow + PassLimits.PromptRows - 1)
+    public static int Slots(LayerConfig layer, int contextLength) => layer.Window is int window
+        ? (int)Math.Min(contextLength, (long)window + PassLimits.PromptRows - 1)
         : contextLength;
 
     /// <summary>Puts caches one behind the other into as few buffers as hold them in their order.</summary>

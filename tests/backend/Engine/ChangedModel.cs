@@ -19,8 +19,8 @@ internal sealed class ChangedModel : IDisposable
 
     public string Path { get; }
 
-    /// <summary>Sets a number in config.json.</summary>
-    public void SetConfig(string key, int value)
+    /// <summary>Sets a value in config.json.</summary>
+    public void SetConfig(string key, JsonNode value)
     {
         string path = System.IO.Path.Combine(Path, "config.json");
         JsonNode config = JsonNode.Parse(File.ReadAllText(path))!;

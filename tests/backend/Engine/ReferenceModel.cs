@@ -74,7 +74,7 @@ internal sealed class ReferenceModel : ITensorSink
         Parallel.For(0, h.Length, t =>
         {
             mixed[t] = new double[heads * size];
-            int first = Gemma2Config.IsSliding(layer) ? Math.Max(0, t - _config.SlidingWindow + 1) : 0;
+            int first = _config.Layers[layer].FirstVisible(t);
             for (int head = 0; head < heads; head++)
             {
                 Range part = Head(head / (heads / kvHeads));

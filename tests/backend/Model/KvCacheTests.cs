@@ -36,7 +36,7 @@ public sealed class KvCacheTests
         AttentionShape shape = ForwardPass.ShapeOf(config);
         foreach (TensorType type in new[] { TensorType.F32, TensorType.F16, TensorType.Q8_0 })
         {
-            long[] bytes = [.. Enumerable.Range(0, 256 * config.LayerCount).Select(i => CacheLayout.LayerBytes(type, shape, KvCache.Slots(config, i % config.LayerCount, 8192)))];
+            long[] bytes = [.. Enumerable.Range(0, 256 * config.LayerCount).Select(i => CacheLayout.LayerBytes(type, shape, KvCache.Slots(config.Layers[i % config.LayerCount], 8192)))];
             (long[] sizes, _) = KvCache.Place(bytes, 1 << 30);
             Assert.InRange(sizes.Length, 1, 2048);
             Assert.All(sizes, size => Assert.InRange(size, 1, 1L << 30));

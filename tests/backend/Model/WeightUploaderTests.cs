@@ -18,12 +18,11 @@ public class WeightUploaderTests(DeviceFixture fixture) : KernelTest(fixture)
         VocabularySize = 100,
         HiddenSize = 256,
         IntermediateSize = 512,
-        LayerCount = 1,
+        Layers = LayerConfig.Alternating(1, window: 8),
         HeadCount = 3,
         KeyValueHeadCount = 1,
         HeadDimension = 32,
         QueryPreAttentionScalar = 32,
-        SlidingWindow = 8,
         MaxPositions = 64,
         AttentionSoftcap = 50,
         FinalSoftcap = 30,
@@ -83,7 +82,7 @@ public class WeightUploaderTests(DeviceFixture fixture) : KernelTest(fixture)
         const int width = 8192;
         long rows = (Device.Description.MaxAllocationBytes / (width * sizeof(float))) + 1000;
         Assert.SkipUnless(rows < 100_000, "This device gives more memory at once than the test should take.");
-        Gemma2Config config = _config with { VocabularySize = (int)rows, HiddenSize = width, LayerCount = 0 };
+        Gemma2Config config = _config with { VocabularySize = (int)rows, HiddenSize = width, Layers = [] };
         using var uploader = new WeightUploader(Device, config);
 
         // Nothing is written: memory that is not touched costs nothing here.

@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gemma2.Backend.Config;
 using Gemma2.Golden;
@@ -26,7 +27,7 @@ public sealed class Gemma2ConfigParseTests
         Gemma2Config config = Parse(Published27B);
         Assert.Equal((256000, 4608, 36864, 46), (config.VocabularySize, config.HiddenSize, config.IntermediateSize, config.LayerCount));
         Assert.Equal((32, 16, 128, 144.0), (config.HeadCount, config.KeyValueHeadCount, config.HeadDimension, config.QueryPreAttentionScalar));
-        Assert.Equal((4096, 8192, 50.0, 30.0), (config.SlidingWindow, config.MaxPositions, config.AttentionSoftcap, config.FinalSoftcap));
+        Assert.Equal((4096, 8192, 50.0, 30.0), (config.Layers[0].Window, config.MaxPositions, config.AttentionSoftcap, config.FinalSoftcap));
         Assert.Equal((1e-6, 10000.0, 2), (config.RmsNormEpsilon, config.RopeTheta, config.BeginToken));
         Assert.Equal([1, 107], config.EndTokens);
     }
@@ -40,7 +41,7 @@ public sealed class Gemma2ConfigParseTests
             "bos_token_id", "eos_token_id", "hidden_activation", "attention_bias",
         ];
         Gemma2Config config = Parse(Changed(root => Array.ForEach(defaulted, key => root.Remove(key))));
-        Assert.Equal((256, 4096, 8192, 50.0, 30.0), (config.HeadDimension, config.SlidingWindow, config.MaxPositions, config.AttentionSoftcap, config.FinalSoftcap));
+        Assert.Equal((256, 4096, 8192, 50.0, 30.0), (config.HeadDimension, config.Layers[0].Window, config.MaxPositions, config.AttentionSoftcap, config.FinalSoftcap));
         Assert.Equal((1e-6, 10000.0, 2), (config.RmsNormEpsilon, config.RopeTheta, config.BeginToken));
         Assert.Equal([1, 107], config.EndTokens);
     }
@@ -70,8 +71,16 @@ public sealed class Gemma2ConfigParseTests
         Assert.Equal(5000, Parse(With("rope_parameters", """{"rope_type": "default", "rope_theta": 5000.0}""")).RopeTheta);
 
     [Fact]
-    public void Parse_LayerTypesThatAlternate_AreAccepted() =>
-        Assert.Equal(3, Parse(With("layer_types", """["sliding_attention", "full_attention", "sliding_attention"]""", With("num_hidden_layers", "3"))).LayerCount);
+    public void Parse_NoLayerTypes_GivesEverySecondLayerFromTheFirstAWindow() =>
+        Assert.Equal([4096, null, 4096], Parse(With("num_hidden_layers", "3")).Layers.Select(layer => layer.Window));
+
+    [Theory]
+    [InlineData("sliding_attention", "full_attention", "sliding_attention")]
+    [InlineData("full_attention", "full_attention", "sliding_attention")]
+    [InlineData("full_attention", "full_attention", "full_attention")]
+    public void Parse_LayerTypes_AreTheLayers(params string[] types) => Assert.Equal(
+        types.Select(type => type == "sliding_attention" ? 4096 : (int?)null),
+        Parse(With("layer_types", JsonSerializer.Serialize(types), With("num_hidden_layers", "3"))).Layers.Select(layer => layer.Window));
 
     [Theory]
     [InlineData("model_type", "\"gemma3\"", "model_type is \"gemma3\"; allowed is \"gemma2\".")]
@@ -84,7 +93,8 @@ public sealed class Gemma2ConfigParseTests
     [InlineData("rope_parameters", "[]", "rope_parameters is an array; allowed is an object.")]
     [InlineData("rope_parameters", """{"rope_type": "yarn", "rope_theta": 1e4}""", "rope_parameters: rope_type is \"yarn\"; allowed is \"default\".")]
     [InlineData("rope_parameters", "{}", "rope_parameters: rope_theta is missing; allowed is a number from 1 to 1000000000000.")]
-    [InlineData("layer_types", """["full_attention"]""", "layer_types is an array; allowed is an array of 46: sliding_attention and full_attention in turn.")]
+    [InlineData("layer_types", """["full_attention"]""", "layer_types is an array; allowed is an array of 46, each sliding_attention or full_attention.")]
+    [InlineData("layer_types", "\"full_attention\"", "layer_types is \"full_attention\"; allowed is an array of 46, each sliding_attention or full_attention.")]
     [InlineData("vocab_size", "0", "vocab_size is 0; allowed is a whole number from 1 to 1048576.")]
     [InlineData("vocab_size", "1048577", "vocab_size is 1048577; allowed is")]
     [InlineData("hidden_size", "-1", "hidden_size is -1; allowed is a whole number from 1 to 65536.")]

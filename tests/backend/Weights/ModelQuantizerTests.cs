@@ -1,3 +1,5 @@
+using System.Text;
+using System.Text.Json.Nodes;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Tensors;
@@ -17,7 +19,8 @@ public sealed class ModelQuantizerTests
         byte[] file = await QuantizeAsync(new FolderModelSource(NanoModel.Folder), TensorType.F32);
         (OpenModel nano, RecordingSink original) = await ReadAsync(new FolderModelSource(NanoModel.Folder));
         (OpenModel written, RecordingSink stored) = await ReadAsync(new MemoryModelSource(("nano.gguf", file)));
-        Assert.Equal(nano.Config with { EndTokens = [] }, written.Config with { EndTokens = [], RmsNormEpsilon = nano.Config.RmsNormEpsilon });
+        Assert.Equal(nano.Config with { EndTokens = [], Layers = [] }, written.Config with { EndTokens = [], Layers = [], RmsNormEpsilon = nano.Config.RmsNormEpsilon });
+        Assert.Equal(nano.Config.Layers, written.Config.Layers);
         Assert.Equal(nano.Config.RmsNormEpsilon, written.Config.RmsNormEpsilon, 1e-12);
         Assert.Equal(nano.Config.EndTokens, written.Config.EndTokens);
 
@@ -61,13 +64,26 @@ public sealed class ModelQuantizerTests
     [Fact]
     public async Task WriteAsync_ScaleOfQueriesThatGgufCannotSay_SaysSo()
     {
-        MemoryModelSource source = MemoryModelSource.Of(NanoModel.Folder);
-        string config = System.Text.Encoding.UTF8.GetString(source.Files["config.json"]);
-        string changed = System.Text.RegularExpressions.Regex.Replace(config, "\"query_pre_attn_scalar\": *[0-9.]+", "\"query_pre_attn_scalar\": 77");
-        Assert.NotEqual(config, changed);
-        source.Files["config.json"] = System.Text.Encoding.UTF8.GetBytes(changed);
-        string message = (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(source, TensorType.Q8_0))).Message;
+        string message = (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(NanoWith("query_pre_attn_scalar", 77), TensorType.Q8_0))).Message;
         Assert.StartsWith("memory: query_pre_attn_scalar is 77; in GGUF, which has no key for it, it must be ", message);
+    }
+
+    [Theory, InlineData("full_attention", "sliding_attention"), InlineData("sliding_attention", "sliding_attention"), InlineData("full_attention", "full_attention")]
+    public async Task WriteAsync_LayersThatGgufCannotSay_SaysSo(string even, string odd)
+    {
+        int layers = JsonNode.Parse(MemoryModelSource.Of(NanoModel.Folder).Files["config.json"])!["num_hidden_layers"]!.GetValue<int>();
+        JsonArray types = [.. Enumerable.Range(0, layers).Select(layer => (JsonNode)(layer % 2 == 0 ? even : odd))];
+        string message = (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(NanoWith("layer_types", types), TensorType.Q8_0))).Message;
+        Assert.StartsWith("memory: its layer_types do not alternate; in GGUF, which has no key for them,", message);
+    }
+
+    private static MemoryModelSource NanoWith(string key, JsonNode value)
+    {
+        MemoryModelSource source = MemoryModelSource.Of(NanoModel.Folder);
+        JsonNode config = JsonNode.Parse(source.Files["config.json"])!;
+        config[key] = value;
+        source.Files["config.json"] = Encoding.UTF8.GetBytes(config.ToJsonString());
+        return source;
     }
 
     private static async Task<byte[]> QuantizeAsync(IModelSource source, TensorType type)

@@ -38,6 +38,8 @@ internal static class GgufModelKeys
             throw new ModelException($"{name}: query_pre_attn_scalar is {config.QueryPreAttentionScalar}; in GGUF, which has no key for it, it must be {scalar}.");
         if (config.AttentionSoftcap == 0 || config.FinalSoftcap == 0)
             throw new ModelException($"{name}: has no softcap; GGUF files of Gemma 2 must have both.");
+        if (config.Layers[0].Window is not int window || !config.Layers.SequenceEqual(LayerConfig.Alternating(config.LayerCount, window)))
+            throw new ModelException($"{name}: its layer_types do not alternate; in GGUF, which has no key for them, every second layer from the first is sliding_attention.");
         if (vocabulary.Count != config.VocabularySize)
             throw new ModelException($"{name}: its vocabulary has {vocabulary.Count} pieces, its embedding {config.VocabularySize} rows.");
     }
@@ -62,7 +64,7 @@ internal static class GgufModelKeys
         [GgufKeys.KeyLength] = (uint)config.HeadDimension,
         [GgufKeys.ValueLength] = (uint)config.HeadDimension,
         [GgufKeys.RmsNormEpsilon] = (float)config.RmsNormEpsilon,
-        [GgufKeys.SlidingWindow] = (uint)config.SlidingWindow,
+        [GgufKeys.SlidingWindow] = (uint)config.Layers[0].Window!,
         [GgufKeys.AttentionSoftcap] = (float)config.AttentionSoftcap,
         [GgufKeys.FinalSoftcap] = (float)config.FinalSoftcap,
         [GgufKeys.RopeBase] = (float)config.RopeTheta,

@@ -36,11 +36,10 @@ public sealed class GgufModelTests
         Assert.Equal(Number("head_dim"), config.HeadDimension);
         Assert.Equal(Number("rms_norm_eps"), config.RmsNormEpsilon);
         Assert.Equal(Number("rope_theta"), config.RopeTheta);
-        Assert.Equal(Number("sliding_window"), config.SlidingWindow);
+        Assert.Equal(LayerConfig.Alternating((int)Number("num_hidden_layers"), (int)Number("sliding_window")), config.Layers);
         Assert.Equal(Number("attn_logit_softcapping"), config.AttentionSoftcap);
         Assert.Equal(Number("final_logit_softcapping"), config.FinalSoftcap);
         Assert.Equal(Number("query_pre_attn_scalar"), config.QueryPreAttentionScalar);
-        Assert.Equal(Number("num_hidden_layers"), config.LayerCount);
         Assert.Equal(Number("intermediate_size"), config.IntermediateSize);
         Assert.Equal(Number("vocab_size"), config.VocabularySize);
         Assert.Equal(8192, config.MaxPositions);
@@ -71,7 +70,7 @@ public sealed class GgufModelTests
     [Fact]
     public void Names_OfEveryTensor_TranslateThereAndBack()
     {
-        string[] names = [.. TensorCatalog.Shapes(Tiny with { LayerCount = 12 }).Select(tensor => tensor.Key), TensorNames.TiedHead];
+        string[] names = [.. TensorCatalog.Shapes(Tiny with { Layers = LayerConfig.Alternating(12, 4096) }).Select(tensor => tensor.Key), TensorNames.TiedHead];
         Assert.Equal(names, names.Select(name => GgufNames.ToHuggingFace(GgufNames.FromHuggingFace(name))));
         Assert.DoesNotContain(names, name => name == GgufNames.FromHuggingFace(name));
         Assert.Equal("blk.11.post_ffw_norm.weight", GgufNames.FromHuggingFace(TensorNames.PostFeedForwardNorm(11)));
@@ -94,7 +93,7 @@ public sealed class GgufModelTests
     [Fact]
     public async Task OpenAsync_Of46Layers_HasTheQueryScaleOf27B()
     {
-        await using OpenModel model = await ModelReader.OpenAsync(Source(GgufBytes.Of(Tiny with { LayerCount = 46, HeadDimension = 32 })), Cancellation);
+        await using OpenModel model = await ModelReader.OpenAsync(Source(GgufBytes.Of(Tiny with { Layers = LayerConfig.Alternating(46, 4096), HeadDimension = 32 })), Cancellation);
         Assert.Equal(64 / 4, model.Config.QueryPreAttentionScalar);
     }
 

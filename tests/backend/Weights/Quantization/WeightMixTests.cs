@@ -8,8 +8,8 @@ namespace Gemma2.Backend.Tests.Weights.Quantization;
 /// <summary>Expected types are what llama.cpp's llama-quantize gave to models of these shapes.</summary>
 public sealed class WeightMixTests
 {
-    private static readonly Gemma2Config K256 = Gemma2Shapes.Tiny with { HiddenSize = 256, IntermediateSize = 256, LayerCount = 2, HeadCount = 8, KeyValueHeadCount = 1 };
-    private static readonly Gemma2Config S64 = Gemma2Shapes.Tiny with { HiddenSize = 64, IntermediateSize = 96, LayerCount = 4, HeadCount = 4, KeyValueHeadCount = 2, HeadDimension = 32 };
+    private static readonly Gemma2Config K256 = Gemma2Shapes.Tiny with { HiddenSize = 256, IntermediateSize = 256, Layers = LayerConfig.Alternating(2, window: 64), HeadCount = 8, KeyValueHeadCount = 1 };
+    private static readonly Gemma2Config S64 = Gemma2Shapes.Tiny with { HiddenSize = 64, IntermediateSize = 96, Layers = LayerConfig.Alternating(4, window: 64), HeadCount = 4, KeyValueHeadCount = 2, HeadDimension = 32 };
 
     [Theory]
     [InlineData(TensorType.Q4_0, false, "Q6_K", "Q4_0", "Q4_0", "Q4_0", "Q4_0", "Q4_0")]

@@ -19,7 +19,8 @@ public sealed class ModelSynthesizerTests
     {
         await using OpenModel model = await OpenAsync(Synthesize(type, seed: 1));
         Gemma2Config config = model.Config;
-        Assert.Equal(Gemma2Shapes.Tiny with { EndTokens = [], RmsNormEpsilon = 0 }, config with { EndTokens = [], RmsNormEpsilon = 0 });
+        Assert.Equal(Gemma2Shapes.Tiny with { EndTokens = [], Layers = [], RmsNormEpsilon = 0 }, config with { EndTokens = [], Layers = [], RmsNormEpsilon = 0 });
+        Assert.Equal(Gemma2Shapes.Tiny.Layers, config.Layers);
         Assert.Equal([1, 107], config.EndTokens);
         Assert.Equal(1e-6, config.RmsNormEpsilon, 1e-12);
 

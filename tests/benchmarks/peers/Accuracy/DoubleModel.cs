@@ -69,7 +69,7 @@ internal sealed class DoubleModel : IDisposable
         double[][] mixed = [.. h.Select(_ => new double[_config.HeadCount * size])];
         for (int t = 0; t < h.Length; t++)
         {
-            int first = Gemma2Config.IsSliding(layer) ? Math.Max(0, t - _config.SlidingWindow + 1) : 0;
+            int first = _config.Layers[layer].FirstVisible(t);
             for (int head = 0; head < _config.HeadCount; head++)
             {
                 int query = head * size, key = head / queriesPerKey * size;
