@@ -1,5 +1,6 @@
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Tensors.Blocks;
 using Gemma2.Backend.Tensors.Packing;
 
 namespace Gemma2.Backend.Model;
@@ -67,7 +68,7 @@ internal sealed unsafe class MatrixUploader(GpuDevice device) : IDisposable
 
     private static PackedPlanes PlanesAt(GpuBuffer buffer, in PlaneOffsets offsets, in WeightLayout layout)
     {
-        fixed (byte* address = buffer.Span<byte>(0, 1)) return new PackedPlanes(address, offsets, layout.TileRows);
+        fixed (byte* address = buffer.Span<byte>(0, 1)) return offsets.At(address, layout.TileRows);
     }
 
     /// <summary>Rows of one part that are packed together.</summary>

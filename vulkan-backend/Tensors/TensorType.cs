@@ -52,35 +52,14 @@ public enum TensorType
     IQ4_XS,
 }
 
-/// <summary>Facts about <see cref="TensorType"/>.</summary>
+/// <summary>Facts about <see cref="TensorType"/>, as <see cref="TensorFormat"/> has them.</summary>
 public static class TensorTypeExtensions
 {
     /// <summary>Numbers that are stored together: rows are whole blocks. 1 for types that are not quantized.</summary>
-    public static int BlockElements(this TensorType type) => type switch
-    {
-        TensorType.F32 or TensorType.F16 or TensorType.BF16 => 1,
-        TensorType.Q8_0 or TensorType.Q4_0 or TensorType.Q4_1 or TensorType.Q5_0 or TensorType.Q5_1 or TensorType.IQ4_NL => 32,
-        _ => 256,
-    };
+    public static int BlockElements(this TensorType type) => TensorFormat.Of(type).BlockElements;
 
     /// <summary>Bytes of a block in a weight file.</summary>
-    public static int BlockBytes(this TensorType type) => type switch
-    {
-        TensorType.F32 => 4,
-        TensorType.F16 or TensorType.BF16 => 2,
-        TensorType.Q8_0 => 34,
-        TensorType.Q4_0 or TensorType.IQ4_NL => 18,
-        TensorType.Q4_1 => 20,
-        TensorType.Q5_0 => 22,
-        TensorType.Q5_1 => 24,
-        TensorType.Q2_K => 84,
-        TensorType.Q3_K => 110,
-        TensorType.Q4_K => 144,
-        TensorType.Q5_K => 176,
-        TensorType.Q6_K => 210,
-        TensorType.IQ4_XS => 136,
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
-    };
+    public static int BlockBytes(this TensorType type) => TensorFormat.Of(type).BlockBytes;
 
     /// <summary>Whether numbers share scales.</summary>
     public static bool IsQuantized(this TensorType type) => type.BlockElements() > 1;

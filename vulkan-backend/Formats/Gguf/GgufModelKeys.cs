@@ -49,7 +49,7 @@ internal static class GgufModelKeys
         [GgufKeys.Architecture] = "gemma2",
         ["general.type"] = "model",
         ["general.name"] = name,
-        ["general.file_type"] = FileType(type),
+        ["general.file_type"] = TensorFormat.Of(type).GgufFileType,
         ["general.quantization_version"] = QuantizationVersion,
     };
 
@@ -95,25 +95,4 @@ internal static class GgufModelKeys
 
     /// <summary>Converters call these control, as Hugging Face calls them special, and llama.cpp expects it.</summary>
     private static bool IsTurn(Piece piece) => piece.Text is "<start_of_turn>" or "<end_of_turn>";
-
-    /// <summary>What llama.cpp calls a file whose matrices are mostly of a type. Source: include/llama.h, enum llama_ftype.</summary>
-    private static uint FileType(TensorType type) => type switch
-    {
-        TensorType.F32 => 0,
-        TensorType.F16 => 1,
-        TensorType.Q4_0 => 2,
-        TensorType.Q4_1 => 3,
-        TensorType.Q8_0 => 7,
-        TensorType.Q5_0 => 8,
-        TensorType.Q5_1 => 9,
-        TensorType.Q2_K => 10,
-        TensorType.Q3_K => 12,
-        TensorType.Q4_K => 15,
-        TensorType.Q5_K => 17,
-        TensorType.Q6_K => 18,
-        TensorType.IQ4_NL => 25,
-        TensorType.IQ4_XS => 30,
-        TensorType.BF16 => 32,
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
-    };
 }

@@ -6,26 +6,7 @@ namespace Gemma2.Backend.Formats.Gguf;
 /// <summary>The types of tensors, by their numbers in a GGUF file. Source: https://github.com/ggml-org/ggml, include/ggml.h, enum ggml_type.</summary>
 internal static class GgufTensorType
 {
-    private static readonly FrozenDictionary<uint, TensorType> Types = new Dictionary<uint, TensorType>
-    {
-        [0] = TensorType.F32,
-        [1] = TensorType.F16,
-        [2] = TensorType.Q4_0,
-        [3] = TensorType.Q4_1,
-        [6] = TensorType.Q5_0,
-        [7] = TensorType.Q5_1,
-        [8] = TensorType.Q8_0,
-        [10] = TensorType.Q2_K,
-        [11] = TensorType.Q3_K,
-        [12] = TensorType.Q4_K,
-        [13] = TensorType.Q5_K,
-        [14] = TensorType.Q6_K,
-        [20] = TensorType.IQ4_NL,
-        [23] = TensorType.IQ4_XS,
-        [30] = TensorType.BF16,
-    }.ToFrozenDictionary();
-
-    private static readonly FrozenDictionary<TensorType, uint> Numbers = Types.ToFrozenDictionary(type => type.Value, type => type.Key);
+    private static readonly FrozenDictionary<uint, TensorType> Types = TensorFormat.All.ToFrozenDictionary(format => format.GgufNumber, format => format.Type);
 
     /// <summary>Types that exist but are not supported, so that a message can name them.</summary>
     private static readonly FrozenDictionary<uint, string> Others = new Dictionary<uint, string>
@@ -54,7 +35,7 @@ internal static class GgufTensorType
     public static TensorType? Of(uint number) => Types.TryGetValue(number, out TensorType type) ? type : null;
 
     /// <summary>The number of a type.</summary>
-    public static uint NumberOf(TensorType type) => Numbers[type];
+    public static uint NumberOf(TensorType type) => TensorFormat.Of(type).GgufNumber;
 
     /// <summary>A number as a message shows it: by name where it has one.</summary>
     public static string Show(uint number) => Others.TryGetValue(number, out string? name) ? name : $"number {number}";

@@ -90,13 +90,13 @@ internal static class SafetensorsHeader
         return new TensorEntry(entry.Name, type, dimensions, file, dataOffset + range[0], length);
     }
 
-    private static TensorType ReadType(JsonElement dtype, string where) => (dtype.ValueKind == JsonValueKind.String ? dtype.GetString() : null) switch
+    /// <summary>The format has the same names for the types that are not quantized, and no others that are supported.</summary>
+    private static TensorType ReadType(JsonElement dtype, string where)
     {
-        "F32" => TensorType.F32,
-        "F16" => TensorType.F16,
-        "BF16" => TensorType.BF16,
-        _ => throw new ModelException($"{where}: dtype is {ModelJson.Show(dtype)}; supported are F32, F16 and BF16."),
-    };
+        string? name = dtype.ValueKind == JsonValueKind.String ? dtype.GetString() : null;
+        return TensorFormat.All.FirstOrDefault(format => format.BlockElements == 1 && format.Type.ToString() == name)?.Type
+            ?? throw new ModelException($"{where}: dtype is {ModelJson.Show(dtype)}; supported are F32, F16 and BF16.");
+    }
 
     private static long[] ReadNumbers(JsonElement array, string where, string key, int most)
     {

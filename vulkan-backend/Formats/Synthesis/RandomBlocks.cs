@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Blocks;
 using Gemma2.Backend.Tensors.Codecs;
 
 namespace Gemma2.Backend.Formats.Synthesis;

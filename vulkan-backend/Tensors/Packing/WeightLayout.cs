@@ -1,3 +1,5 @@
+using Gemma2.Backend.Tensors.Blocks;
+
 namespace Gemma2.Backend.Tensors.Packing;
 
 /// <summary>
@@ -18,10 +20,10 @@ namespace Gemma2.Backend.Tensors.Packing;
 internal readonly record struct WeightLayout(TensorType Type, int Columns, int TileRows)
 {
     /// <summary>Columns that lie together.</summary>
-    public const int ChunkColumns = 32;
+    public const int ChunkColumns = PlaneUnits.ChunkColumns;
 
     /// <summary>Chunks that share what a block of 256 numbers stores once.</summary>
-    public const int BlockChunks = 8;
+    public const int BlockChunks = PlaneUnits.BlockChunks;
 
     /// <summary>Planes begin at multiples of this many bytes.</summary>
     private const int PlaneAlignment = 256;
@@ -30,7 +32,7 @@ internal readonly record struct WeightLayout(TensorType Type, int Columns, int T
     public int Chunks => (Columns + ChunkColumns - 1) / ChunkColumns;
 
     /// <summary>Bytes that a chunk takes in each plane.</summary>
-    public PlaneUnits Units => PlaneUnits.Of(Type);
+    public PlaneUnits Units => TensorFormat.Of(Type).Planes;
 
     /// <summary>Bytes of a row in a weight file.</summary>
     public int FileRowBytes => (int)Type.RowBytes(Columns);
@@ -70,40 +72,13 @@ internal readonly record struct WeightLayout(TensorType Type, int Columns, int T
     private static long Align(long bytes) => (bytes + PlaneAlignment - 1) / PlaneAlignment * PlaneAlignment;
 }
 
-/// <summary>Bytes that a chunk of 32 columns takes in each plane; 0 for planes that a type does not have.</summary>
-/// <param name="Quants">The numbers themselves, or their lower bits: 4 of Q5_0, Q5_1, Q5_K, Q6_K; 2 of Q3_K.</param>
-/// <param name="High">The upper bits: 1 of Q3_K, Q5_0, Q5_1, Q5_K; 2 of Q6_K.</param>
-/// <param name="Scales">
-/// Scale (and minimum) as float16 for blocks of 32; else one byte each: scale, minimum (Q4_K, Q5_K); the scales of both halves (Q3_K, Q6_K: signed);
-/// scale and minimum of both halves, 4 bits each (Q2_K); a signed scale (IQ4_XS).
-/// </param>
-/// <param name="Block">Scale (and scale of the minimums) of 256 columns as float16: bytes every eighth chunk.</param>
-internal readonly record struct PlaneUnits(int Quants, int High, int Scales, int Block)
-{
-    /// <summary>The planes of a type.</summary>
-    public static PlaneUnits Of(TensorType type) => type switch
-    {
-        TensorType.F32 => new(128, 0, 0, 0),
-        TensorType.F16 or TensorType.BF16 => new(64, 0, 0, 0),
-        TensorType.Q8_0 => new(32, 0, 2, 0),
-        TensorType.Q4_0 or TensorType.IQ4_NL => new(16, 0, 2, 0),
-        TensorType.Q4_1 => new(16, 0, 4, 0),
-        TensorType.Q5_0 => new(16, 4, 2, 0),
-        TensorType.Q5_1 => new(16, 4, 4, 0),
-        TensorType.Q2_K => new(8, 0, 2, 4),
-        TensorType.Q3_K => new(8, 4, 2, 2),
-        TensorType.Q4_K => new(16, 0, 2, 4),
-        TensorType.Q5_K => new(16, 4, 2, 4),
-        TensorType.Q6_K => new(16, 8, 2, 2),
-        TensorType.IQ4_XS => new(16, 0, 1, 2),
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, null),
-    };
-}
-
 /// <summary>Bytes in each plane: where the planes begin and the last one ends, or how long they are.</summary>
 internal readonly record struct PlaneOffsets(long Quants, long High, long Scales, long Blocks, long End)
 {
     /// <summary>Adds plane by plane.</summary>
     public static PlaneOffsets operator +(in PlaneOffsets a, in PlaneOffsets b) =>
         new(a.Quants + b.Quants, a.High + b.High, a.Scales + b.Scales, a.Blocks + b.Blocks, a.End + b.End);
+
+    /// <summary>The memory of planes that begin at these offsets from an address.</summary>
+    public unsafe PackedPlanes At(byte* address, int tileRows) => new(address + Quants, address + High, address + Scales, address + Blocks, tileRows);
 }

@@ -1,4 +1,4 @@
-using System.Runtime.CompilerServices;
+using Gemma2.Backend.Tensors.Blocks;
 
 namespace Gemma2.Backend.Tensors.Packing;
 
@@ -36,13 +36,14 @@ internal static unsafe class WeightPacker
     {
         int count = rows.Length / layout.FileRowBytes;
         ArgumentOutOfRangeException.ThrowIfLessThan(packed.Length, layout.Bytes(count), nameof(packed));
-        fixed (byte* address = packed) Pack(layout, rows, 0, new PackedPlanes(address, layout.Planes(count), layout.TileRows));
+        fixed (byte* address = packed) Pack(layout, rows, 0, layout.Planes(count).At(address, layout.TileRows));
     }
 
     private readonly struct Packing(WeightLayout layout, PackedPlanes planes)
     {
         private readonly int _chunks = layout.Chunks;
         private readonly PlaneUnits _units = layout.Units;
+        private readonly IRowPacker _packer = TensorFormat.Of(layout.Type).Packer;
 
         public long RowBytes { get; } = layout.FileRowBytes;
 
@@ -55,61 +56,7 @@ internal static unsafe class WeightPacker
 
         public void Run(nint source, int firstRow, int count)
         {
-            for (int i = 0; i < count; i++) PackRow((byte*)source + (i * RowBytes), firstRow + i);
-        }
-
-        private void PackRow(byte* row, int index)
-        {
-            switch (layout.Type)
-            {
-                case TensorType.F32 or TensorType.F16 or TensorType.BF16: PackNumbers(row, index); break;
-                case TensorType.Q8_0: PackBlocks<BytesPacker>(row, index); break;
-                case TensorType.Q4_0 or TensorType.IQ4_NL: PackBlocks<NibblesPacker>(row, index); break;
-                case TensorType.Q4_1: PackBlocks<Q4_1Packer>(row, index); break;
-                case TensorType.Q5_0: PackBlocks<Q5_0Packer>(row, index); break;
-                case TensorType.Q5_1: PackBlocks<Q5_1Packer>(row, index); break;
-                case TensorType.Q2_K: PackBlocks<Q2_KPacker>(row, index); break;
-                case TensorType.Q3_K: PackBlocks<Q3_KPacker>(row, index); break;
-                case TensorType.Q4_K: PackBlocks<Q4_KPacker>(row, index); break;
-                case TensorType.Q5_K: PackBlocks<Q5_KPacker>(row, index); break;
-                case TensorType.Q6_K: PackBlocks<Q6_KPacker>(row, index); break;
-                case TensorType.IQ4_XS: PackBlocks<IQ4_XSPacker>(row, index); break;
-                default: throw new ArgumentOutOfRangeException(nameof(row), layout.Type, null);
-            }
-        }
-
-        /// <summary>Numbers that are not quantized: words as they are, zeros up to the end of the last chunk.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void PackNumbers(byte* row, int index)
-        {
-            uint* to = (uint*)At(index).Quants;
-            int words = layout.FileRowBytes / sizeof(uint), padded = _chunks * _units.Quants / sizeof(uint);
-            if (layout.TileRows == 1)
-                Unsafe.CopyBlockUnaligned(to, row, (uint)(words * sizeof(uint)));
-            else
-                for (int i = 0; i < words; i++) to[i * layout.TileRows] = ((uint*)row)[i];
-            uint half = layout.FileRowBytes % sizeof(uint) == 0 ? 0u : ((ushort*)row)[2 * words]; // An odd number of 16 bits each.
-            for (int i = words; i < padded; i++, half = 0) to[i * layout.TileRows] = half;
-        }
-
-        // These run for each block of a model from the first one on: code that is made quickly first and well later would be of no use.
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        private void PackBlocks<TPacker>(byte* row, int index)
-            where TPacker : IBlockPacker
-        {
-            int blockBytes = layout.Type.BlockBytes();
-            int chunks = layout.Type.BlockElements() / WeightLayout.ChunkColumns;
-            int step = chunks * layout.TileRows;
-            PackedPlanes to = At(index);
-            for (int chunk = 0; chunk < _chunks; chunk += chunks)
-            {
-                TPacker.Pack(row, to);
-                row += blockBytes;
-                to.Quants += step * _units.Quants;
-                to.High += step * _units.High;
-                to.Scales += step * _units.Scales;
-                to.Blocks += layout.TileRows * _units.Block;
-            }
+            for (int i = 0; i < count; i++) _packer.Pack((byte*)source + (i * RowBytes), layout.Columns, At(firstRow + i));
         }
 
         /// <summary>Where a row begins in each plane.</summary>

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 using Gemma2.Backend.Tensors;
-using Gemma2.Backend.Tensors.Codecs;
+using Gemma2.Backend.Tensors.Blocks;
 using Gemma2.Backend.Tensors.Packing;
 
 namespace Gemma2.Backend.Tests.Weights.Packing;

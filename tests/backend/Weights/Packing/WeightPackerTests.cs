@@ -1,5 +1,5 @@
 using Gemma2.Backend.Tensors;
-using Gemma2.Backend.Tensors.Codecs;
+using Gemma2.Backend.Tensors.Blocks;
 using Gemma2.Backend.Tensors.Packing;
 using Gemma2.Backend.Tests.Kernels;
 
@@ -66,7 +66,7 @@ public sealed class WeightPackerTests
         var packed = new byte[layout.Bytes(matrix.Rows)];
         fixed (byte* address = packed)
         {
-            var planes = new PackedPlanes(address, layout.Planes(matrix.Rows), layout.TileRows);
+            PackedPlanes planes = layout.Planes(matrix.Rows).At(address, layout.TileRows);
             for (int row = 0; row < matrix.Rows; row++)
                 WeightPacker.Pack(layout, matrix.Stored.AsSpan(row * layout.FileRowBytes, layout.FileRowBytes), row, planes);
         }

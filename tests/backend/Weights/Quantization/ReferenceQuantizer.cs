@@ -1,5 +1,5 @@
 using Gemma2.Backend.Tensors;
-using Gemma2.Backend.Tensors.Codecs;
+using Gemma2.Backend.Tensors.Blocks;
 
 namespace Gemma2.Backend.Tests.Weights.Quantization;
 

@@ -1,4 +1,4 @@
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>
 /// Scales and minimums of Q4_K's and Q5_K's 8 groups: six bits each, in 12 bytes. Byte g holds scale g and byte 4 + g minimum g of the first four groups in

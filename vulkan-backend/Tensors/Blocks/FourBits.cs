@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
 
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>[0, 2) scale; [2, 18) 32 nibbles q. Value: (q - 8) * scale.</summary>
 internal readonly struct Q4_0 : IBlockFormat, ILevels

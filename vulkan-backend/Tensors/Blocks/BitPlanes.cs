@@ -1,9 +1,9 @@
 using System.Runtime.Intrinsics;
 
-namespace Gemma2.Backend.Tensors.Packing;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>
-/// Makes planes of narrow numbers as <see cref="WeightLayout"/> describes them. A chunk of 32 columns comes as eight quads: words of four neighbouring columns,
+/// Makes planes of narrow numbers of device order. A chunk of 32 columns comes as eight quads: words of four neighbouring columns,
 /// a byte each.
 /// </summary>
 internal static class BitPlanes

@@ -1,11 +1,11 @@
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>How a quantized type keeps one block.</summary>
 internal interface IBlockFormat
 {
     /// <summary>Reads a block.</summary>
-    /// <param name="block">The block's <see cref="TensorTypeExtensions.BlockBytes"/>.</param>
-    /// <param name="values">Takes its <see cref="TensorTypeExtensions.BlockElements"/>.</param>
+    /// <param name="block">A block, as in a weight file.</param>
+    /// <param name="values">Takes its numbers.</param>
     static abstract void Dequantize(ReadOnlySpan<byte> block, Span<float> values);
 
     /// <summary>Writes a block.</summary>

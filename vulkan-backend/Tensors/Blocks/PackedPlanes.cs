@@ -1,8 +1,8 @@
 using System.Runtime.Intrinsics;
 
-namespace Gemma2.Backend.Tensors.Packing;
+namespace Gemma2.Backend.Tensors.Blocks;
 
-/// <summary>Memory that takes packed rows: the planes of a <see cref="WeightLayout"/> from some tile on.</summary>
+/// <summary>Memory that takes packed rows: the planes of a matrix in device order, from some tile on.</summary>
 internal unsafe struct PackedPlanes(byte* quants, byte* high, byte* scales, byte* blocks, int tileRows)
 {
     public byte* Quants = quants;
@@ -12,12 +12,6 @@ internal unsafe struct PackedPlanes(byte* quants, byte* high, byte* scales, byte
 
     /// <summary>Units from a row's chunk to its next one.</summary>
     public readonly int Step = tileRows;
-
-    /// <summary>Planes that begin at offsets from an address.</summary>
-    public PackedPlanes(byte* address, in PlaneOffsets offsets, int tileRows)
-        : this(address + offsets.Quants, address + offsets.High, address + offsets.Scales, address + offsets.Blocks, tileRows)
-    {
-    }
 
     /// <summary>Stores a chunk's 32 bytes.</summary>
     public readonly void StoreQuants(Vector256<uint> words)

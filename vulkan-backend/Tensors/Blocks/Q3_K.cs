@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
 
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>
 /// [0, 32) third bits: bit g of byte l is that of number 32 g + l; [32, 96) 256 quants' lower two bits; [96, 108) 16 scales of six bits, one for each group of 16;

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
 
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>[0, 2) scale; [2, 18) 32 nibbles. Value: table[q] * scale.</summary>
 internal readonly struct IQ4_NL : IBlockFormat

@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
 
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>The values around zero that quants stand for: a number is stored as the level next to number / scale.</summary>
 internal interface ILevels

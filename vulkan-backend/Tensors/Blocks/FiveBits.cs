@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.Intrinsics;
 
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>[0, 2) scale; [2, 6) the fifth bits of all numbers; [6, 22) 32 nibbles. Value: (q - 16) * scale.</summary>
 internal readonly struct Q5_0 : IBlockFormat, ILevels

@@ -1,7 +1,7 @@
 using System.Numerics.Tensors;
 using System.Runtime.Intrinsics;
 
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>
 /// [0, 128) lower four bits; [128, 192) upper <see cref="TwoBits"/>; [192, 208) a signed byte of scale for each group of 16; [208, 210) scale of scales.

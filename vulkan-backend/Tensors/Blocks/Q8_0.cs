@@ -1,6 +1,6 @@
 using System.Numerics.Tensors;
 
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>[0, 2) scale; [2, 34) 32 signed bytes q. Value: q * scale.</summary>
 internal readonly struct Q8_0 : IBlockFormat

@@ -1,6 +1,6 @@
 using System.Numerics.Tensors;
 
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>
 /// [0, 16) a byte for each group of 16: scale in the lower nibble, minimum in the upper; [16, 80) 256 quants of two bits; [80, 82) scale of scales;

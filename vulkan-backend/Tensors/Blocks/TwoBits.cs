@@ -1,4 +1,4 @@
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>
 /// Two bits of each of 256 numbers in 64 bytes, as Q2_K and Q3_K keep their quants and Q6_K the upper part of them:

@@ -1,6 +1,6 @@
 using System.Runtime.Intrinsics;
 
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>Levels that are all whole numbers between the lowest and the highest.</summary>
 internal static class WholeNumbers

@@ -1,4 +1,4 @@
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>
 /// As <see cref="Q4_K"/>, with fifth bits between: [0, 2) scale of scales; [2, 4) scale of minimums; [4, 16) <see cref="SixBitScales"/> of 8 groups of 32;

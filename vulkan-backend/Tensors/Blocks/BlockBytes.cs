@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
 
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>Parts that blocks of several formats are made of.</summary>
 internal static class BlockBytes

@@ -1,10 +1,9 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
-using Gemma2.Backend.Tensors.Codecs;
 
-namespace Gemma2.Backend.Tensors.Packing;
+namespace Gemma2.Backend.Tensors.Blocks;
 
-/// <summary>Takes one block of a weight file apart into planes. What the bytes of a block are is told in Weights/Quantization.</summary>
+/// <summary>Takes one block of a weight file apart into planes. What the bytes of a block are is told at its <see cref="IBlockFormat"/>.</summary>
 internal unsafe interface IBlockPacker
 {
     /// <param name="block">The block, as in a weight file.</param>
@@ -90,7 +89,7 @@ internal readonly unsafe struct Q2_KPacker : IBlockPacker
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(uint*)to.Blocks = *(uint*)(block + 80);
-        for (int chunk = 0; chunk < WeightLayout.BlockChunks; chunk++)
+        for (int chunk = 0; chunk < PlaneUnits.BlockChunks; chunk++)
         {
             *(ushort*)to.Scales = *(ushort*)(block + (2 * chunk));
             to.StoreQuants(BitPlanes.Crumbs(Quads.Of(block + 16 + (chunk / 4 * 32), chunk % 4 * 2, 3)));
@@ -109,7 +108,7 @@ internal readonly unsafe struct Q3_KPacker : IBlockPacker
         *(ushort*)to.Blocks = *(ushort*)(block + 108);
         byte* scales = stackalloc byte[16];
         UnpackScales(block + 96, scales);
-        for (int chunk = 0; chunk < WeightLayout.BlockChunks; chunk++)
+        for (int chunk = 0; chunk < PlaneUnits.BlockChunks; chunk++)
         {
             *(ushort*)to.Scales = *(ushort*)(scales + (2 * chunk));
             to.StoreQuants(BitPlanes.Crumbs(Quads.Of(block + 32 + (chunk / 4 * 32), chunk % 4 * 2, 3)));
@@ -143,7 +142,7 @@ internal readonly unsafe struct Q4_KPacker : IBlockPacker
     {
         *(uint*)to.Blocks = *(uint*)block;
         PackScales(block + 4, to.Scales, to.Step);
-        for (int chunk = 0; chunk < WeightLayout.BlockChunks; chunk++)
+        for (int chunk = 0; chunk < PlaneUnits.BlockChunks; chunk++)
         {
             to.StoreQuants(BitPlanes.Nibbles(Quads.Of(block + 16 + (chunk / 2 * 32), chunk % 2 * 4, 15)));
             to.Quants += 16 * to.Step;
@@ -154,7 +153,7 @@ internal readonly unsafe struct Q4_KPacker : IBlockPacker
     internal static void PackScales(byte* packed, byte* to, int step)
     {
         ReadOnlySpan<byte> scales = new(packed, 12);
-        for (int chunk = 0; chunk < WeightLayout.BlockChunks; chunk++)
+        for (int chunk = 0; chunk < PlaneUnits.BlockChunks; chunk++)
         {
             (int scale, int minimum) = SixBitScales.Unpack(scales, chunk);
             *(ushort*)(to + (2 * chunk * step)) = (ushort)(scale | minimum << 8);
@@ -170,7 +169,7 @@ internal readonly unsafe struct Q5_KPacker : IBlockPacker
     {
         *(uint*)to.Blocks = *(uint*)block;
         Q4_KPacker.PackScales(block + 4, to.Scales, to.Step);
-        for (int chunk = 0; chunk < WeightLayout.BlockChunks; chunk++)
+        for (int chunk = 0; chunk < PlaneUnits.BlockChunks; chunk++)
         {
             *(uint*)to.High = BitPlanes.Bits(Quads.Of(block + 16, chunk, 1));
             to.StoreQuants(BitPlanes.Nibbles(Quads.Of(block + 48 + (chunk / 2 * 32), chunk % 2 * 4, 15)));
@@ -187,7 +186,7 @@ internal readonly unsafe struct Q6_KPacker : IBlockPacker
     public static void Pack(byte* block, PackedPlanes to)
     {
         *(ushort*)to.Blocks = *(ushort*)(block + 208);
-        for (int chunk = 0; chunk < WeightLayout.BlockChunks; chunk++)
+        for (int chunk = 0; chunk < PlaneUnits.BlockChunks; chunk++)
         {
             (int half, int quarter) = Math.DivRem(chunk, 4);
             *(ushort*)to.Scales = *(ushort*)(block + 192 + (2 * chunk));
@@ -208,7 +207,7 @@ internal readonly unsafe struct IQ4_XSPacker : IBlockPacker
     {
         *(ushort*)to.Blocks = *(ushort*)block;
         int upper = *(ushort*)(block + 2);
-        for (int chunk = 0; chunk < WeightLayout.BlockChunks; chunk++)
+        for (int chunk = 0; chunk < PlaneUnits.BlockChunks; chunk++)
         {
             int scale = (block[4 + (chunk / 2)] >> (chunk % 2 * 4) & 15) | (upper >> (2 * chunk) & 3) << 4;
             *to.Scales = (byte)(scale - 32);

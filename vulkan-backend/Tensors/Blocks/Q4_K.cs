@@ -1,6 +1,6 @@
 using System.Numerics.Tensors;
 
-namespace Gemma2.Backend.Tensors.Codecs;
+namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>
 /// [0, 2) scale of scales; [2, 4) scale of minimums; [4, 16) <see cref="SixBitScales"/> of 8 groups of 32; [16, 144) 256 nibbles: the lower ones of 32 bytes
