@@ -172,6 +172,27 @@ public sealed class ModelReaderTests
     }
 
     [Fact]
+    public async Task ReadAsync_SinkThatFailsWhileTheNextPieceIsRead_WaitsForTheReadBeforeTheFileIsClosed()
+    {
+        SlowModelSource source = new(Single(Tensors()));
+        await Assert.ThrowsAsync<NotSupportedException>(async () =>
+        {
+            await using OpenModel model = await ModelReader.OpenAsync(source, Cancellation);
+            await model.ReadAsync(new FailingSink(), cancellationToken: Cancellation);
+        });
+        Assert.Equal(0, source.ClosedUnderReads);
+    }
+
+    [Fact]
+    public async Task ReadAsync_ReadsThatTakeAWhile_GiveTheSameBytes()
+    {
+        RecordingSink quick = new(), slow = new();
+        await quick.ReadAsync(Sharded());
+        await slow.ReadAsync(new SlowModelSource(Sharded()));
+        Assert.All(quick.Announced, tensor => Assert.Equal(quick.Bytes(tensor.Name), slow.Bytes(tensor.Name)));
+    }
+
+    [Fact]
     public async Task OpenAsync_NoConfig_IsRefused()
     {
         ModelException error = await Assert.ThrowsAsync<ModelException>(() => ModelReader.OpenAsync(new MemoryModelSource(), Cancellation));
@@ -215,6 +236,15 @@ public sealed class ModelReaderTests
         Assert.Contains(reason, error.Message, StringComparison.Ordinal);
         Assert.Empty(sink.Announced);
         Assert.Equal(source.Opened, source.Closed);
+    }
+
+    private sealed class FailingSink : ITensorSink
+    {
+        public void Begin(IReadOnlyList<TensorEntry> tensors)
+        {
+        }
+
+        public void Write(TensorEntry tensor, long byteOffset, ReadOnlySpan<byte> bytes) => throw new NotSupportedException();
     }
 
     private sealed class SynchronousProgress(List<LoadProgress> reports, Action? afterReport = null) : IProgress<LoadProgress>

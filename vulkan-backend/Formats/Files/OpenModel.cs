@@ -37,7 +37,7 @@ public sealed class OpenModel : IAsyncDisposable
         return [.. Tensors.Select(tensor => TensorConversion.Of(tensor, mix.TypeOf(tensor)))];
     }
 
-    /// <summary>Reads all weights: the data of one file after the other, each to its last byte, through one small buffer.</summary>
+    /// <summary>Reads all weights: the data of one file after the other, each to its last byte, through two small buffers.</summary>
     /// <param name="sink">Takes the tensors.</param>
     /// <param name="progress">Told how far the reading is.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
@@ -46,10 +46,10 @@ public sealed class OpenModel : IAsyncDisposable
     {
         sink.Begin(Tensors);
         long total = _files.Sum(file => file.Tensors.Sum(tensor => tensor.Length)), loaded = 0;
-        byte[] buffer = new byte[BufferLength];
+        byte[] first = new byte[BufferLength], second = new byte[BufferLength];
         foreach (WeightFile file in _files)
         {
-            await file.ReadDataAsync(buffer, (tensor, offset, piece) =>
+            await file.ReadDataAsync((first, second), (tensor, offset, piece) =>
             {
                 if (IsUsed(tensor)) sink.Write(tensor, offset, piece.Span);
                 loaded += piece.Length;

@@ -15,27 +15,61 @@ internal sealed class WeightFile(Stream stream, string label, IReadOnlyList<Tens
     /// <summary>The file's tensors in the order of their data.</summary>
     public IReadOnlyList<TensorEntry> Tensors => tensors;
 
-    /// <summary>Reads the data to the file's last byte, piece by piece; what lies between tensors is passed over.</summary>
-    /// <param name="buffer">Holds one piece at a time: at least a row.</param>
+    /// <summary>
+    /// Reads the data to the file's last byte, piece by piece; what lies between tensors is passed over. While one piece is taken, the next is read.
+    /// </summary>
+    /// <param name="buffers">Two, each of which holds one piece at a time: at least a row.</param>
     /// <param name="take">Takes a tensor, where in it the piece begins, and the piece: whole rows.</param>
     /// <param name="cancellationToken">Stops reading.</param>
     /// <exception cref="ModelException">The file is shorter or longer than listed, or its source found it damaged.</exception>
-    public async Task ReadDataAsync(Memory<byte> buffer, Action<TensorEntry, long, ReadOnlyMemory<byte>> take, CancellationToken cancellationToken)
+    public async Task ReadDataAsync((Memory<byte> First, Memory<byte> Second) buffers, Action<TensorEntry, long, ReadOnlyMemory<byte>> take, CancellationToken cancellationToken)
     {
-        foreach (TensorEntry tensor in Tensors)
+        (Memory<byte> buffer, Memory<byte> other) = buffers;
+        using IEnumerator<Piece> pieces = Pieces(buffer.Length).GetEnumerator();
+        Task<ReadPiece?> reading = ReadNextAsync(pieces, buffer, cancellationToken);
+        while (await reading is { } read)
         {
-            await PassOverAsync(tensor.Offset, buffer, cancellationToken);
-            long row = tensor.Type.RowBytes(tensor.Shape[^1]), rows = buffer.Length / row * row;
-            for (long offset = 0; offset < tensor.Length; offset += rows)
-                take(tensor, offset, await ReadAsync(buffer[..(int)Math.Min(rows, tensor.Length - offset)], cancellationToken));
+            (buffer, other) = (other, buffer);
+            reading = ReadNextAsync(pieces, buffer, cancellationToken);
+            try
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                take(read.Piece.Tensor, read.Piece.Offset, read.Bytes);
+            }
+            catch
+            {
+                // The file is not closed, nor the buffer used again, under a read.
+                await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                throw;
+            }
         }
-
-        await PassOverAsync(length, buffer, cancellationToken);
-        await ModelStream.ReadEndAsync(stream, label, cancellationToken);
     }
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => stream.DisposeAsync();
+
+    private IEnumerable<Piece> Pieces(int most)
+    {
+        foreach (TensorEntry tensor in Tensors)
+        {
+            long row = tensor.Type.RowBytes(tensor.Shape[^1]), rows = most / row * row;
+            for (long offset = 0; offset < tensor.Length; offset += rows) yield return new Piece(tensor, offset, (int)Math.Min(rows, tensor.Length - offset));
+        }
+    }
+
+    /// <returns>Null at the file's end.</returns>
+    private async Task<ReadPiece?> ReadNextAsync(IEnumerator<Piece> pieces, Memory<byte> buffer, CancellationToken cancellationToken)
+    {
+        if (pieces.MoveNext())
+        {
+            Piece piece = pieces.Current;
+            await PassOverAsync(piece.Tensor.Offset + piece.Offset, buffer, cancellationToken);
+            return new ReadPiece(piece, await ReadAsync(buffer[..piece.Length], cancellationToken));
+        }
+        await PassOverAsync(length, buffer, cancellationToken);
+        await ModelStream.ReadEndAsync(stream, label, cancellationToken);
+        return null;
+    }
 
     private async Task PassOverAsync(long end, Memory<byte> buffer, CancellationToken cancellationToken)
     {
@@ -48,4 +82,9 @@ internal sealed class WeightFile(Stream stream, string label, IReadOnlyList<Tens
         _position += piece.Length;
         return piece;
     }
+
+    /// <summary>Rows of a tensor that are read at once.</summary>
+    private readonly record struct Piece(TensorEntry Tensor, long Offset, int Length);
+
+    private readonly record struct ReadPiece(Piece Piece, ReadOnlyMemory<byte> Bytes);
 }
