@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Gemma2.Backend.Engine;
 
 namespace Gemma2.Service.Completions;
@@ -7,10 +5,8 @@ namespace Gemma2.Service.Completions;
 /// <summary>OpenAI's <c>system_fingerprint</c>: two answers with one seed can be compared where it is the same.</summary>
 internal static class SystemFingerprint
 {
-    /// <summary>Made from the backend's build and the model's name and numbers.</summary>
-    public static string Of(IInferenceEngine engine)
-    {
-        string system = $"{typeof(IInferenceEngine).Module.ModuleVersionId} {engine.ModelName} {engine.Config}";
-        return "fp_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(system)).AsSpan(0, 5));
-    }
+    private const int Digits = 10;
+
+    /// <summary>The engine's fingerprint, as short as OpenAI's.</summary>
+    public static string Of(IInferenceEngine engine) => "fp_" + engine.Fingerprint[..Digits];
 }

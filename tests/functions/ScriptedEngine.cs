@@ -54,6 +54,8 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
 
     public GemmaTokenizer Tokenizer => tokenizer;
 
+    public string Fingerprint => "0123456789abcdef";
+
     public int ContextLength => 512;
 
     public async IAsyncEnumerable<GeneratedToken> GenerateAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)

@@ -32,6 +32,10 @@ internal sealed unsafe class ComputePipeline : IDisposable
     /// <summary>Whether a shader was compiled into this build: some need a newer compiler than every machine has.</summary>
     public static bool IsEmbedded(string shader) => Assembly.GetExecutingAssembly().GetManifestResourceInfo($"{shader}.spv") is not null;
 
+    /// <summary>Names and code of all shaders that were compiled into this build.</summary>
+    public static IEnumerable<(string Shader, byte[] Spirv)> Embedded() => Assembly.GetExecutingAssembly().GetManifestResourceNames()
+        .Where(name => name.EndsWith(".spv", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(name => name[..^4]).Select(shader => (shader, LoadSpirv(shader)));
+
     public void Dispose() => _device.Api.DestroyPipeline(_device.Handle, Handle, null);
 
     private static byte[] LoadSpirv(string shader)

@@ -15,8 +15,17 @@ internal sealed class EngineResources : IDisposable
     private readonly ModelWeights _weights;
 
     private EngineResources(
-        GpuDevice device, Gemma2Config config, ModelWeights weights, long weightBytes, int contextLength, KvCacheType kvCacheType, MatrixKernels matrices, EngineOptions options)
+        GpuDevice device,
+        Gemma2Config config,
+        ModelWeights weights,
+        long weightBytes,
+        int contextLength,
+        KvCacheType kvCacheType,
+        MatrixKernels matrices,
+        string fingerprint,
+        EngineOptions options)
     {
+        Fingerprint = fingerprint;
         WeightBytes = weightBytes;
         KvCacheType = kvCacheType;
         Device = device;
@@ -38,6 +47,9 @@ internal sealed class EngineResources : IDisposable
     public long WeightBytes { get; }
 
     public KvCacheType KvCacheType { get; }
+
+    /// <summary>See <see cref="IInferenceEngine.Fingerprint"/>.</summary>
+    public string Fingerprint { get; }
 
     /// <summary>What is not as it should be, a line each.</summary>
     public IReadOnlyList<string> Warnings { get; }
@@ -67,11 +79,13 @@ internal sealed class EngineResources : IDisposable
             if (options.CheckKernels)
                 new FamilyCheck(device, matrices).RunOnce(MatrixUses.Of(model.Config, tensors), CheckMemory.Default);
             using var uploader = new WeightUploader(device, model.Config);
-            ITensorSink sink = options.WeightType is { } type ? new QuantizingSink(uploader, new WeightMix(type, model.Config).TypeOf) : uploader;
+            var stored = new HashingSink(uploader);
+            ITensorSink sink = options.WeightType is { } type ? new QuantizingSink(stored, new WeightMix(type, model.Config).TypeOf) : stored;
             await model.ReadAsync(sink, progress, cancellationToken).ConfigureAwait(false);
             weights = uploader.Finish();
             long weightBytes = MemoryEstimate.Of(model.Config, tensors, contextLength, kvCacheType).WeightBytes;
-            return new EngineResources(device, model.Config, weights, weightBytes, contextLength, kvCacheType, matrices, options);
+            string fingerprint = new EngineFingerprint(stored.Hash(), model.Config, model.Tokenizer, kvCacheType, matrices).ToString();
+            return new EngineResources(device, model.Config, weights, weightBytes, contextLength, kvCacheType, matrices, fingerprint, options);
         }
         catch
         {

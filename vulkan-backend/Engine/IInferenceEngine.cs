@@ -19,6 +19,12 @@ public interface IInferenceEngine : IAsyncDisposable
     int ContextLength { get; }
 
     /// <summary>
+    /// Names all that answers follow from beside the request: weights, vocabulary, KV cache type, kernels, device and driver, as hexadecimal digits. Where it is the same,
+    /// the same request with the same seed has the same answer.
+    /// </summary>
+    string Fingerprint { get; }
+
+    /// <summary>
     /// Generates until an end token, a limit or cancellation. Waits its turn while all sequences are taken.
     /// <see cref="GenerationRequest.Stop"/> is not looked at here: see <see cref="TextGeneration"/>.
     /// </summary>

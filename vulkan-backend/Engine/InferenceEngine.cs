@@ -54,6 +54,9 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <inheritdoc/>
     public int ContextLength => _resources.ContextLength;
 
+    /// <inheritdoc/>
+    public string Fingerprint => _resources.Fingerprint;
+
     /// <summary>The device that computes.</summary>
     public DeviceDescription Device => _resources.Device.Description;
 

@@ -22,7 +22,7 @@ internal sealed class KernelSet(
 
     public RopeStoreKernel RopeStore { get; } = new(device, shape, cacheType);
 
-    public AttentionKernel Attention { get; } = new(device, shape, cacheType, PromptAttention(matrices.Options));
+    public AttentionKernel Attention { get; } = new(device, shape, cacheType, PromptAttention(matrices.Options, device.Description));
 
     public CandidatesKernel Candidates { get; } = new(device, vocabularySize);
 
@@ -37,13 +37,13 @@ internal sealed class KernelSet(
         Embed.Dispose();
     }
 
-    /// <summary>Attention's kernels for prompts are two, in the style of the matrix kernels for CPU drivers and of those for GPUs; null lets the device decide.</summary>
-    private static KernelFamily? PromptAttention(KernelOptions options) => options.Forced switch
+    /// <summary>Attention's kernels for prompts are two, in the style of the matrix kernels for CPU drivers and of those for GPUs.</summary>
+    public static KernelFamily PromptAttention(KernelOptions options, DeviceDescription device) => options.Forced switch
     {
         KernelFamily.Cpu => KernelFamily.Cpu,
         not null => KernelFamily.Tiled,
         null when options.TurnedOff.Contains(KernelFamily.Tiled) => KernelFamily.Cpu,
         null when options.TurnedOff.Contains(KernelFamily.Cpu) => KernelFamily.Tiled,
-        null => null,
+        null => device.Kind == DeviceKind.Software ? KernelFamily.Cpu : KernelFamily.Tiled,
     };
 }

@@ -36,6 +36,8 @@ internal sealed class ScriptedEngine(GemmaTokenizer? tokenizer, params Generated
 
     public GemmaTokenizer? Tokenizer => tokenizer;
 
+    public string Fingerprint => "0123456789abcdef";
+
     public int ContextLength => 64;
 
     public async IAsyncEnumerable<GeneratedToken> GenerateAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)

@@ -34,6 +34,8 @@ internal sealed class NullEngine(GemmaTokenizer tokenizer) : IInferenceEngine, I
 
     public GemmaTokenizer Tokenizer => tokenizer;
 
+    public string Fingerprint => "0123456789abcdef";
+
     public int ContextLength => 512;
 
     public Task<IInferenceEngine> LoadAsync(IProgress<LoadProgress> progress, CancellationToken cancellationToken) => Task.FromResult<IInferenceEngine>(this);

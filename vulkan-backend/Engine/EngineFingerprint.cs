@@ -1,0 +1,61 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Device;
+using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Model;
+using Gemma2.Backend.Text;
+
+namespace Gemma2.Backend.Engine;
+
+/// <summary>All that answers follow from beside the request. Where a model lies, what it is called and where the program was built do not count.</summary>
+/// <param name="Weights">Hash of the weights as they lie in device memory.</param>
+/// <param name="Config">The model's numbers.</param>
+/// <param name="Tokenizer">Its vocabulary.</param>
+/// <param name="KvCacheType">How keys and values are kept.</param>
+/// <param name="Families">The families of kernels that compute.</param>
+/// <param name="Device">Name, driver and subgroups of the device.</param>
+internal sealed record EngineFingerprint(string Weights, Gemma2Config Config, GemmaTokenizer? Tokenizer, KvCacheType KvCacheType, string Families, string Device)
+{
+    /// <summary>Version of the host's part of the arithmetic: raised when sampling, rotary angles, tokens or templates come out otherwise than before.</summary>
+    private const int HostVersion = 1;
+
+    private static readonly Lazy<string> _shaders = new(HashShaders);
+
+    /// <param name="weights">Hash of the weights as they lie in device memory.</param>
+    /// <param name="config">The model's numbers.</param>
+    /// <param name="tokenizer">Its vocabulary.</param>
+    /// <param name="kvCacheType">How keys and values are kept.</param>
+    /// <param name="kernels">The matrix kernels, after their check.</param>
+    public EngineFingerprint(string weights, Gemma2Config config, GemmaTokenizer? tokenizer, KvCacheType kvCacheType, MatrixKernels kernels)
+        : this(weights, config, tokenizer, kvCacheType, Describe(kernels), $"{kernels.Device.Name}; {kernels.Device.Driver}; {kernels.Device.SubgroupSize}")
+    {
+    }
+
+    /// <summary>32 hexadecimal digits.</summary>
+    public override string ToString() => Hash(
+        $"{HostVersion}\n{_shaders.Value}\n{Weights}\n{JsonSerializer.Serialize(Config)}\n{HashVocabulary(Tokenizer)}\n{KvCacheType}\n{Families}\n{Device}");
+
+    private static string Describe(MatrixKernels kernels) =>
+        $"{string.Join(' ', kernels.Order(PassLimits.DecodingRows))}; {string.Join(' ', kernels.Order(PassLimits.PromptRows))}; {KernelSet.PromptAttention(kernels.Options, kernels.Device)}";
+
+    private static string HashShaders() => Hash(string.Join('\n', ComputePipeline.Embedded().Select(shader => $"{shader.Shader} {Convert.ToHexStringLower(SHA256.HashData(shader.Spirv))}")));
+
+    private static string HashVocabulary(GemmaTokenizer? tokenizer)
+    {
+        if (tokenizer is null) return "";
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Encoding.UTF8.GetBytes($"{tokenizer.HasGemmasChatTemplate} {tokenizer.Vocabulary.Surface(tokenizer.Unknown)}\n"));
+        for (int id = 0; id < tokenizer.VocabularySize; id++)
+        {
+            (string text, float score, PieceType type) = tokenizer.Vocabulary[id];
+            hash.AppendData(Encoding.UTF8.GetBytes(text));
+            hash.AppendData([0, (byte)type, .. BitConverter.GetBytes(score)]);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 16));
+}
