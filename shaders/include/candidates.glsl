@@ -3,23 +3,34 @@ const uint BLOCK = 32;   // logits that one thread looks at
 const uint ID_BITS = 20;
 
 layout(push_constant) uniform Arguments {
-    uint64_t logits;              // [rows, stride] float32: capped in place
-    uint64_t inverseTemperatures; // [rows] float32
-    uint64_t blocks;              // [rows, blocks] of maximum and sum
-    uint64_t keys;                // [rows, keyStride] uint64
-    uint64_t candidates;          // [rows] of CandidateRow
+    uint64_t logits;     // [rows, stride] float32: capped and masked in place
+    uint64_t wanted;     // [rows] of ResultRow
+    uint64_t blocks;     // [rows, blocks] of BlockSummary
+    uint64_t keys;       // [rows, keyStride] uint64
+    uint64_t candidates; // [rows] of CandidateRow
     uint width;
-    uint stride;                  // a multiple of BLOCK
+    uint stride;         // a multiple of BLOCK
     uint keyStride;
-    float cap;                    // 0 means none
+    float cap;           // 0 means none
 } a;
 
-// The highest logit of a block, and the block's sum of exp((logit - highest) / temperature): NaN where a logit is not finite.
+// What is wanted of a row.
+struct ResultRow {
+    float inverseTemperature;
+    uint token;    // its logit is told
+    uint64_t mask; // [blocks] uint32, a bit set for each token of the block that is allowed; 0 where all are
+};
+
+// The highest logit of a block, and the block's sum of exp((logit - highest) / temperature). Beside them the model's own, before the mask and at temperature 1:
+// ownSum is NaN where a logit is not finite.
 struct BlockSummary {
     float highest;
     float sum;
+    float ownHighest;
+    float ownSum;
 };
 
+layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer ResultRows { ResultRow at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 8) buffer BlockSummaries { BlockSummary at[]; };
 layout(buffer_reference, std430, buffer_reference_align = 8) buffer Keys { uint64_t at[]; };
 

@@ -1,8 +1,16 @@
 #version 460
-// Caps logits in place and sums blocks of them up: one thread a block.
+// Caps logits in place, masks them and sums blocks of them up: one thread a block.
 #include "common.glsl"
 #include "activations.glsl"
 #include "candidates.glsl"
+
+const float FORBIDDEN = -3.4028234663852886e38; // the lowest finite number, TokenMask.Forbidden
+
+float sumExp(Floats logits, uint count, float highest, float inverseTemperature) {
+    float sum = 0.0;
+    for (uint i = 0; i < count; i++) sum += exp((logits.at[i] - highest) * inverseTemperature);
+    return sum;
+}
 
 void main() {
     uint block = gl_GlobalInvocationID.x;
@@ -12,17 +20,29 @@ void main() {
     uint count = min(BLOCK, a.width - first);
     Floats logits = Floats(a.logits + (uint64_t(row) * a.stride + first) * 4);
 
-    float highest = uintBitsToFloat(0xff800000u); // -infinity
+    float ownHighest = uintBitsToFloat(0xff800000u); // -infinity
     bool finite = true;
     for (uint i = 0; i < count; i++) {
         float logit = softcap(logits.at[i], a.cap);
         logits.at[i] = logit;
         finite = finite && isFinite(logit);
-        highest = max(highest, logit);
+        ownHighest = max(ownHighest, logit);
     }
+    float ownSum = sumExp(logits, count, ownHighest, 1.0);
 
-    float inverseTemperature = Floats(a.inverseTemperatures).at[row];
-    float sum = 0.0;
-    for (uint i = 0; i < count; i++) sum += exp((logits.at[i] - highest) * inverseTemperature);
-    BlockSummaries(a.blocks).at[row * blockCount() + block] = BlockSummary(highest, finite ? sum : uintBitsToFloat(0x7fc00000u));
+    ResultRow wanted = ResultRows(a.wanted).at[row];
+    float highest = ownHighest;
+    if (wanted.mask != 0) {
+        uint allowed = Uints(wanted.mask).at[block];
+        highest = FORBIDDEN;
+        for (uint i = 0; i < count; i++) {
+            // What is not finite stays, for the host to find.
+            if ((allowed >> i & 1u) == 0u && isFinite(logits.at[i])) logits.at[i] = FORBIDDEN;
+            highest = max(highest, logits.at[i]);
+        }
+    }
+    float sum = ownSum;
+    if (wanted.mask != 0 || wanted.inverseTemperature != 1.0) sum = sumExp(logits, count, highest, wanted.inverseTemperature);
+
+    BlockSummaries(a.blocks).at[row * blockCount() + block] = BlockSummary(highest, sum, ownHighest, finite ? ownSum : uintBitsToFloat(0x7fc00000u));
 }

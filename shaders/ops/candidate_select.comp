@@ -1,5 +1,5 @@
 #version 460
-// The highest logits of a row, in any order, and the sum over all of it: one workgroup a row. Each of the COUNT highest logits lies in one of the COUNT
+// The highest logits of a row, in any order, and the sums over all of it: one workgroup a row. Each of the COUNT highest logits lies in one of the COUNT
 // blocks whose own highest rank first, so blocks are selected by their highest, then logits among those of the selected blocks.
 #include "common.glsl"
 #include "candidates.glsl"
@@ -11,9 +11,11 @@ layout(constant_id = 2) const uint COUNT = 256;   // CandidatesKernel.Count
 struct CandidateRow {
     uint64_t keys[COUNT];
     float sum;
+    float ownHighest;
+    float ownSum;
+    float wantedLogit;
     uint count;
     uint notFinite;
-    uint unused;
 };
 
 layout(buffer_reference, std430, buffer_reference_align = 8) writeonly buffer CandidateRows { CandidateRow at[]; };
@@ -42,34 +44,41 @@ uint64_t thresholdOf(Keys keys, uint count, uint wanted) {
 void main() {
     uint row = gl_WorkGroupID.x;
     uint blocks = blockCount();
-    BlockSummaries summaries = BlockSummaries(a.blocks + uint64_t(row) * blocks * 8);
+    BlockSummaries summaries = BlockSummaries(a.blocks + uint64_t(row) * blocks * 16);
     Floats logits = Floats(a.logits + uint64_t(row) * a.stride * 4);
     Keys keys = Keys(a.keys + uint64_t(row) * a.keyStride * 8);
     CandidateRows result = CandidateRows(a.candidates);
 
+    ResultRow wanted = ResultRows(a.wanted).at[row];
+
     float highest = uintBitsToFloat(0xff800000u); // -infinity
+    float ownHighest = highest;
     uint notFinite = 0;
     for (uint i = lane; i < blocks; i += width) {
         BlockSummary block = summaries.at[i];
         highest = max(highest, block.highest);
-        notFinite += isFinite(block.sum) ? 0 : 1;
+        ownHighest = max(ownHighest, block.ownHighest);
+        notFinite += isFinite(block.ownSum) ? 0 : 1;
         keys.at[i] = rankKey(block.highest, i);
     }
     highest = maxAll(highest);
     notFinite = addAll(notFinite);
+    ownHighest = maxAll(ownHighest);
     float sum = 0.0;
-    float inverseTemperature = Floats(a.inverseTemperatures).at[row];
+    float ownSum = 0.0;
     for (uint i = lane; i < blocks; i += width) {
         BlockSummary block = summaries.at[i];
-        sum += block.sum * exp((block.highest - highest) * inverseTemperature);
+        sum += block.sum * exp((block.highest - highest) * wanted.inverseTemperature);
+        ownSum += block.ownSum * exp(block.ownHighest - ownHighest);
     }
     sum = addAll(sum);
+    ownSum = addAll(ownSum);
 
     // First the blocks, then the logits in them.
-    uint wanted = min(COUNT, blocks);
+    uint selecting = min(COUNT, blocks);
     uint count = blocks;
     for (uint round = 0; round < 2; round++) {
-        uint64_t threshold = thresholdOf(keys, count, wanted);
+        uint64_t threshold = thresholdOf(keys, count, selecting);
         if (lane == 0) selected = 0;
         synchronize();
         for (uint i = lane; i < count; i += width) {
@@ -80,8 +89,8 @@ void main() {
         }
         synchronize();
         if (round == 1) break;
-        count = wanted * BLOCK;
-        wanted = min(COUNT, a.width);
+        count = selecting * BLOCK;
+        selecting = min(COUNT, a.width);
         for (uint i = lane; i < count; i += width) {
             uint id = selectedBlocks[i / BLOCK] * BLOCK + i % BLOCK;
             keys.at[i] = id < a.width ? rankKey(logits.at[id], id) : 0;
@@ -89,7 +98,10 @@ void main() {
     }
     if (lane == 0) {
         result.at[row].sum = sum;
-        result.at[row].count = wanted;
+        result.at[row].ownHighest = ownHighest;
+        result.at[row].ownSum = ownSum;
+        result.at[row].wantedLogit = logits.at[wanted.token];
+        result.at[row].count = selecting;
         result.at[row].notFinite = notFinite;
     }
 }

@@ -1,13 +1,7 @@
 namespace Gemma2.Backend.Decoding;
 
 /// <summary>What the device tells of a row of logits instead of all of them.</summary>
-/// <param name="highest">The highest logits and their tokens, in order of rank: falling logit, of equal ones the lower id first.</param>
-/// <param name="sum">
-/// Sum over the whole vocabulary of exp((logit - highest) / temperature), relative error below <see cref="SumError"/>; of no meaning at temperature 0.
-/// NaN where a logit is not finite: then nothing else here means anything.
-/// </param>
-/// <param name="vocabularySize">How many logits there are.</param>
-internal readonly ref struct Candidates(ReadOnlySpan<Candidate> highest, double sum, int vocabularySize)
+internal readonly ref struct Candidates
 {
     /// <summary>
     /// Vulkan promises exp(x) to 3 + 2|x| units in the last place. Terms that matter have |x| below 20, arguments are rounded three times, and sums are made
@@ -15,14 +9,23 @@ internal readonly ref struct Candidates(ReadOnlySpan<Candidate> highest, double 
     /// </summary>
     public const double SumError = 1.0 / (1 << 15);
 
-    /// <summary>The highest logits, in order of rank.</summary>
-    public ReadOnlySpan<Candidate> Highest { get; } = highest;
+    /// <summary>The highest logits of tokens that may be picked, in order of rank: falling logit, of equal ones the lower id first.</summary>
+    public required ReadOnlySpan<Candidate> Highest { get; init; }
 
-    /// <summary>The sum over all logits.</summary>
-    public double Sum { get; } = sum;
+    /// <summary>
+    /// Sum over all tokens that may be picked of exp((logit - highest) / temperature), relative error below <see cref="SumError"/>; of no meaning at temperature 0.
+    /// NaN where a logit is not finite: then nothing else here means anything.
+    /// </summary>
+    public required double Sum { get; init; }
 
-    /// <summary>How many logits there are.</summary>
-    public int VocabularySize { get; } = vocabularySize;
+    /// <summary>How many tokens may be picked; those that <see cref="Highest"/> has where that is all, more where it is not known.</summary>
+    public required int TokenCount { get; init; }
+
+    /// <summary>Logarithm of the sum over the whole vocabulary, masked or not, of exp(logit); absolute error below <see cref="SumError"/>.</summary>
+    public double LogSum { get; init; }
+
+    /// <summary>The token that was asked for, and its logit.</summary>
+    public Candidate Wanted { get; init; }
 }
 
 /// <summary>A token that may be picked.</summary>

@@ -10,22 +10,22 @@ public sealed partial class Sampler
     /// <param name="options">Validated options.</param>
     /// <param name="index">Number of the token in the answer, from 0.</param>
     /// <returns>The token; null when all logits have to be looked at.</returns>
-    internal static int? Sample(Candidates candidates, SamplingOptions options, int index)
+    internal static int? Sample(in Candidates candidates, SamplingOptions options, int index)
     {
         if (double.IsNaN(candidates.Sum)) return null;
         ReadOnlySpan<Candidate> highest = candidates.Highest;
         if (options.Temperature == 0) return highest[0].Id;
 
-        int limit = options.TopK == 0 ? candidates.VocabularySize : Math.Min(options.TopK, candidates.VocabularySize);
+        int limit = Limit(candidates, options);
         Span<double> reached = stackalloc double[Math.Min(limit, highest.Length)];
         SumWeights(highest, options.Temperature, reached);
 
-        // The sum over all that top-k keeps lies between these.
+        // The sum over all that top-k and min-p keep lies between these.
         (double low, double high) = (reached[^1], reached[^1]);
         if (limit > reached.Length)
         {
             high = Math.Max(low, candidates.Sum * (1 + Candidates.SumError));
-            if (limit == candidates.VocabularySize) low = Math.Max(low, candidates.Sum * (1 - Candidates.SumError));
+            if (limit == candidates.TokenCount && options.MinP == 0) low = Math.Max(low, candidates.Sum * (1 - Candidates.SumError));
         }
 
         if (options.TopP < 1)
@@ -36,6 +36,17 @@ public sealed partial class Sampler
 
         double uniform = SplitMix64.UniformAt(options.Seed, (ulong)index);
         return FirstToReach(reached, Math.BitIncrement(uniform * low), Math.BitIncrement(uniform * high)) is int drawn ? highest[drawn].Id : null;
+    }
+
+    /// <summary>How many tokens top-k and min-p keep; more than there are candidates where that is not known.</summary>
+    private static int Limit(in Candidates candidates, SamplingOptions options)
+    {
+        int limit = options.TopK == 0 ? candidates.TokenCount : Math.Min(options.TopK, candidates.TokenCount);
+        if (options.MinP == 0) return limit;
+        double lowest = LowestOfMinP(candidates.Highest[0].Logit, options);
+        int above = 1;
+        while (above < candidates.Highest.Length && candidates.Highest[above].Logit >= lowest) above++;
+        return above < candidates.Highest.Length ? Math.Min(limit, above) : limit;
     }
 
     /// <summary>Running sums of exp((logit - highest) / temperature), in order of rank.</summary>

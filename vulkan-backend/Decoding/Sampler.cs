@@ -15,9 +15,11 @@ public sealed partial class Sampler(int vocabularySize)
     private readonly int[] _ids = new int[vocabularySize];
     private readonly double[] _weights = new double[vocabularySize];
     private readonly double[] _weightOfDigit = new double[Digits];
+    private float[]? _kept;
 
     /// <summary>
-    /// Picks one token: logits divided by the temperature, then the K highest, then of their softmax the smallest set that reaches P, then one by chance.
+    /// Picks one token: logits divided by the temperature, then those that min-p leaves, of them the K highest, then of their softmax the smallest set that
+    /// reaches P, then one by chance.
     /// Equal logits rank by id, lower first, and the random number runs down the ranks. The choice follows from the arguments alone. Allocates nothing.
     /// </summary>
     /// <param name="logits">Logits after the final softcap, [vocabulary].</param>
@@ -30,8 +32,7 @@ public sealed partial class Sampler(int vocabularySize)
         float highest = Highest(logits);
         if (options.Temperature == 0) return logits.IndexOf(highest);
 
-        int count = logits.Length;
-        for (int i = 0; i < count; i++) _ids[i] = i;
+        int count = KeepAbove(logits, LowestOfMinP(highest, options));
         if (options.TopK > 0 && options.TopK < count)
         {
             _weights.AsSpan().Fill(1);
@@ -48,13 +49,35 @@ public sealed partial class Sampler(int vocabularySize)
         return Draw(logits, count, SplitMix64.UniformAt(options.Seed, (ulong)index) * total);
     }
 
-    private static float Highest(ReadOnlySpan<float> logits)
+    /// <summary>A copy of the logits, there until the next call.</summary>
+    internal ReadOnlySpan<float> Keep(ReadOnlySpan<float> logits)
+    {
+        _kept ??= new float[_ids.Length];
+        logits.CopyTo(_kept);
+        return _kept;
+    }
+
+    /// <summary>The lowest logit that min-p leaves, for candidates as for all logits.</summary>
+    private static double LowestOfMinP(float highest, SamplingOptions options) => highest + (options.Temperature * Math.Log(options.MinP));
+
+    /// <summary>The highest of the logits.</summary>
+    /// <exception cref="GenerationException">One is NaN or infinite.</exception>
+    internal static float Highest(ReadOnlySpan<float> logits)
     {
         float highest = TensorPrimitives.Max(logits);
         if (float.IsFinite(highest) && float.IsFinite(TensorPrimitives.Min(logits))) return highest;
         int id = 0;
         while (float.IsFinite(logits[id])) id++;
         throw new GenerationException($"The model computed {logits[id]} as the logit of token {id}; only finite numbers can be sampled.");
+    }
+
+    /// <summary>Begins with the tokens whose logits are not below <paramref name="lowest"/>, and gives their number.</summary>
+    private int KeepAbove(ReadOnlySpan<float> logits, double lowest)
+    {
+        int kept = 0;
+        for (int id = 0; id < logits.Length; id++)
+            if (logits[id] >= lowest) _ids[kept++] = id;
+        return kept;
     }
 
     /// <summary>Softmax without its denominator: weight = exp((logit - highest) / temperature). Gives the sum.</summary>

@@ -77,7 +77,7 @@ internal sealed partial class ForwardPass
         RecordProduct(commands, _weights.Embedding, h, pass.Logits, count);
         commands.Label("candidates");
         _kernels.Candidates.Record(
-            commands, pass.Logits, _config.FinalSoftcap, pass.InverseTemperaturesAddress, _activations.Scratch, pass.CandidatesAddress, count);
+            commands, pass.Logits, _config.FinalSoftcap, pass.WantedAddress, _activations.Scratch, pass.CandidatesAddress, count);
     }
 
     /// <summary>h -> qkv, by the matrices that lie below one another.</summary>

@@ -10,9 +10,6 @@ namespace Gemma2.Backend.Model;
 /// </summary>
 internal sealed class Pass : IDisposable
 {
-    /// <summary>Inverse temperatures are kept finite: at so low a temperature only the highest logit counts anyway.</summary>
-    private const double HighestInverseTemperature = 1e30;
-
     private readonly GpuDevice _device;
     private readonly int _maxRows;
     private readonly GpuBuffer _inputs;
@@ -32,7 +29,7 @@ internal sealed class Pass : IDisposable
     {
         _device = device;
         _maxRows = maxRows;
-        long inputBytes = (maxRows * PassRow.Bytes) + (maxResults * sizeof(float));
+        long inputBytes = (maxRows * PassRow.Bytes) + (maxResults * ResultRow.Bytes);
         _inputs = device.Allocate(inputBytes, MemoryKind.Upload, "the rows of a pass");
         _deviceInputs = device.Allocate(inputBytes, MemoryKind.Device, "the rows of a pass");
         _logits = device.Allocate((long)RowLayout.Stride(vocabularySize) * sizeof(float) * maxResults, MemoryKind.Device, "logits");
@@ -43,8 +40,8 @@ internal sealed class Pass : IDisposable
     /// <summary>[rows] <see cref="PassRow"/> in device memory.</summary>
     public ulong RowsAddress => _deviceInputs.Address;
 
-    /// <summary>[results] float32 in device memory.</summary>
-    public ulong InverseTemperaturesAddress => _deviceInputs.Address + (ulong)(_maxRows * PassRow.Bytes);
+    /// <summary>[results] <see cref="ResultRow"/> in device memory.</summary>
+    public ulong WantedAddress => _deviceInputs.Address + (ulong)(_maxRows * PassRow.Bytes);
 
     /// <summary>[results, vocabulary] in device memory.</summary>
     public Activation Logits { get; }
@@ -56,9 +53,7 @@ internal sealed class Pass : IDisposable
     public Span<PassRow> Rows(int count) => _inputs.Span<PassRow>(0, count);
 
     /// <summary>Sets the temperature at which the sum of a row's exponentials is computed.</summary>
-    public void SetTemperature(int result, double temperature) =>
-        _inputs.Span<float>((_maxRows * PassRow.Bytes) + (result * sizeof(float)), 1)[0] =
-            temperature == 0 ? 0 : (float)Math.Min(1 / temperature, HighestInverseTemperature);
+    public void SetTemperature(int result, double temperature) => Wanted(result) = ResultRow.At(temperature);
 
     /// <summary>Records that the device takes over what the host wrote: kernels read it many times.</summary>
     public void RecordInputs(CommandRecorder commands)
@@ -85,7 +80,7 @@ internal sealed class Pass : IDisposable
     public Candidates Candidates(int result)
     {
         ref CandidateRow row = ref _candidates.Span<CandidateRow>(0, result + 1)[result];
-        return new Candidates(row.Rank(_ranked), row.HasNotFinite ? double.NaN : row.Sum, Logits.Width);
+        return row.Read(Wanted(result), Logits.Width, _ranked);
     }
 
     /// <summary>All logits of a row that is done, after the softcap. Waits for all that was submitted. Valid until the next call.</summary>
@@ -98,6 +93,8 @@ internal sealed class Pass : IDisposable
         _copying.SubmitAndWait();
         return _copy.Span<float>(0, Logits.Width);
     }
+
+    private ref ResultRow Wanted(int result) => ref _inputs.Span<ResultRow>((_maxRows * PassRow.Bytes) + (result * ResultRow.Bytes), 1)[0];
 
     public void Dispose()
     {

@@ -54,9 +54,62 @@ public sealed class CandidatesKernelTests(DeviceFixture fixture) : KernelTest(fi
         float[] raw = RandomNumbers(3 * vocabulary, 10);
         raw[vocabulary + 777] = wrong;
 
-        CandidateRow[] rows = Find(UploadRows(raw, vocabulary), 3, 0, [1, 1, 1]);
+        CandidateRow[] rows = Find(UploadRows(raw, vocabulary), 3, 0, [ResultRow.At(1), ResultRow.At(1), ResultRow.At(1)]);
 
         Assert.Equal([false, true, false], rows.Select(row => row.HasNotFinite));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(33)]
+    [InlineData(300)]
+    [InlineData(20_001)]
+    public void Find_Masks_LeaveWhatTheyAllow(int vocabulary)
+    {
+        // Rows with and without masks side by side: none, all, every third, a few, one, and nothing at all.
+        const int count = 6;
+        float[] raw = RandomNumbers(count * vocabulary, 40);
+        Func<int, bool>?[] allowed = [null, _ => true, id => id % 3 == 0, id => id % 97 == 5 || id == 0, id => id == vocabulary - 1, _ => false];
+        double[] temperatures = [1, 0.7, 1, 2, 0, 1];
+        ResultRow[] wanted = [.. Enumerable.Range(0, count).Select(row => ResultRow.At(temperatures[row], vocabulary / 2, UploadMask(vocabulary, allowed[row])))];
+        Activation logits = UploadRows(raw, vocabulary);
+
+        CandidateRow[] rows = Find(logits, count, 30, wanted);
+
+        for (int row = 0; row < count; row++)
+            AssertRow(raw.AsSpan(row * vocabulary, vocabulary), 30, wanted[row], allowed[row] ?? (_ => true), Capped(logits, count, row), rows[row]);
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    [InlineData(float.NegativeInfinity)]
+    public void Find_ForbiddenLogitNotFinite_IsReportedAndStays(float wrong)
+    {
+        const int vocabulary = 1000;
+        float[] raw = RandomNumbers(2 * vocabulary, 10);
+        raw[vocabulary + 777] = wrong;
+        ulong mask = UploadMask(vocabulary, id => id < 50);
+        Activation logits = UploadRows(raw, vocabulary);
+
+        CandidateRow[] rows = Find(logits, 2, 0, [ResultRow.At(1, mask: mask), ResultRow.At(1, mask: mask)]);
+
+        Assert.Equal([false, true], rows.Select(row => row.HasNotFinite));
+        Assert.Equal(wrong, Capped(logits, 2, 1)[777]);
+        Assert.Equal(TokenMask.Forbidden, Capped(logits, 2, 1)[776]);
+    }
+
+    [Fact]
+    public void Find_LowTemperatureAndMask_IsGreedy()
+    {
+        float[] raw = RandomNumbers(5000, 10);
+        ulong mask = UploadMask(5000, id => id % 2 == 0);
+        var wanted = ResultRow.At(double.Epsilon, mask: mask);
+
+        Candidates candidates = Find(UploadRows(raw, 5000), 1, 30, [wanted])[0].Read(wanted, 5000, new Candidate[CandidatesKernel.Count]);
+
+        Assert.Equal(1, candidates.Sum);
+        Assert.Equal(Enumerable.Range(0, 2500).MaxBy(half => raw[2 * half]) * 2, candidates.Highest[0].Id);
     }
 
     [Fact]
@@ -64,48 +117,79 @@ public sealed class CandidatesKernelTests(DeviceFixture fixture) : KernelTest(fi
     {
         const int vocabulary = 30_000;
         float[] raw = RandomNumbers(2 * vocabulary, 10);
-        (Candidate[] Highest, float Sum)[] first = Run();
+        ResultRow[] wanted = [ResultRow.At(1, 5), ResultRow.At(0.5, 6, UploadMask(vocabulary, id => id % 5 != 0))];
+        List<(int Id, long Bits)>[] first = Run();
 
-        for (int run = 0; run < 20; run++)
-            foreach (((Candidate[] Highest, float Sum) expected, (Candidate[] Highest, float Sum) actual) in first.Zip(Run()))
-            {
-                Assert.Equal(expected.Highest, actual.Highest);
-                Assert.Equal(BitConverter.SingleToUInt32Bits(expected.Sum), BitConverter.SingleToUInt32Bits(actual.Sum));
-            }
+        for (int run = 0; run < 20; run++) Assert.Equal(first, Run());
 
-        (Candidate[], float)[] Run() => [.. Find(UploadRows(raw, vocabulary), 2, 30, [1, 2]).Select(row => (Rank(row), row.Sum))];
+        List<(int Id, long Bits)>[] Run() => [.. Find(UploadRows(raw, vocabulary), 2, 30, wanted).Select((row, index) => Bits(row, wanted[index]))];
+
+        static List<(int Id, long Bits)> Bits(CandidateRow row, in ResultRow wanted)
+        {
+            Candidates told = row.Read(wanted, vocabulary, new Candidate[CandidatesKernel.Count]);
+            var bits = new List<(int, long)> { (-1, BitConverter.DoubleToInt64Bits(told.Sum)), (-2, BitConverter.DoubleToInt64Bits(told.LogSum)) };
+            bits.Add((told.Wanted.Id, BitConverter.SingleToInt32Bits(told.Wanted.Logit)));
+            foreach (Candidate candidate in told.Highest) bits.Add((candidate.Id, BitConverter.SingleToInt32Bits(candidate.Logit)));
+            return bits;
+        }
     }
 
     private void AssertCandidates(float[] raw, int count, int vocabulary, double cap, double temperature, uint? workgroupSize = null)
     {
         Activation logits = UploadRows(raw, vocabulary);
-        CandidateRow[] rows = Find(logits, count, cap, [.. Enumerable.Repeat(temperature, count)], workgroupSize);
+        ResultRow[] wanted = [.. Enumerable.Range(0, count).Select(row => ResultRow.At(temperature, row * (vocabulary - 1) / count))];
+        CandidateRow[] rows = Find(logits, count, cap, wanted, workgroupSize);
         for (int row = 0; row < count; row++)
-        {
-            float[] capped = Read<float>(logits.Address, count * logits.Stride).Slice(row * logits.Stride, vocabulary).ToArray();
-            double[] expected = Array.ConvertAll(raw[(row * vocabulary)..((row + 1) * vocabulary)], value => Oracle.Softcap(value, cap));
-            AssertClose(expected, capped, _ => 2e-5);
-            Candidate[] ranked =
-            [
-                .. Enumerable.Range(0, vocabulary).OrderByDescending(id => capped[id]).ThenBy(id => id).Take(CandidatesKernel.Count)
-                    .Select(id => new Candidate(id, capped[id] + 0f)),
-            ];
-            Assert.False(rows[row].HasNotFinite);
-            Assert.Equal(ranked, Rank(rows[row]));
-            double sum = capped.Sum(logit => Math.Exp(((double)logit - ranked[0].Logit) / temperature));
-            Assert.InRange(rows[row].Sum / sum, 1 - (Candidates.SumError / 4), 1 + (Candidates.SumError / 4));
-        }
+            AssertRow(raw.AsSpan(row * vocabulary, vocabulary), cap, wanted[row], _ => true, Capped(logits, count, row), rows[row]);
     }
 
-    private CandidateRow[] Find(Activation logits, int count, double cap, double[] temperatures, uint? workgroupSize = null)
+    /// <summary>What lies in memory and what is told of a row, against double precision.</summary>
+    private static void AssertRow(ReadOnlySpan<float> raw, double cap, in ResultRow wanted, Func<int, bool> allowed, float[] masked, CandidateRow row)
+    {
+        double[] own = Array.ConvertAll(raw.ToArray(), value => Oracle.Softcap(value, cap));
+        int[] open = [.. Enumerable.Range(0, raw.Length).Where(allowed)];
+        for (int id = 0; id < raw.Length; id++)
+        {
+            if (allowed(id)) Assert.Equal(own[id], masked[id], 2e-5);
+            else Assert.Equal(TokenMask.Forbidden, masked[id]);
+        }
+
+        Candidate[] ranked =
+        [
+            .. open.OrderByDescending(id => masked[id]).ThenBy(id => id).Take(CandidatesKernel.Count).Select(id => new Candidate(id, masked[id] + 0f)),
+        ];
+        Candidates told = row.Read(wanted, raw.Length, new Candidate[CandidatesKernel.Count]);
+        Assert.False(row.HasNotFinite);
+        Assert.Equal(ranked, told.Highest.ToArray());
+        Assert.Equal(open.Length < Math.Min(CandidatesKernel.Count, raw.Length) ? open.Length : raw.Length, told.TokenCount);
+        Assert.Equal((int)wanted.Token, told.Wanted.Id);
+        Assert.Equal(masked[told.Wanted.Id], told.Wanted.Logit);
+        if (ranked.Length > 0)
+        {
+            double inverse = wanted.InverseTemperature, sum = open.Sum(id => Math.Exp(((double)masked[id] - ranked[0].Logit) * inverse));
+            Assert.InRange(told.Sum / sum, 1 - (Candidates.SumError / 4), 1 + (Candidates.SumError / 4));
+        }
+
+        // The softcap's own error is in the logits that log-probabilities are of, so the sum is compared at the oracle's with room for it.
+        double highest = own.Max(), logSum = highest + Math.Log(own.Sum(logit => Math.Exp(logit - highest)));
+        Assert.Equal(logSum, told.LogSum, (Candidates.SumError / 4) + 2e-5);
+    }
+
+    private CandidateRow[] Find(Activation logits, int count, double cap, ResultRow[] wanted, uint? workgroupSize = null)
     {
         var kernel = Own(new CandidatesKernel(Device, logits.Width, workgroupSize));
         ulong scratch = Upload<byte>(new byte[kernel.ScratchBytes(count)]);
-        ulong inverse = Upload<float>(Array.ConvertAll(temperatures, t => (float)(1 / t)));
+        ulong asked = Upload<ResultRow>(wanted);
         ulong rows = Upload<CandidateRow>(new CandidateRow[count]);
-        Run(commands => kernel.Record(commands, logits, cap, inverse, scratch, rows, count));
+        Run(commands => kernel.Record(commands, logits, cap, asked, scratch, rows, count));
         return Read<CandidateRow>(rows, count).ToArray();
     }
 
-    private static Candidate[] Rank(CandidateRow row) => row.Rank(new Candidate[CandidatesKernel.Count]).ToArray();
+    /// <summary>A row as the device left it.</summary>
+    private float[] Capped(Activation logits, int count, int row) =>
+        Read<float>(logits.Address, count * logits.Stride).Slice(row * logits.Stride, logits.Width).ToArray();
+
+    /// <returns>The mask's address; 0 for none.</returns>
+    private ulong UploadMask(int vocabulary, Func<int, bool>? allowed) =>
+        allowed is null ? 0 : Upload(new FixedTokenMask(vocabulary, Enumerable.Range(0, vocabulary).Where(allowed)).Allowed);
 }

@@ -17,8 +17,10 @@ public sealed class CandidateSamplingTests
             Gen.OneOf(Gen.Const(0.0), Gen.Double[0.01, 2]),
             Gen.OneOf(Gen.Const(0), Gen.Int[0, 20], Gen.Int[0, 400]),
             Gen.OneOf(Gen.Const(1.0), Gen.Double[1e-9, 1]),
+            Gen.OneOf(Gen.Const(0.0), Gen.Double[0, 1]),
             Gen.ULong)
-        .Select((temperature, topK, topP, seed) => new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, Seed = seed });
+        .Select((temperature, topK, topP, minP, seed) =>
+            new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, Seed = seed });
 
     [Fact]
     public void Sample_AnyCandidatesAndAnyErrorOfTheSum_IsTheDefinitionsTokenOrNone()
@@ -68,14 +70,6 @@ public sealed class CandidateSamplingTests
         Assert.Null(SampleHighest(new float[100_000], options, 256, 0));
     }
 
-    /// <summary>What the device would tell, with a sum that is off by a factor.</summary>
-    private static int? SampleHighest(float[] logits, SamplingOptions options, int count, double error)
-    {
-        Candidate[] highest =
-        [
-            .. Enumerable.Range(0, logits.Length).OrderByDescending(id => logits[id]).ThenBy(id => id).Take(count).Select(id => new Candidate(id, logits[id])),
-        ];
-        double sum = options.Temperature == 0 ? 0 : logits.Sum(logit => Math.Exp(((double)logit - highest[0].Logit) / options.Temperature));
-        return Sampler.Sample(new Candidates(highest, sum * (1 + error), logits.Length), options, 0);
-    }
+    private static int? SampleHighest(float[] logits, SamplingOptions options, int count, double error) =>
+        Sampler.Sample(new DeviceRow(logits, options.Temperature, count, error).Candidates, options, 0);
 }

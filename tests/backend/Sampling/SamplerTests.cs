@@ -26,14 +26,16 @@ public sealed class SamplerTests
         }, iter: 20_000);
 
     [Theory]
-    [InlineData(0, 1.0)]
-    [InlineData(0, 0.9)]
-    [InlineData(40, 0.95)]
-    [InlineData(200_000, 0.99)]
-    public void Sample_GemmaVocabulary_EqualsTheOracle(int topK, double topP)
+    [InlineData(0, 1.0, 0)]
+    [InlineData(0, 0.9, 0)]
+    [InlineData(40, 0.95, 0)]
+    [InlineData(200_000, 0.99, 0)]
+    [InlineData(0, 1.0, 0.001)]
+    [InlineData(0, 0.9, 0.5)]
+    public void Sample_GemmaVocabulary_EqualsTheOracle(int topK, double topP, double minP)
     {
         float[] logits = RandomLogits(GemmaVocabulary, seed: 3);
-        SamplingOptions options = new() { TopK = topK, TopP = topP, Seed = 5 };
+        SamplingOptions options = new() { TopK = topK, TopP = topP, MinP = minP, Seed = 5 };
         Oracle oracle = new(logits, options);
         Sampler sampler = new(GemmaVocabulary);
         int[] indices = [.. Enumerable.Range(0, 40).Where(index => !oracle.IsNearAnEdge(index))];
@@ -42,31 +44,23 @@ public sealed class SamplerTests
     }
 
     [Theory]
-    [InlineData(1, 0, 1)]
-    [InlineData(0.5, 0, 1)]
-    [InlineData(2, 5, 1)]
-    [InlineData(1, 0, 0.7)]
-    [InlineData(1.5, 7, 0.8)]
-    public void Sample_ManyIndices_FollowsTheDistribution(double temperature, int topK, double topP)
+    [InlineData(1, 0, 1, 0)]
+    [InlineData(0.5, 0, 1, 0)]
+    [InlineData(2, 5, 1, 0)]
+    [InlineData(1, 0, 0.7, 0)]
+    [InlineData(1.5, 7, 0.8, 0)]
+    [InlineData(1, 0, 1, 0.1)]
+    [InlineData(2, 6, 0.9, 0.3)]
+    public void Sample_ManyIndices_FollowsTheDistribution(double temperature, int topK, double topP, double minP)
     {
         const int Draws = 20_000;
         float[] logits = [1, 3, 2.5f, -1, 0, 2, 2, 1.5f, -0.5f, 0.25f];
-        SamplingOptions options = new() { Temperature = temperature, TopK = topK, TopP = topP, Seed = 42 };
+        SamplingOptions options = new() { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, Seed = 42 };
         Sampler sampler = new(logits.Length);
         int[] counts = new int[logits.Length];
         for (int index = 0; index < Draws; index++) counts[sampler.Sample(logits, options, index)]++;
 
-        double[] probabilities = new Oracle(logits, options).Probabilities();
-        double chiSquare = 0;
-        for (int id = 0; id < logits.Length; id++)
-        {
-            double expected = probabilities[id] * Draws;
-            if (expected == 0) Assert.Equal(0, counts[id]);
-            else chiSquare += (counts[id] - expected) * (counts[id] - expected) / expected;
-        }
-
-        // At most 9 degrees of freedom: the chance of more than 27.9 is one in a thousand. The seed is fixed.
-        Assert.InRange(chiSquare, 0, 27.9);
+        ChiSquared.AssertFollows(new Oracle(logits, options).Probabilities(), counts);
     }
 
     [Fact]
@@ -113,6 +107,26 @@ public sealed class SamplerTests
 
     [Fact]
     public void Sample_TopPOfEqualLogits_KeepsTheLowerIds() => Assert.Equal([0, 1, 2], Support(new float[8], new SamplingOptions { TopP = 0.375 }));
+
+    [Fact]
+    public void Sample_MinP_KeepsTokensOfThatShareOfTheHighest()
+    {
+        // Probabilities 1/2, 1/4, 1/8, 1/8; at temperature 2 shares of the highest are their square roots: 1, 0.71, 0.5, 0.5.
+        float[] logits = [MathF.Log(2), MathF.Log(8), MathF.Log(4), MathF.Log(2)];
+        Assert.Equal([1], Support(logits, new SamplingOptions { MinP = 1 }));
+        Assert.Equal([1], Support(logits, new SamplingOptions { MinP = 0.5001 }));
+        Assert.Equal([1, 2], Support(logits, new SamplingOptions { MinP = 0.4999 }));
+        Assert.Equal([1, 2], Support(logits, new SamplingOptions { MinP = 0.2501 }));
+        Assert.Equal([0, 1, 2, 3], Support(logits, new SamplingOptions { MinP = 0.2499 }));
+        Assert.Equal([1, 2], Support(logits, new SamplingOptions { MinP = 0.5001, Temperature = 2 }));
+        Assert.Equal([0, 1, 2, 3], Support(logits, new SamplingOptions { MinP = double.Epsilon }));
+        Assert.Equal([1, 3], Support([0, 2, 1, 2], new SamplingOptions { MinP = 1 }));
+    }
+
+    [Fact]
+    public void Sample_TopPAfterMinP_CountsOnlyWhatMinPKept() =>
+        // The first has 0.45 of all, and 0.58 of what it shares with the second.
+        Assert.Equal([0], Support([MathF.Log(4), MathF.Log(2.9f), MathF.Log(2)], new SamplingOptions { MinP = 0.6, TopP = 0.55 }));
 
     [Fact]
     public void Sample_TopPAfterTopK_CountsOnlyWhatTopKKept() =>
@@ -175,8 +189,14 @@ public sealed class SamplerTests
         Gen.Float[-1e30f, 1e30f].Array[1, 20]);
 
     private static readonly Gen<SamplingOptions> AnyOptions =
-        Gen.Select(Gen.Double[0.01, 2], Gen.OneOf(Gen.Const(0), Gen.Int[0, 20], Gen.Int[0, 400]), Gen.OneOf(Gen.Const(1.0), Gen.Double[1e-9, 1]), Gen.ULong)
-            .Select((temperature, topK, topP, seed) => new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, Seed = seed });
+        Gen.Select(
+            Gen.Double[0.01, 2],
+            Gen.OneOf(Gen.Const(0), Gen.Int[0, 20], Gen.Int[0, 400]),
+            Gen.OneOf(Gen.Const(1.0), Gen.Double[1e-9, 1]),
+            Gen.OneOf(Gen.Const(0.0), Gen.Double[0, 1]),
+            Gen.ULong)
+        .Select((temperature, topK, topP, minP, seed) =>
+            new SamplingOptions { Temperature = temperature, TopK = topK, TopP = topP, MinP = minP, Seed = seed });
 
     private static int Sample(float[] logits, SamplingOptions options, int index = 0) => new Sampler(logits.Length).Sample(logits, options, index);
 

@@ -12,20 +12,40 @@ internal struct CandidateRow
 
     private KeyArray _keys;
     private readonly float _sum;
+    private readonly float _ownHighest;
+    private readonly float _ownSum;
+    private readonly float _wantedLogit;
     private readonly uint _count;
     private readonly uint _notFinite;
-    private readonly uint _unused;
 
     /// <summary>Whether the row has logits that are NaN or infinite; then nothing else here means anything.</summary>
     public readonly bool HasNotFinite => _notFinite != 0;
 
-    /// <summary>Sum over the row of exp((logit - highest) / temperature).</summary>
-    public readonly float Sum => _sum;
+    /// <summary>Puts the row's highest logits in order of rank, and tells what else is known of it.</summary>
+    /// <param name="wanted">The row as it was asked for.</param>
+    /// <param name="vocabularySize">Logits of the row.</param>
+    /// <param name="ranked">[<see cref="CandidatesKernel.Count"/>] room for the candidates.</param>
+    public Candidates Read(in ResultRow wanted, int vocabularySize, Span<Candidate> ranked)
+    {
+        ReadOnlySpan<Candidate> highest = Rank(ranked);
+        // Where a forbidden token is among the highest, all that are allowed are.
+        if (wanted.Mask != 0 && highest[^1].Logit == TokenMask.Forbidden)
+        {
+            while (!highest.IsEmpty && highest[^1].Logit == TokenMask.Forbidden) highest = highest[..^1];
+            vocabularySize = highest.Length;
+        }
 
-    /// <summary>Puts the row's highest logits in order of rank.</summary>
-    /// <param name="ranked">[<see cref="CandidatesKernel.Count"/>] room for them.</param>
-    /// <returns>Those that there are.</returns>
-    public ReadOnlySpan<Candidate> Rank(Span<Candidate> ranked)
+        return new Candidates
+        {
+            Highest = highest,
+            Sum = HasNotFinite ? double.NaN : _sum,
+            TokenCount = vocabularySize,
+            LogSum = _ownHighest + Math.Log(_ownSum),
+            Wanted = new Candidate((int)wanted.Token, _wantedLogit),
+        };
+    }
+
+    private ReadOnlySpan<Candidate> Rank(Span<Candidate> ranked)
     {
         Span<ulong> keys = ((Span<ulong>)_keys)[..(int)_count];
         // Keys rank as the candidates do, the highest first.

@@ -4,8 +4,8 @@ using Gemma2.Backend.Device;
 namespace Gemma2.Backend.Kernels.Sampling;
 
 /// <summary>
-/// Caps rows of logits where they lie, and finds for each row its highest ones and the sum over all of exp((logit - highest) / temperature):
-/// one dispatch over the vocabulary in blocks, a small second one over the blocks.
+/// Caps rows of logits where they lie, masks them, and finds for each row its highest ones and the sum over all of exp((logit - highest) / temperature), and
+/// what log-probabilities need: the sum at temperature 1 before the mask. One dispatch over the vocabulary in blocks, a small second one over the blocks.
 /// </summary>
 internal sealed class CandidatesKernel : IDisposable
 {
@@ -17,6 +17,7 @@ internal sealed class CandidatesKernel : IDisposable
 
     private const int IdBits = 20; // ID_BITS in candidates.glsl
     private const int BlockSize = 32; // BLOCK in candidates.glsl
+    private const int SummaryBytes = 16; // BlockSummary in candidates.glsl
 
     private readonly ComputePipeline _blocks;
     private readonly ComputePipeline _select;
@@ -38,25 +39,25 @@ internal sealed class CandidatesKernel : IDisposable
     /// <summary>Keys that may have to be ranked: one a block, then all elements of the highest blocks.</summary>
     private int Keys => Math.Max(Blocks, Count * BlockSize);
 
-    /// <summary>Bytes of scratch memory for a number of rows: maximum and sum of every block, and keys.</summary>
-    public long ScratchBytes(int rows) => rows * ((Blocks * 2L * sizeof(float)) + ((long)Keys * sizeof(ulong)));
+    /// <summary>Bytes of scratch memory for a number of rows: maxima and sums of every block, and keys.</summary>
+    public long ScratchBytes(int rows) => rows * (((long)Blocks * SummaryBytes) + ((long)Keys * sizeof(ulong)));
 
     /// <param name="commands">Where to record.</param>
-    /// <param name="logits">[count, vocabulary]: capped here.</param>
+    /// <param name="logits">[count, vocabulary]: capped and masked here.</param>
     /// <param name="cap">Logits come to lie between -cap and cap; 0 means no cap.</param>
-    /// <param name="inverseTemperatures">[count] float32, finite.</param>
+    /// <param name="wanted">[count] of <see cref="ResultRow"/>.</param>
     /// <param name="scratch"><see cref="ScratchBytes"/> of memory, at a multiple of 8.</param>
     /// <param name="candidates">[count] of <see cref="CandidateRow"/>.</param>
     /// <param name="count">Number of rows.</param>
     public void Record(
-        CommandRecorder commands, in Activation logits, double cap, ulong inverseTemperatures, ulong scratch, ulong candidates, int count)
+        CommandRecorder commands, in Activation logits, double cap, ulong wanted, ulong scratch, ulong candidates, int count)
     {
         var arguments = new Arguments
         {
             Logits = logits.Address,
-            InverseTemperatures = inverseTemperatures,
+            Wanted = wanted,
             Blocks = scratch,
-            Keys = scratch + ((ulong)count * (ulong)Blocks * 2 * sizeof(float)),
+            Keys = scratch + ((ulong)count * (ulong)Blocks * SummaryBytes),
             Candidates = candidates,
             Width = (uint)_vocabularySize,
             Stride = (uint)logits.Stride,
@@ -78,7 +79,7 @@ internal sealed class CandidatesKernel : IDisposable
     private struct Arguments
     {
         public ulong Logits;
-        public ulong InverseTemperatures;
+        public ulong Wanted;
         public ulong Blocks;
         public ulong Keys;
         public ulong Candidates;
