@@ -4,6 +4,7 @@ namespace Gemma2.Backend.Decoding;
 internal readonly ref struct Candidates
 {
     /// <summary>
+    /// What the device's sums of exponentials are off by at most, in parts of them.
     /// Vulkan promises exp(x) to 3 + 2|x| units in the last place. Terms that matter have |x| below 20, arguments are rounded three times, and sums are made
     /// in a tree: 2^-17 is more than all of it, and this is four times as much.
     /// </summary>
@@ -13,16 +14,22 @@ internal readonly ref struct Candidates
     public required ReadOnlySpan<Candidate> Highest { get; init; }
 
     /// <summary>
-    /// Sum over all tokens that may be picked of exp((logit - highest) / temperature), relative error below <see cref="SumError"/>; of no meaning at temperature 0.
-    /// NaN where a logit is not finite: then nothing else here means anything.
+    /// The sum over all tokens that may be picked of exp((logit - highest) / temperature) is at least this, and at most <see cref="HighestSum"/>; of no meaning at
+    /// temperature 0.
     /// </summary>
-    public required double Sum { get; init; }
+    public required double LowestSum { get; init; }
+
+    /// <summary>See <see cref="LowestSum"/>.</summary>
+    public required double HighestSum { get; init; }
 
     /// <summary>How many tokens may be picked; those that <see cref="Highest"/> has where that is all, more where it is not known.</summary>
     public required int TokenCount { get; init; }
 
     /// <summary>Logarithm of the sum over the whole vocabulary, masked or not, of exp(logit); absolute error below <see cref="SumError"/>.</summary>
     public double LogSum { get; init; }
+
+    /// <summary>Whether a logit is NaN or infinite: then nothing else here means anything.</summary>
+    public bool HasNotFinite { get; init; }
 
     /// <summary>The token that was asked for, and its logit.</summary>
     public Candidate Wanted { get; init; }

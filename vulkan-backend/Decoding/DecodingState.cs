@@ -10,8 +10,9 @@ internal sealed class DecodingState
 {
     private readonly SamplingOptions _options;
     private readonly ITokenMask? _mask;
+    private readonly ITokenAdjustment[] _adjustments;
     private readonly ITokenProcessor[] _processors;
-    private readonly bool _hasPenalties;
+    private readonly bool _mayRaise;
 
     /// <param name="options">Validated options.</param>
     /// <param name="prompt">The prompt's tokens.</param>
@@ -23,14 +24,9 @@ internal sealed class DecodingState
     {
         _options = options;
         _mask = options.MinTokens > 0 && endTokens.Count > 0 ? Both(mask, new MinTokensMask(vocabularySize, endTokens, options.MinTokens), vocabularySize) : mask;
-        var processors = new List<ITokenProcessor>();
-        if (options.LogitBias is { Count: > 0 } bias) processors.Add(new LogitBias(bias));
-        if (options.RepetitionPenalty != 1) processors.Add(new RepetitionPenalty(options.RepetitionPenalty, prompt));
-        if (options.FrequencyPenalty != 0 || options.PresencePenalty != 0)
-            processors.Add(new FrequencyAndPresencePenalty(options.FrequencyPenalty, options.PresencePenalty));
-        _hasPenalties = processors.Count > 0;
-        if (_mask is not null) processors.Add(new TokenMask(_mask, vocabularySize));
-        _processors = [.. processors];
+        _adjustments = [.. Adjustments(options, prompt)];
+        _mayRaise = _adjustments.Any(adjustment => adjustment.MayRaise);
+        _processors = _mask is null ? _adjustments : [.. _adjustments, new TokenMask(_mask, vocabularySize)];
     }
 
     /// <summary>Tokens of the answer so far.</summary>
@@ -40,13 +36,14 @@ internal sealed class DecodingState
     public double Temperature => _options.Temperature;
 
     /// <summary>
-    /// The mask that the device has to apply to the next token's logits, before it looks for candidates; null where it has none to apply. Masks that come with
-    /// penalties or log-probabilities are applied here, to all logits.
+    /// The mask that the device has to apply to the next token's logits, before it looks for candidates; null where it has none to apply.
     /// </summary>
     public ITokenMask? DeviceMask => NeedsAllLogits || _mask is null || _mask.Allowed.IsEmpty ? null : _mask;
 
-    /// <summary>True where candidates are of no use, so that nobody need wait for them.</summary>
-    public bool NeedsAllLogits => _hasPenalties || (_mask is not null && _options.LogProbabilities is not null && !_mask.Allowed.IsEmpty);
+    /// <summary>
+    /// True where candidates are of no use: where a token that is none may become the likeliest, and where log-probabilities are told of logits that a mask changes.
+    /// </summary>
+    public bool NeedsAllLogits => _mayRaise || (_mask is not null && _options.LogProbabilities is not null && !_mask.Allowed.IsEmpty);
 
     /// <summary>Whether a token may come next as far as masks are concerned; what drafts have to ask before they propose it.</summary>
     public bool Allows(int token) => _mask is null || TokenBits.Contains(_mask.Allowed, token);
@@ -56,12 +53,13 @@ internal sealed class DecodingState
     /// <exception cref="GenerationException">The mask allows no token.</exception>
     public TokenChoice? Choose(in Candidates candidates)
     {
-        if (NeedsAllLogits || double.IsNaN(candidates.Sum)) return null;
-        if (candidates.Highest.IsEmpty) throw TokenMask.NoneAllowed(Count);
-        if (Sampler.Sample(candidates, _options, Count) is not int token) return null;
-        if (_options.LogProbabilities is not int top) return new TokenChoice(token);
+        if (NeedsAllLogits || candidates.HasNotFinite) return null;
         ReadOnlySpan<Candidate> highest = candidates.Highest;
-        return LogProbabilities.Tell(token, LogitOf(token, highest), candidates.LogSum, highest[..Math.Min(top, highest.Length)]);
+        if (highest.IsEmpty) throw TokenMask.NoneAllowed(Count);
+        if (Sample(candidates) is not int token) return null;
+        return _options.LogProbabilities is int top
+            ? LogProbabilities.Tell(token, LogitOf(token, highest), candidates.LogSum, highest[..Math.Min(top, highest.Length)])
+            : new TokenChoice(token);
     }
 
     /// <summary>Picks the next token from all logits. It is the same token as the candidates give where they give one.</summary>
@@ -98,6 +96,24 @@ internal sealed class DecodingState
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, Count);
         foreach (ITokenProcessor processor in _processors) processor.Rewind(count);
         Count -= count;
+    }
+
+    private int? Sample(in Candidates candidates)
+    {
+        if (_adjustments.Length == 0) return Sampler.Sample(candidates, _options, Count);
+        Span<Candidate> ranked = stackalloc Candidate[candidates.Highest.Length];
+        Candidates adjusted = CandidateAdjustment.Apply(candidates, _adjustments, _options.Temperature, ranked);
+        return adjusted.Highest.IsEmpty ? null : Sampler.Sample(adjusted, _options, Count);
+    }
+
+    private static List<ITokenAdjustment> Adjustments(SamplingOptions options, ReadOnlySpan<int> prompt)
+    {
+        var adjustments = new List<ITokenAdjustment>();
+        if (options.LogitBias is { Count: > 0 } bias) adjustments.Add(new LogitBias(bias));
+        if (options.RepetitionPenalty != 1) adjustments.Add(new RepetitionPenalty(options.RepetitionPenalty, prompt));
+        if (options.FrequencyPenalty != 0 || options.PresencePenalty != 0)
+            adjustments.Add(new FrequencyAndPresencePenalty(options.FrequencyPenalty, options.PresencePenalty));
+        return adjustments;
     }
 
     private static ITokenMask Both(ITokenMask? mask, ITokenMask other, int vocabularySize) =>

@@ -12,7 +12,7 @@ public sealed partial class Sampler
     /// <returns>The token; null when all logits have to be looked at.</returns>
     internal static int? Sample(in Candidates candidates, SamplingOptions options, int index)
     {
-        if (double.IsNaN(candidates.Sum)) return null;
+        if (candidates.HasNotFinite) return null;
         ReadOnlySpan<Candidate> highest = candidates.Highest;
         if (options.Temperature == 0) return highest[0].Id;
 
@@ -24,8 +24,8 @@ public sealed partial class Sampler
         (double low, double high) = (reached[^1], reached[^1]);
         if (limit > reached.Length)
         {
-            high = Math.Max(low, candidates.Sum * (1 + Candidates.SumError));
-            if (limit == candidates.TokenCount && options.MinP == 0) low = Math.Max(low, candidates.Sum * (1 - Candidates.SumError));
+            high = Math.Max(low, candidates.HighestSum);
+            if (limit == candidates.TokenCount && options.MinP == 0) low = Math.Max(low, candidates.LowestSum);
         }
 
         if (options.TopP < 1)

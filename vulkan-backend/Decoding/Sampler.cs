@@ -6,6 +6,9 @@ namespace Gemma2.Backend.Decoding;
 /// <param name="vocabularySize">Length of the logits.</param>
 public sealed partial class Sampler(int vocabularySize)
 {
+    /// <summary>exp(x) is 0 in double precision below this: such tokens are never drawn, so they need not be looked at.</summary>
+    private const double LogOfNothing = -746;
+
     private const int DigitBits = 11;
     private const int Digits = 1 << DigitBits;
 
@@ -58,7 +61,8 @@ public sealed partial class Sampler(int vocabularySize)
     }
 
     /// <summary>The lowest logit that min-p leaves, for candidates as for all logits.</summary>
-    private static double LowestOfMinP(float highest, SamplingOptions options) => highest + (options.Temperature * Math.Log(options.MinP));
+    private static double LowestOfMinP(float highest, SamplingOptions options) =>
+        highest + (options.Temperature * Math.Max(Math.Log(options.MinP), LogOfNothing));
 
     /// <summary>The highest of the logits.</summary>
     /// <exception cref="GenerationException">One is NaN or infinite.</exception>

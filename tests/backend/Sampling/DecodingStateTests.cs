@@ -32,7 +32,7 @@ public sealed class DecodingStateTests
     [Fact]
     public void Choose_FromCandidates_IsTheTokenOfAllLogitsOrNone()
     {
-        int decided = 0, masked = 0, undecided = 0;
+        int decided = 0, masked = 0, adjusted = 0, undecided = 0;
         Gen.Select(AnyCase, Gen.Int[1, 64], Gen.Double[-0.5, 0.5]).Sample((test, count, error) =>
         {
             if (test.Allowed.Count == 0 || test.Oracle.IsNearAnEdge(test.Answer.Length)) return;
@@ -45,11 +45,13 @@ public sealed class DecodingStateTests
             Interlocked.Increment(ref choice is null ? ref undecided : ref decided);
             if (choice is null) return;
             if (!mask.IsEmpty) Interlocked.Increment(ref masked);
+            if (test.ChangesLogits) Interlocked.Increment(ref adjusted);
             Assert.Equal(full.Id, choice.Value.Id);
             AssertTold(test, choice.Value, Candidates.SumError);
         }, iter: 20_000);
 
-        Assert.True(decided > 2000 && masked > 500 && undecided > 500, $"{decided} decided, {masked} of them with masks; {undecided} not");
+        string counts = $"{decided} decided, {masked} with masks, {adjusted} with changed logits; {undecided} not";
+        Assert.True(decided > 5000 && masked > 1000 && adjusted > 1000 && undecided > 1000, counts);
     }
 
     [Fact]
@@ -67,6 +69,40 @@ public sealed class DecodingStateTests
             Assert.Equal(token, state.Choose(new DeviceRow(logits, 1.3, 256, 0).Candidates)!.Value.Id);
             state.Accept(token);
         }
+    }
+
+    [Theory]
+    [InlineData(0.0, 0, 1.0)]
+    [InlineData(0.7, 0, 0.95)]
+    [InlineData(1.0, 40, 1.0)]
+    [InlineData(1.0, 0, 1.0)]
+    public void Choose_PenaltiesOnAModelsLogits_NeedsNoOthersAlmostAlways(double temperature, int topK, double topP)
+    {
+        // Twenty likely tokens, 4,980 unlikely ones; of both the answer has some.
+        float[] logits = [.. Enumerable.Range(0, 5000).Select(i => i < 20 ? 10 - (i * 0.5f) : -8f - (i % 100 * 0.01f))];
+        int open = 0;
+        var sampler = new Sampler(logits.Length);
+        for (ulong seed = 0; seed < 1000; seed++)
+        {
+            var options = new SamplingOptions
+            {
+                Temperature = temperature,
+                TopK = topK,
+                TopP = topP,
+                Seed = seed,
+                FrequencyPenalty = 0.5,
+                PresencePenalty = 0.5,
+                RepetitionPenalty = 1.1,
+            };
+            var state = new DecodingState(options, [.. Enumerable.Range(0, 200).Select(i => i * 20)], [], logits.Length);
+            foreach (int token in new[] { 0, 1, 0, 2, 100, 3000 }) state.Accept(token);
+            int expected = state.Choose([.. logits], sampler).Id;
+            int? chosen = state.Choose(new DeviceRow(logits, temperature, 256, 0).Candidates)?.Id;
+            if (chosen is null) open++;
+            else Assert.Equal(expected, chosen);
+        }
+
+        Assert.InRange(open, 0, 20);
     }
 
     [Fact]
@@ -127,12 +163,15 @@ public sealed class DecodingStateTests
     }
 
     [Fact]
-    public void DeviceMask_ByOptions_IsThereWhereTheMaskStandsAlone()
+    public void DeviceMask_ByOptions_IsThereWhereCandidatesAreOfUse()
     {
         var mask = new FixedTokenMask(10, [1, 2]);
         Assert.Null(Make(new()).DeviceMask);
         Assert.Same(mask, Make(new(), mask).DeviceMask);
-        Assert.Null(Make(new() { FrequencyPenalty = 1 }, mask).DeviceMask);
+        Assert.Same(mask, Make(new() { FrequencyPenalty = 1, RepetitionPenalty = 1.1 }, mask).DeviceMask);
+        Assert.Null(Make(new() { FrequencyPenalty = -1 }, mask).DeviceMask);
+        Assert.Null(Make(new() { RepetitionPenalty = 0.9 }, mask).DeviceMask);
+        Assert.Null(Make(new() { LogitBias = new Dictionary<int, double> { [3] = 1, [4] = -1 } }, mask).DeviceMask);
         Assert.Null(Make(new() { LogProbabilities = 0 }, mask).DeviceMask);
         DecodingState state = Make(new() { MinTokens = 2 });
         Assert.NotNull(state.DeviceMask);
@@ -185,6 +224,7 @@ public sealed class DecodingStateTests
         DecodingState[] states =
         [
             new(plain, [1, 2], EndTokens, logits.Length),
+            new(changed with { LogitBias = null, MinTokens = 0 }, [1, 2], EndTokens, logits.Length),
             new(changed, [1, 2], EndTokens, logits.Length, new FixedTokenMask(2000, Enumerable.Range(0, 1900))),
         ];
         var sampler = new Sampler(logits.Length);
@@ -216,10 +256,18 @@ public sealed class DecodingStateTests
         }
 
         double[] expected = Oracle.LogSoftmax(test.Logits);
-        Assert.Equal(expected[choice.Id], choice.LogProbability!.Value, bound * Math.Max(1, Math.Abs(expected[choice.Id])));
+        Assert.Equal(expected[choice.Id], choice.LogProbability!.Value, bound);
         Assert.Equal(Oracle.Rank(test.Logits).Take(top), choice.Top.Select(one => one.Id));
-        foreach (TokenLogProbability one in choice.Top) Assert.Equal(expected[one.Id], one.LogProbability, bound * Math.Max(1, Math.Abs(expected[one.Id])));
+        foreach (TokenLogProbability one in choice.Top) Assert.Equal(expected[one.Id], one.LogProbability, bound);
     }
+
+    private static SamplingOptions Lowering(SamplingOptions options) => options with
+    {
+        FrequencyPenalty = Math.Abs(options.FrequencyPenalty),
+        PresencePenalty = Math.Abs(options.PresencePenalty),
+        RepetitionPenalty = Math.Max(1, options.RepetitionPenalty),
+        LogitBias = options.LogitBias!.ToDictionary(one => one.Key, one => -Math.Abs(one.Value)),
+    };
 
     private static float[] RandomLogits(int count, int seed)
     {
@@ -258,10 +306,8 @@ public sealed class DecodingStateTests
             MinTokens = minTokens,
             Seed = seed,
         })
-        // Half of them without what the device knows nothing of.
-        .Select(options => options.Seed % 2 == 0
-            ? options
-            : options with { FrequencyPenalty = 0, PresencePenalty = 0, RepetitionPenalty = 1, LogitBias = null, LogProbabilities = null });
+        // Half of them raise no logit.
+        .Select(options => options.Seed % 2 == 0 ? options : Lowering(options));
 
     private static readonly Gen<int[]?> AnyForm = Gen.OneOf(Gen.Const(() => (int[]?)null), Gen.Int[0, 60].Array[0, 40].Select(ids => (int[]?)ids));
 
@@ -294,6 +340,8 @@ public sealed class DecodingStateTests
         public HashSet<int> Allowed { get; }
 
         public Oracle Oracle { get; }
+
+        public bool ChangesLogits => !Sampling.Oracle.Adjust(Logits, Options, _prompt, Answer).SequenceEqual(Logits);
 
         public DecodingState MakeState()
         {

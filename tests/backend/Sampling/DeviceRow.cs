@@ -33,5 +33,16 @@ internal sealed class DeviceRow
     /// <summary>All logits, masked.</summary>
     public float[] Logits { get; }
 
-    public Candidates Candidates => new() { Highest = _highest, Sum = _sum, LogSum = _logSum, TokenCount = _tokenCount };
+    public Candidates Candidates => CandidatesOf(0);
+
+    /// <summary>With the logit of a token.</summary>
+    public Candidates CandidatesOf(int token) => new()
+    {
+        Highest = _highest,
+        LowestSum = _sum * (1 - Decoding.Candidates.SumError),
+        HighestSum = _sum * (1 + Decoding.Candidates.SumError),
+        TokenCount = _tokenCount,
+        LogSum = _logSum,
+        Wanted = new Candidate(token, Logits[token]),
+    };
 }

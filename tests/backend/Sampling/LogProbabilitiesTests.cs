@@ -51,16 +51,8 @@ public sealed class LogProbabilitiesTests
             token %= logits.Length;
             var row = new DeviceRow(logits, 1, 64, error * Candidates.SumError / 2);
             TokenChoice exact = LogProbabilities.Of(logits, token, top);
-            TokenChoice told = LogProbabilities.Of(
-                new Candidates
-                {
-                    Highest = row.Candidates.Highest,
-                    Sum = row.Candidates.Sum,
-                    TokenCount = row.Candidates.TokenCount,
-                    LogSum = row.Candidates.LogSum,
-                    Wanted = new Candidate(token, logits[token]),
-                },
-                top);
+            Candidates candidates = row.CandidatesOf(token);
+            TokenChoice told = LogProbabilities.Of(candidates, top);
             Assert.Equal(token, told.Id);
             AssertClose(exact.LogProbability!.Value, told.LogProbability!.Value, Candidates.SumError);
             Assert.Equal(exact.Top.Select(one => one.Id), told.Top.Select(one => one.Id));

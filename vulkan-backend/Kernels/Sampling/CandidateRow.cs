@@ -21,6 +21,9 @@ internal struct CandidateRow
     /// <summary>Whether the row has logits that are NaN or infinite; then nothing else here means anything.</summary>
     public readonly bool HasNotFinite => _notFinite != 0;
 
+    /// <summary>Sum over all tokens that are allowed of exp((logit - highest) / temperature).</summary>
+    public readonly float Sum => _sum;
+
     /// <summary>Puts the row's highest logits in order of rank, and tells what else is known of it.</summary>
     /// <param name="wanted">The row as it was asked for.</param>
     /// <param name="vocabularySize">Logits of the row.</param>
@@ -38,8 +41,10 @@ internal struct CandidateRow
         return new Candidates
         {
             Highest = highest,
-            Sum = HasNotFinite ? double.NaN : _sum,
+            LowestSum = _sum * (1 - Candidates.SumError),
+            HighestSum = _sum * (1 + Candidates.SumError),
             TokenCount = vocabularySize,
+            HasNotFinite = HasNotFinite,
             LogSum = _ownHighest + Math.Log(_ownSum),
             Wanted = new Candidate((int)wanted.Token, _wantedLogit),
         };
