@@ -43,7 +43,7 @@ internal sealed class TokenMask(ITokenMask mask, int vocabularySize) : ITokenPro
     /// <summary>What a sequence fails with whose mask allows no token.</summary>
     /// <param name="count">How many tokens the answer has.</param>
     public static GenerationException NoneAllowed(int count) =>
-        new($"No token may follow the answer's first {count}: what was asked of its form forbids every one.");
+        new($"After {count} tokens of the answer none may follow: the form that was asked for forbids every token.");
 
     /// <returns>Whether any of the tokens is allowed.</returns>
     private static bool Apply(uint bits, Span<float> block)

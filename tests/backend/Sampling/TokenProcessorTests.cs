@@ -101,7 +101,7 @@ public sealed class TokenProcessorTests
         var mask = new TokenMask(new FixedTokenMask(40, []), 40);
         mask.Accept(3);
         GenerationException error = Assert.Throws<GenerationException>(() => mask.Apply(new float[40]));
-        Assert.Equal("No token may follow the answer's first 1: what was asked of its form forbids every one.", error.Message);
+        Assert.Equal("After 1 tokens of the answer none may follow: the form that was asked for forbids every token.", error.Message);
         // Bits past the vocabulary are no tokens.
         Assert.Throws<GenerationException>(() => new TokenMask(new FixedTokenMask(64, [40]), 40).Apply(new float[40]));
     }
