@@ -20,3 +20,6 @@ public sealed class InvalidRequestException(string? parameter, string message) :
 
 /// <summary>One sequence could not be computed (for example its logits were not finite). Others go on.</summary>
 public sealed class GenerationException(string message) : Gemma2Exception(message);
+
+/// <summary>So many requests wait already that this one is not taken: it may be sent again later.</summary>
+public sealed class BusyException(string message) : Gemma2Exception(message);

@@ -16,7 +16,7 @@ internal sealed record ModelWork(Gemma2Config Config, long WeightBytes, KvCacheT
     /// <param name="sequences">Sequences, in as few passes as there can be.</param>
     /// <param name="cachedTokens">Tokens of each in its cache.</param>
     public long DecodeStepBytes(int sequences, int cachedTokens) =>
-        (WeightBytes * ((sequences + InferenceEngine.SequencesPerPass - 1) / InferenceEngine.SequencesPerPass)) + MemoryEstimate.Of(Config, [], cachedTokens, KvCache, sequences).KvCacheBytes;
+        (WeightBytes * ((sequences + InferenceEngine.SequencesPerPass - 1) / InferenceEngine.SequencesPerPass)) + (sequences * MemoryEstimate.BytesRead(Config, cachedTokens, KvCache));
 
     /// <summary>Multiplications and additions of a prompt: all matrices of the layers for each token, and scores and mixes of attention for each pair.</summary>
     public double PromptOperations(int tokens)

@@ -13,6 +13,8 @@ internal sealed class SequenceRun(IInferenceEngine engine, int promptTokens, int
     // While later prompts are read, earlier sequences go on. No engine gives them more than one step between so many tokens of a prompt.
     private const int ShortestChunk = 64;
 
+    private static int _prompts;
+
     /// <summary>The context that the sequences need.</summary>
     public static int ContextLength(int promptTokens, int decodeTokens, int sequences) => promptTokens + NewTokens(promptTokens, decodeTokens, sequences);
 
@@ -20,10 +22,12 @@ internal sealed class SequenceRun(IInferenceEngine engine, int promptTokens, int
     /// <exception cref="OperationCanceledException">Within one step of the cancellation.</exception>
     public async Task<RunTimes> MeasureAsync(int sequences, CancellationToken cancellationToken)
     {
+        // Prompts that came before would be found in the cache.
+        int firstPrompt = Interlocked.Add(ref _prompts, sequences) - sequences;
         long start = Stopwatch.GetTimestamp();
         int newTokens = NewTokens(promptTokens, decodeTokens, sequences);
         long[][] times = await Task.WhenAll(Enumerable.Range(0, sequences).Select(
-            number => Task.Run(() => TimesAsync(SyntheticPrompt.Of(promptTokens, engine.Config.VocabularySize, number), newTokens, cancellationToken), cancellationToken)));
+            number => Task.Run(() => TimesAsync(SyntheticPrompt.Of(promptTokens, engine.Config.VocabularySize, firstPrompt + number), newTokens, cancellationToken), cancellationToken)));
 
         // Decoding is the time in which all of them decode.
         long first = times.Max(tokens => tokens[0]), last = times.Min(tokens => tokens[^1]);

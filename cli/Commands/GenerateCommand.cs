@@ -112,7 +112,7 @@ internal static class GenerateCommand
         InferenceEngine engine, GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         IAsyncEnumerable<TextPiece> pieces = engine.Tokenizer is null
-            ? engine.GenerateAsync(request, cancellationToken).Select(token => new TextPiece("", token.Id, token.Finish))
+            ? engine.GenerateAsync(request, cancellationToken).Select(token => new TextPiece("", token.Choice, token.Finish, token.CachedTokens))
             : engine.GenerateTextAsync(request, cancellationToken);
         await using IAsyncEnumerator<TextPiece> written = pieces.GetAsyncEnumerator(cancellationToken);
         for (bool more = await BeginAsync(written); more; more = await written.MoveNextAsync()) yield return written.Current;

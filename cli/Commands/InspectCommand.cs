@@ -49,7 +49,7 @@ internal static class InspectCommand
         KvCacheType kv = wanted.For(tensors.Select(tensor => tensor.Type));
         int length = context ?? Math.Min(config.MaxPositions, InferenceEngine.DefaultContextLength);
         MemoryEstimate memory = MemoryEstimate.Of(config, tensors, length, kv);
-        int sequences = new EngineOptions().MaxSequences;
+        const int sequences = 4;
         long needed = MemoryEstimate.Of(config, tensors, length, kv, sequences).TotalBytes + ActivationBytes;
         long parameters = tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size));
         return new ModelReport(source.Name, parameters, config,
@@ -111,8 +111,8 @@ internal sealed record ModelReport(string Model, long Parameters, Gemma2Config C
 /// <param name="KvCacheBytes">Keys and values.</param>
 /// <param name="TotalBytes">All of it.</param>
 /// <param name="SmallestDeviceGigabytes">
-/// The smallest GPU that holds the model with the service's number of sequences and the buffers for activations; null where none does.
+/// The smallest GPU that holds the model, so many sequences at their longest, and the buffers for activations; null where none does.
 /// </param>
-/// <param name="Sequences">The service's number of sequences, by default.</param>
+/// <param name="Sequences">So many sequences.</param>
 internal sealed record MemoryReport(
     int ContextLength, KvCacheType KvCacheType, long WeightBytes, long KvCacheBytes, long TotalBytes, int? SmallestDeviceGigabytes, int Sequences);

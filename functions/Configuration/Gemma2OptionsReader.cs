@@ -16,6 +16,7 @@ internal static class Gemma2OptionsReader
     private const int ShortestContext = InferenceEngine.ShortestContextLength;
     private const int LongestContext = 8192;
     private const int MostSequences = 256;
+    private const int MostWaitingRequests = 100_000;
     private const int ShortestLease = 5;
     private const int LongestLease = 600;
     private const int LongestChunk = 900;
@@ -24,7 +25,8 @@ internal static class Gemma2OptionsReader
     private static readonly string[] Keys =
     [
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
-        nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
+        nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.KvCacheMemory), nameof(Gemma2Options.MaxWaitingRequests), nameof(Gemma2Options.MaxWaitingTokens),
+        nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous),
         nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
         nameof(Gemma2Options.QueueLeaseSeconds),
@@ -48,6 +50,9 @@ internal static class Gemma2OptionsReader
             AllowSoftwareDevice = Boolean(section, nameof(Gemma2Options.AllowSoftwareDevice)) ?? defaults.AllowSoftwareDevice,
             ContextLength = Integer(section, nameof(Gemma2Options.ContextLength), ShortestContext, LongestContext),
             MaxSequences = Integer(section, nameof(Gemma2Options.MaxSequences), 1, MostSequences) ?? defaults.MaxSequences,
+            KvCacheMemory = Bytes(section, nameof(Gemma2Options.KvCacheMemory)),
+            MaxWaitingRequests = Integer(section, nameof(Gemma2Options.MaxWaitingRequests), 0, MostWaitingRequests) ?? defaults.MaxWaitingRequests,
+            MaxWaitingTokens = Integer(section, nameof(Gemma2Options.MaxWaitingTokens), 0, int.MaxValue) ?? defaults.MaxWaitingTokens,
             WeightType = WeightType(section),
             KvCacheType = KvCache(section) ?? defaults.KvCacheType,
             Kernels = Kernels(section) ?? defaults.Kernels,
@@ -81,6 +86,14 @@ internal static class Gemma2OptionsReader
         Value(section, key) is not { } value ? null
         : int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int parsed) && parsed >= min && parsed <= max ? parsed
         : throw Wrong(key, value, $"integers from {min} to {max}");
+
+    private static long? Bytes(IConfigurationSection section, string key)
+    {
+        if (Value(section, key) is not { } value) return null;
+        int shift = char.ToUpperInvariant(value[^1]) switch { 'K' => 10, 'M' => 20, 'G' => 30, _ => 0 };
+        bool isNumber = long.TryParse(shift > 0 ? value[..^1] : value, NumberStyles.None, CultureInfo.InvariantCulture, out long number);
+        return isNumber && number > 0 && number <= long.MaxValue >> shift ? number << shift : throw Wrong(key, value, "a number of bytes, also with K, M or G behind it: 8G");
+    }
 
     private static TensorType? WeightType(IConfigurationSection section)
     {

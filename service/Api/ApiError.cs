@@ -17,6 +17,9 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
     private const string InvalidRequest = "invalid_request_error";
     private const string ServerError = "server_error";
 
+    /// <summary>When to come back to a server that has no room for a request: one that waits moves on within seconds.</summary>
+    private static readonly TimeSpan BusyTime = TimeSpan.FromSeconds(5);
+
     public static ApiError BadRequest(string message, string? parameter = null, string? code = null) => new(400, message, InvalidRequest, parameter, code);
 
     public static ApiError InvalidApiKey { get; } =
@@ -64,6 +67,7 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
         InvalidRequestException invalid => BadRequest(invalid.Message, invalid.Parameter),
         FileTooLongException tooLong => new(413, tooLong.Message, InvalidRequest, "file", "file_too_large"),
         GenerationException failed => new(500, failed.Message, ServerError, null, "generation_failed"),
+        BusyException busy => new(429, busy.Message, ServerError, null, "server_busy", BusyTime),
         DeviceException device => new(500, device.Message, ServerError, null, "device_failed"),
         StorageException storage => new(503, storage.Message, ServerError, null, "storage_unavailable"),
         Gemma2Exception known => new(500, known.Message, ServerError),

@@ -46,7 +46,7 @@ internal sealed class LineRunner(LineLimiter limiter, ThroughputMeter meter)
         meter.Begin();
         try
         {
-            var completion = new Completion(engine, line.Request!, output.IdOf(line.Number), created, line.Seed);
+            var completion = new Completion(engine, line.Request!, output.IdOf(line.Number), created, line.Seed, RequestClass.Batch);
             CompletionResult result = await completion.RunAsync(cancellationToken);
             tokens = result.PromptTokens + result.CompletionTokens;
             return output.Answered(line, completion, result);

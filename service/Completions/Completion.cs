@@ -25,9 +25,10 @@ internal sealed class Completion
     /// <param name="id">Names the answer, without the prefix that tells its kind.</param>
     /// <param name="created">When the request was made.</param>
     /// <param name="seed">Makes the answer repeatable.</param>
+    /// <param name="requestClass">Who goes first.</param>
     /// <exception cref="ApiException">Another model is asked for, or prompt and answer do not fit the context.</exception>
     /// <exception cref="InvalidRequestException">The prompt cannot be put to the model.</exception>
-    public Completion(IInferenceEngine engine, CompletionRequest request, string id, DateTimeOffset created, long seed)
+    public Completion(IInferenceEngine engine, CompletionRequest request, string id, DateTimeOffset created, long seed, RequestClass requestClass)
     {
         if (request.Model != engine.ModelName)
             throw new ApiException(ApiError.ModelNotFound(RequestFields.Quote(request.Model), engine.ModelName));
@@ -39,6 +40,7 @@ internal sealed class Completion
         Generation = new GenerationRequest
         {
             PromptTokens = prompt,
+            Class = requestClass,
             MaxTokens = request.MaxTokens ?? DefaultMaxTokens(engine.ContextLength - prompt.Count),
             Sampling = request.Sampling with { Seed = unchecked((ulong)seed) },
             Stop = request.Stop,
@@ -60,6 +62,10 @@ internal sealed class Completion
     public string Fingerprint { get; }
 
     public bool IsChat => Request.Prompt is Prompt.Chat;
+
+    /// <summary>Throws where the engine would not let the request wait for its turn: to be asked before an answer is begun.</summary>
+    /// <exception cref="BusyException">Too many wait already.</exception>
+    public void EnsureRoom() => _engine.EnsureRoom(Generation);
 
     /// <summary>Generates piece by piece.</summary>
     public async IAsyncEnumerable<TextPiece> StreamAsync([EnumeratorCancellation] CancellationToken cancellationToken)

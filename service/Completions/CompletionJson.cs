@@ -10,7 +10,11 @@ namespace Gemma2.Service.Completions;
 internal static class CompletionJson
 {
     /// <summary>The whole answer.</summary>
-    public static void WriteBody(Utf8JsonWriter json, Completion completion, CompletionResult result)
+    /// <param name="json">Where to write.</param>
+    /// <param name="completion">What was asked.</param>
+    /// <param name="result">What came of it.</param>
+    /// <param name="tellsCached">Whether it says how much of the prompt was cached. What is stored does not: a second run shall give the same bytes.</param>
+    public static void WriteBody(Utf8JsonWriter json, Completion completion, CompletionResult result, bool tellsCached = false)
     {
         WriteHead(json, completion, completion.IsChat ? "chat.completion" : "text_completion");
         json.WriteStartArray("choices");
@@ -18,7 +22,7 @@ internal static class CompletionJson
             ? () => WriteMessage(json, "message", "assistant", result.Text)
             : () => json.WriteString("text", result.Text));
         json.WriteEndArray();
-        WriteUsage(json, result);
+        WriteUsage(json, result, tellsCached);
         json.WriteEndObject();
     }
 
@@ -44,7 +48,7 @@ internal static class CompletionJson
         WriteChunkHead(json, completion);
         json.WriteStartArray("choices");
         json.WriteEndArray();
-        WriteUsage(json, result);
+        WriteUsage(json, result, tellsCached: true);
         json.WriteEndObject();
     }
 
@@ -92,12 +96,18 @@ internal static class CompletionJson
         json.WriteEndObject();
     }
 
-    private static void WriteUsage(Utf8JsonWriter json, CompletionResult result)
+    private static void WriteUsage(Utf8JsonWriter json, CompletionResult result, bool tellsCached)
     {
         json.WriteStartObject("usage");
         json.WriteNumber("prompt_tokens", result.PromptTokens);
         json.WriteNumber("completion_tokens", result.CompletionTokens);
         json.WriteNumber("total_tokens", result.PromptTokens + result.CompletionTokens);
+        if (tellsCached)
+        {
+            json.WriteStartObject("prompt_tokens_details");
+            json.WriteNumber("cached_tokens", result.CachedTokens);
+            json.WriteEndObject();
+        }
         json.WriteEndObject();
     }
 }

@@ -16,6 +16,9 @@ internal sealed class CompletionResult(int promptTokens)
     /// <summary>New tokens, with the end token where the model gave one.</summary>
     public int CompletionTokens { get; private set; }
 
+    /// <summary>Tokens of the prompt whose keys and values the engine had from earlier requests.</summary>
+    public int CachedTokens { get; private set; }
+
     public FinishReason Finish { get; private set; } = FinishReason.Length;
 
     public TimeSpan TimeToFirstToken { get; private set; }
@@ -30,6 +33,7 @@ internal sealed class CompletionResult(int promptTokens)
         Total = Stopwatch.GetElapsedTime(_start);
         if (piece.Token is not null && CompletionTokens++ == 0)
             TimeToFirstToken = Total;
+        CachedTokens = piece.CachedTokens;
         _text.Append(piece.Text);
         Finish = piece.Finish ?? Finish;
     }

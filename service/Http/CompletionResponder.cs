@@ -22,7 +22,8 @@ internal sealed class CompletionResponder(ModelHost model, RateLimits limits, Er
         using (JsonDocument body = await RequestBody.ReadJsonAsync(http.Request, http.RequestAborted))
             request = parse(body.RootElement);
         var completion = new Completion(
-            model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed());
+            model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed(), RequestClass.Interactive);
+        completion.EnsureRoom();
         limits.ChargeTokens(http, completion.Generation.PromptTokens.Count, request.MaxTokens);
         http.Response.Headers[SeedHeader] = completion.Seed.ToString(CultureInfo.InvariantCulture);
         CompletionResult result = request.Stream ? await StreamAsync(http, completion) : await SendWholeAsync(http, completion);
@@ -32,7 +33,7 @@ internal sealed class CompletionResponder(ModelHost model, RateLimits limits, Er
     private static async Task<CompletionResult> SendWholeAsync(HttpContext http, Completion completion)
     {
         CompletionResult result = await completion.RunAsync(http.RequestAborted);
-        await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => CompletionJson.WriteBody(json, completion, result));
+        await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => CompletionJson.WriteBody(json, completion, result, tellsCached: true));
         return result;
     }
 
@@ -71,6 +72,6 @@ internal sealed class CompletionResponder(ModelHost model, RateLimits limits, Er
     }
 
     private void Log(Completion completion, CompletionResult result) => log.LogInformation(
-        "{Id}: {PromptTokens} prompt tokens, {CompletionTokens} new, first after {FirstSeconds:0.000} s, all after {TotalSeconds:0.000} s",
-        completion.Id, result.PromptTokens, result.CompletionTokens, result.TimeToFirstToken.TotalSeconds, result.Total.TotalSeconds);
+        "{Id}: {PromptTokens} prompt tokens, {CachedTokens} of them cached, {CompletionTokens} new, first after {FirstSeconds:0.000} s, all after {TotalSeconds:0.000} s",
+        completion.Id, result.PromptTokens, result.CachedTokens, result.CompletionTokens, result.TimeToFirstToken.TotalSeconds, result.Total.TotalSeconds);
 }

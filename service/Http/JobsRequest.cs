@@ -31,7 +31,7 @@ internal static class JobsRequest
         Uri? callback = fields.String(CallbackUrl) is { } url ? callbacks.Parse(url) : null;
         JsonElement request = WithoutAdditions(body);
         CompletionRequest parsed = CompletionRequestParser.ParseJob(request, null);
-        int promptTokens = engine is null ? 0 : new Completion(engine, parsed, key.Id, DateTimeOffset.UnixEpoch, seed: 0).Generation.PromptTokens.Count;
+        int promptTokens = engine is null ? 0 : new Completion(engine, parsed, key.Id, DateTimeOffset.UnixEpoch, seed: 0, RequestClass.Batch).Generation.PromptTokens.Count;
         return (new CompletionJob(key, parsed.Model, request, callback), promptTokens, parsed.MaxTokens);
     }
 

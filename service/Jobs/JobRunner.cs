@@ -67,7 +67,7 @@ internal sealed class JobRunner(ModelHost model, JobWork work, RunningJobs runni
         {
             CompletionRequest request = Parse(job, engine);
             result = result with { Model = request.Model, Seed = request.Seed ?? SeedOf(job.Key.Id) };
-            var completion = new Completion(engine, request, job.Key.Id, attempt.State.CreatedAt, result.Seed.Value);
+            var completion = new Completion(engine, request, job.Key.Id, attempt.State.CreatedAt, result.Seed.Value, RequestClass.Batch);
             CompletionResult answer = await completion.RunAsync(watched.Ended);
             await StoreAsync(job.Key, JobStatus.Succeeded, (result with { Finished = work.UtcNow }).Succeeded(completion, answer), cancellationToken);
         }

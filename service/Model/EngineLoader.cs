@@ -23,6 +23,9 @@ internal sealed class EngineLoader(Gemma2Options options, ILogger<EngineLoader> 
                 throw new ModelException($"Model '{engine.ModelName}' has no tokenizer.model, nor a vocabulary in a GGUF file: serving text needs one.");
             // The first request shall not wait for the driver's compiler.
             await engine.WarmUpAsync(cancellationToken);
+            log.LogInformation(
+                "KV cache: {Tokens} tokens in {Megabytes} MB of {Type}, for at most {Sequences} sequences at once",
+                engine.CacheTokens, engine.CacheBytes >> 20, engine.KvCacheType, options.MaxSequences);
             return engine;
         }
         catch

@@ -28,6 +28,17 @@ internal sealed record Gemma2Options
     /// <summary>How many sequences are worked on at once, 1 to 256; without a Functions host also how many jobs are taken from the queue at once.</summary>
     public int MaxSequences { get; init; } = 4;
 
+    /// <summary>
+    /// Bytes of device memory for the KV cache that they share, such as <c>8G</c> or <c>512M</c>; left out takes what all of them can need, as far as the memory that is left allows it.
+    /// </summary>
+    public long? KvCacheMemory { get; init; }
+
+    /// <summary>How many HTTP requests may wait for their turn, 0 to 100000; more are answered with status 429.</summary>
+    public int MaxWaitingRequests { get; init; } = 256;
+
+    /// <summary>How many tokens the prompts of waiting HTTP requests may have together; more are answered with status 429.</summary>
+    public int MaxWaitingTokens { get; init; } = 1 << 20;
+
     /// <summary>Quantize the matrices of a model that is not quantized while it is loaded: <c>q8_0</c>, <c>q4_k</c> ...; left out leaves them as they are.</summary>
     public TensorType? WeightType { get; init; }
 
@@ -77,6 +88,9 @@ internal sealed record Gemma2Options
         AllowSoftwareDevice = AllowSoftwareDevice,
         ContextLength = ContextLength,
         MaxSequences = MaxSequences,
+        KvCacheMemory = KvCacheMemory,
+        MaxWaiting = MaxWaitingRequests,
+        MaxWaitingTokens = MaxWaitingTokens,
         WeightType = WeightType,
         KvCacheType = KvCacheType,
         Kernels = Kernels,

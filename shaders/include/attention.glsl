@@ -26,9 +26,3 @@ Piece loadPiece(uint64_t row, uint element) {
 uint firstVisible(uint position, uint window) {
     return position + 1 > window ? position + 1 - window : 0;
 }
-
-// Position p lives in slot p % slots. Here for p from a first one, whose slot is known, to less than slots further.
-uint slotFrom(uint first, uint firstSlot, uint position, uint slots) {
-    uint slot = firstSlot + (position - first);
-    return slot < slots ? slot : slot - slots;
-}

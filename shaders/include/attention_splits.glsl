@@ -1,10 +1,14 @@
 // How decoding cuts the keys that a query sees into splits, and what is known of a split until all are combined. Needs cache.glsl.
 
-const uint SHORTEST_SPLIT = 32;
+// Splits are cut between blocks of the cache. It follows from the first and the last position that a query sees alone, so that a row's sums do not depend
+// on other rows.
+uint blocksSeen(uint first, uint last) {
+    return last / BLOCK_POSITIONS - first / BLOCK_POSITIONS + 1;
+}
 
-// Keys of a split, but the last one, which may have less. It follows from the number of keys alone, so that a row's sums do not depend on other rows.
-uint splitLength(uint keys, uint splits) {
-    return max((keys + splits - 1) / splits, SHORTEST_SPLIT);
+// Blocks of a split, but the last one, which may have less.
+uint splitBlocks(uint blocks, uint splits) {
+    return (blocks + splits - 1) / splits;
 }
 
 // A split's result: [PARTIAL_ELEMENTS] unnormalized sums of values, the highest score, the sum of exp(score - highest).

@@ -1,6 +1,9 @@
-// Rows of the KV cache: one head's key or value at one position (CacheLayout.cs). Needs common.glsl and elements.glsl.
+// The paged KV cache (CacheLayout.cs): positions lie in blocks, which a table finds for each sequence. A block holds for every layer [kvHeads, BLOCK_POSITIONS]
+// rows of keys, then as many of values; a row is one head's key or value at one position. Needs common.glsl and elements.glsl.
 layout(constant_id = 1) const uint CACHE = F16; // F32, F16 or Q8_0
 layout(constant_id = 2) const uint HEAD_DIM = 256;
+
+const uint BLOCK_POSITIONS = 32;
 
 const uint Q8_0 = 3;
 const uint SCALE_BLOCK = 32; // elements that share a scale
@@ -10,7 +13,22 @@ const uint ROW_BYTES = CACHE == F32 ? ROW_ELEMENTS * 4 : CACHE == F16 ? ROW_ELEM
 
 layout(buffer_reference, std430, buffer_reference_align = 8) readonly buffer Addresses { uint64_t at[]; };
 
-// Where a key/value head of a sequence begins: [slots] keys; its values lie kvHeads * slots rows further.
-uint64_t headKeys(uint64_t table, uint tableStride, uint sequence, uint head, uint slots) {
-    return Addresses(table).at[sequence * tableStride] + uint64_t(head * slots) * ROW_BYTES;
+// Where a sequence's row of a table begins.
+uint64_t tableRow(uint64_t table, uint tableStride, uint slot) {
+    return table + uint64_t(slot * tableStride) * 8;
+}
+
+// Where the block of a position begins.
+uint64_t blockOf(uint64_t tableRow, uint position) {
+    return Addresses(tableRow).at[position / BLOCK_POSITIONS];
+}
+
+// Where a head's rows begin in every block, from the block's own beginning; heads of values follow those of keys.
+uint64_t headOffset(uint layerOffset, uint head) {
+    return layerOffset + uint64_t(head) * (BLOCK_POSITIONS * ROW_BYTES);
+}
+
+// Where the row of a position lies, from where a head's rows begin.
+uint rowOffset(uint position) {
+    return position % BLOCK_POSITIONS * ROW_BYTES;
 }

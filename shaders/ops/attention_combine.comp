@@ -6,10 +6,10 @@
 #include "activations.glsl"
 #include "attention.glsl"
 #include "attention_splits.glsl"
-#include "pass_rows.glsl"
+#include "step_rows.glsl"
 
 layout(push_constant) uniform Arguments {
-    uint64_t passRows; // [rows] PassRow
+    uint64_t stepRows; // [rows] StepRow
     uint64_t scratch;  // [rows, heads, splits] partial results
     uint64_t y;        // [rows, yStride] float32
     uint yStride;
@@ -21,10 +21,10 @@ void main() {
     uint head = gl_WorkGroupID.x;
     uint heads = gl_NumWorkGroups.x;
     uint row = gl_WorkGroupID.y;
-    uint position = PassRows(a.passRows).at[row].position;
-    uint keys = position + 1 - firstVisible(position, a.window);
-    uint length = splitLength(keys, a.splits);
-    uint used = (keys + length - 1) / length;
+    uint position = StepRows(a.stepRows).at[row].position;
+    uint blocks = blocksSeen(firstVisible(position, a.window), position);
+    uint length = splitBlocks(blocks, a.splits);
+    uint used = (blocks + length - 1) / length;
 
     uint64_t partials = partialOf(a.scratch, row, heads, head, a.splits, 0);
     float highest = NO_SCORE;

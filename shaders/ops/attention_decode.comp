@@ -1,5 +1,5 @@
 #version 460
-// softmax(softcap(scale * Q K^T) + mask) V for single queries of different sequences, over a split of the keys with a running softmax
+// softmax(softcap(scale * Q K^T) + mask) V for single queries of any sequences, over a split of the keys with a running softmax
 // (https://arxiv.org/abs/2205.14135); attention_combine.comp puts the splits together. A workgroup is one subgroup and takes a split of one key/value head
 // and HEADS of its query heads. Eight threads share a key: each has its part of the queries and of the sums in registers, so that every key and value
 // is read once, in neighbouring pieces. All sums are float32.
@@ -9,7 +9,7 @@
 #include "activations.glsl"
 #include "attention.glsl"
 #include "attention_splits.glsl"
-#include "pass_rows.glsl"
+#include "step_rows.glsl"
 
 layout(constant_id = 3) const uint HEADS = 2; // query heads that share the reads
 
@@ -18,12 +18,12 @@ const uint TOGETHER = 4; // values that are added up at a time
 const uint PIECES = (ROW_ELEMENTS + CLUSTER * 8 - 1) / (CLUSTER * 8); // of a row, each thread's
 
 layout(push_constant) uniform Arguments {
-    uint64_t passRows; // [rows] PassRow
+    uint64_t stepRows; // [rows] StepRow
     uint64_t qkv;      // [rows, qkvStride] float32: rotated queries first
-    uint64_t table;    // the caches' addresses
+    uint64_t table;    // [slots, tableStride] addresses of blocks
     uint64_t scratch;  // [rows, heads, splits] partial results
     uint tableStride;
-    uint slots;
+    uint layerOffset;
     uint qkvStride;
     uint heads;
     uint group;  // query heads that share a key/value head
@@ -76,17 +76,18 @@ void main() {
     uint kvHead = gl_WorkGroupID.y / chunks;
     uint firstHead = gl_WorkGroupID.y % chunks * HEADS; // of the group
 
-    PassRow passRow = PassRows(a.passRows).at[row];
-    uint position = passRow.position;
+    StepRow stepRow = StepRows(a.stepRows).at[row];
+    uint position = stepRow.position;
     uint visible = firstVisible(position, a.window);
-    uint length = splitLength(position + 1 - visible, splits);
-    uint first = visible + split * length;
-    if (first > position) return;
-    uint last = min(first + length - 1, position);
+    uint length = splitBlocks(blocksSeen(visible, position), splits) * BLOCK_POSITIONS;
+    uint begin = visible / BLOCK_POSITIONS * BLOCK_POSITIONS + split * length;
+    if (begin > position) return;
+    uint first = max(begin, visible);
+    uint last = min(begin + length - 1, position);
 
-    uint64_t keys = headKeys(a.table, a.tableStride, passRow.sequence, kvHead, a.slots);
-    uint64_t values = keys + uint64_t(a.heads / a.group) * a.slots * ROW_BYTES;
-    uint firstSlot = first % a.slots;
+    uint64_t blocks = tableRow(a.table, a.tableStride, stepRow.slot);
+    uint64_t keys = headOffset(a.layerOffset, kvHead);
+    uint64_t values = headOffset(a.layerOffset, a.heads / a.group + kvHead);
 
     Eight query[HEADS][PIECES];
     Eight sum[HEADS][PIECES];
@@ -103,13 +104,15 @@ void main() {
         total[h] = 0.0;
     }
 
-    for (uint tile = first; tile <= last; tile += gl_WorkGroupSize.x) {
+    for (uint tile = first / CLUSTER * CLUSTER; tile <= last; tile += gl_WorkGroupSize.x) {
+        // A cluster's keys lie in one block. Those that the query does not see are not touched: others stand in for them.
         uint firstKey = tile + gl_SubgroupInvocationID / CLUSTER * CLUSTER;
-        bool isKey = firstKey + clusterThread() <= last;
+        uint64_t block = blockOf(blocks, clamp(firstKey, first, last));
+        bool isKey = firstKey + clusterThread() >= first && firstKey + clusterThread() <= last;
         float score[HEADS]; // of this thread's key
         [[unroll]] for (uint h = 0; h < HEADS; h++) score[h] = 0.0;
         for (uint j = 0; j < CLUSTER; j++) {
-            uint64_t key = keys + slotFrom(first, firstSlot, min(firstKey + j, last), a.slots) * ROW_BYTES;
+            uint64_t key = block + keys + rowOffset(clamp(firstKey + j, first, last));
             vec4 products[HEADS];
             [[unroll]] for (uint h = 0; h < HEADS; h++) products[h] = vec4(0.0);
             [[unroll]] for (uint i = 0; i < PIECES; i++) {
@@ -147,7 +150,7 @@ void main() {
             uint64_t value[TOGETHER];
             float w[HEADS][TOGETHER];
             [[unroll]] for (uint n = 0; n < TOGETHER; n++) {
-                value[n] = values + slotFrom(first, firstSlot, min(firstKey + j + n, last), a.slots) * ROW_BYTES;
+                value[n] = block + values + rowOffset(clamp(firstKey + j + n, first, last));
                 uint thread = gl_SubgroupInvocationID / CLUSTER * CLUSTER + j + n;
                 [[unroll]] for (uint h = 0; h < HEADS; h++) w[h][n] = subgroupShuffle(weight[h], thread);
             }

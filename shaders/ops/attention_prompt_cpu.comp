@@ -3,13 +3,13 @@
 // of one group, and goes over tiles of KEYS keys with a running softmax (https://arxiv.org/abs/2205.14135). Both products are made as mat_mul.comp makes
 // them: the factor that belongs to a row is loaded once a thread and handed round by broadcast. For the scores threads lie along keys, for the sums along
 // elements of values. A tile's scores go through memory, where each thread reads but what it wrote itself; sums of earlier tiles wait in y.
-// Tiles and blocks begin at multiples of their length, so that a query's result does not depend on the chunk that it came in.
+// Tiles and strips begin at multiples of their length, so that a query's result does not depend on the chunk that it came in.
 #include "common.glsl"
 #include "elements.glsl"
 #include "cache.glsl"
 #include "activations.glsl"
 #include "attention.glsl"
-#include "pass_rows.glsl"
+#include "step_rows.glsl"
 
 layout(constant_id = 3) const uint HEADS = 2; // query heads of a group that share the reads of keys and values
 
@@ -17,16 +17,16 @@ const uint ROWS = 16;
 const uint QUERIES = ROWS / HEADS;
 const uint KEYS = 256;
 const uint COLUMNS = 2; // keys that a thread has scores of at a time
-const uint BLOCKS = KEYS / (COLUMNS * gl_WorkGroupSize.x);
+const uint STRIPS = KEYS / (COLUMNS * gl_WorkGroupSize.x);
 
 layout(push_constant) uniform Arguments {
-    uint64_t passRows; // [queries] PassRow: consecutive positions of one sequence
+    uint64_t stepRows; // [queries] StepRow: consecutive positions of one sequence
     uint64_t qkv;      // [queries, qkvStride] float32: rotated queries first
-    uint64_t table;    // the caches' addresses
+    uint64_t table;    // [slots, tableStride] addresses of blocks
     uint64_t scratch;  // [workgroups, KEYS, ROWS] float32
     uint64_t y;        // [queries, yStride] float32
     uint tableStride;
-    uint slots;
+    uint layerOffset;
     uint qkvStride;
     uint yStride;
     uint queries;
@@ -87,12 +87,12 @@ void main() {
     uint firstQuery = gl_WorkGroupID.x * QUERIES;
     uint lastQuery = min(firstQuery + QUERIES, a.queries) - 1;
 
-    PassRow start = PassRows(a.passRows).at[0];
+    StepRow start = StepRows(a.stepRows).at[0];
     uint lastKey = start.position + lastQuery;
     uint firstKey = firstVisible(start.position + firstQuery, a.window);
-    uint firstSlot = firstKey % a.slots;
-    uint64_t keys = headKeys(a.table, a.tableStride, start.sequence, kvHead, a.slots);
-    uint64_t values = keys + uint64_t(a.kvHeads) * a.slots * ROW_BYTES;
+    uint64_t blocks = tableRow(a.table, a.tableStride, start.slot);
+    uint64_t keys = headOffset(a.layerOffset, kvHead);
+    uint64_t values = headOffset(a.layerOffset, a.kvHeads + kvHead);
 
     // Rows to spare repeat others and are not stored.
     uint64_t query[ROWS];
@@ -109,7 +109,7 @@ void main() {
     }
 
     uint workgroup = gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x;
-    uint64_t scores = a.scratch + uint64_t(workgroup) * KEYS * ROWS * 4 + lane * 8; // [BLOCKS, ROWS, width] pairs
+    uint64_t scores = a.scratch + uint64_t(workgroup) * KEYS * ROWS * 4 + lane * 8; // [STRIPS, ROWS, width] pairs
 
     float highest[ROWS];
     float total[ROWS]; // this thread's keys alone
@@ -119,16 +119,16 @@ void main() {
     }
 
     for (uint tile = firstKey / KEYS * KEYS; tile <= lastKey; tile += KEYS) {
-        uint firstBlock = tile < firstKey ? (firstKey - tile) / (COLUMNS * width) : 0;
-        uint blocks = min((lastKey - tile) / (COLUMNS * width) + 1, BLOCKS);
+        uint firstStrip = tile < firstKey ? (firstKey - tile) / (COLUMNS * width) : 0;
+        uint strips = min((lastKey - tile) / (COLUMNS * width) + 1, STRIPS);
 
         float newHighest[ROWS];
         [[unroll]] for (uint r = 0; r < ROWS; r++) newHighest[r] = highest[r];
-        for (uint block = firstBlock; block < blocks; block++) {
+        for (uint strip = firstStrip; strip < strips; strip++) {
             uint64_t key[COLUMNS];
             [[unroll]] for (uint c = 0; c < COLUMNS; c++) {
-                uint p = clamp(tile + (block * COLUMNS + c) * width + lane, firstKey, lastKey);
-                key[c] = keys + slotFrom(firstKey, firstSlot, p, a.slots) * ROW_BYTES;
+                uint p = clamp(tile + (strip * COLUMNS + c) * width + lane, firstKey, lastKey);
+                key[c] = blockOf(blocks, p) + keys + rowOffset(p);
             }
             float sum[ROWS][COLUMNS];
             [[unroll]] for (uint r = 0; r < ROWS; r++) [[unroll]] for (uint c = 0; c < COLUMNS; c++) sum[r][c] = 0.0;
@@ -153,12 +153,12 @@ void main() {
             [[unroll]] for (uint r = 0; r < ROWS; r++) {
                 vec2 score;
                 [[unroll]] for (uint c = 0; c < COLUMNS; c++) {
-                    uint p = tile + (block * COLUMNS + c) * width + lane;
+                    uint p = tile + (strip * COLUMNS + c) * width + lane;
                     bool isVisible = p <= position[r] && p >= firstVisible(position[r], a.window);
                     score[c] = isVisible ? softcap(sum[r][c] * a.scale, a.cap) : NO_SCORE;
                     newHighest[r] = max(newHighest[r], score[c]);
                 }
-                Words64(scores).at[(block * ROWS + r) * width] = pack64(floatBitsToUint(score));
+                Words64(scores).at[(strip * ROWS + r) * width] = pack64(floatBitsToUint(score));
             }
         }
 
@@ -169,9 +169,9 @@ void main() {
             highest[r] = newHighest[r];
             total[r] *= shrink[r];
         }
-        for (uint block = firstBlock; block < blocks; block++) {
+        for (uint strip = firstStrip; strip < strips; strip++) {
             [[unroll]] for (uint r = 0; r < ROWS; r++) {
-                Words64 words = Words64(scores + ((block * ROWS + r) * width) * 8);
+                Words64 words = Words64(scores + ((strip * ROWS + r) * width) * 8);
                 vec2 score = floatPair(words.at[0]);
                 vec2 weight = mix(exp(score - highest[r]), vec2(0.0), equal(score, vec2(NO_SCORE)));
                 total[r] += weight.x + weight.y;
@@ -190,15 +190,20 @@ void main() {
                 vec4 before = queryQuad(result[r], element);
                 sum[r] = isFirst ? vec4(0.0) : before * shrink[r];
             }
-            for (uint block = firstBlock; block < blocks; block++) {
+            for (uint strip = firstStrip; strip < strips; strip++) {
                 vec2 weight[ROWS];
-                [[unroll]] for (uint r = 0; r < ROWS; r++) weight[r] = floatPair(Words64(scores).at[(block * ROWS + r) * width]);
+                [[unroll]] for (uint r = 0; r < ROWS; r++) weight[r] = floatPair(Words64(scores).at[(strip * ROWS + r) * width]);
+                uint64_t block[COLUMNS];
+                [[unroll]] for (uint c = 0; c < COLUMNS; c++)
+                    block[c] = blockOf(blocks, clamp(tile + (strip * COLUMNS + c) * width, firstKey, lastKey));
                 for (uint part = 0; part < width; part += 2) {
                     vec4 value[COLUMNS][2];
                     [[unroll]] for (uint c = 0; c < COLUMNS; c++) {
                         [[unroll]] for (uint j = 0; j < 2; j++) {
-                            uint p = clamp(tile + (block * COLUMNS + c) * width + part + j, firstKey, lastKey);
-                            value[c][j] = valueQuad(values + slotFrom(firstKey, firstSlot, p, a.slots) * ROW_BYTES, element);
+                            uint p = clamp(tile + (strip * COLUMNS + c) * width + part + j, firstKey, lastKey);
+                            // A column's keys lie in one block, unless it is longer than a block.
+                            uint64_t at = width > BLOCK_POSITIONS ? blockOf(blocks, p) : block[c];
+                            value[c][j] = valueQuad(at + values + rowOffset(p), element);
                         }
                     }
                     [[unroll]] for (uint r = 0; r < ROWS; r++)

@@ -7,14 +7,14 @@
 #include "cache.glsl"
 #include "activations.glsl"
 #include "attention.glsl"
-#include "pass_rows.glsl"
+#include "step_rows.glsl"
 
 layout(constant_id = 3) const uint HEADS = 2; // query heads of a group that share the reads of keys and values
 layout(constant_id = 4) const uint ROWS = 16; // 8, 16 or 32
 
 const uint THREADS = 128;
 const uint QUERIES = ROWS / HEADS;
-const uint KEYS = 32;
+const uint KEYS = BLOCK_POSITIONS; // a tile is a block of the cache
 const uint STEP = 64;
 const uint STEPS = (HEAD_DIM + STEP - 1) / STEP;
 const uint QUERY_STRIDE = STEPS * STEP / 4 + 1; // in vec4; odd, so that rows lie in different banks
@@ -28,13 +28,13 @@ const uint SUMS_A_THREAD = ROWS / SUM_ROWS;
 const uint SOFTMAX_THREADS = 8; // a row; neighbours in a subgroup
 
 layout(push_constant) uniform Arguments {
-    uint64_t passRows; // [queries] PassRow: consecutive positions of one sequence
+    uint64_t stepRows; // [queries] StepRow: consecutive positions of one sequence
     uint64_t qkv;      // [queries, qkvStride] float32: rotated queries first
-    uint64_t table;    // the caches' addresses
+    uint64_t table;    // [slots, tableStride] addresses of blocks
     uint64_t unused;
     uint64_t y;        // [queries, yStride] float32
     uint tableStride;
-    uint slots;
+    uint layerOffset;
     uint qkvStride;
     uint yStride;
     uint queries;
@@ -57,14 +57,14 @@ uint thread() {
 }
 
 // STEP elements of KEYS rows of the cache; zeros past the rows' ends.
-void loadTile(uint64_t rows, uint step, uint firstKey, uint firstSlot, uint lastKey, uint tileKey) {
+void loadTile(uint64_t rows, uint step, uint firstKey, uint lastKey, uint tileKey) {
     for (uint i = thread(); i < KEYS * STEP / 8; i += THREADS) {
         uint key = i / (STEP / 8);
         uint element = step * STEP + i % (STEP / 8) * 8;
         // Keys outside of what the tile's queries see are not touched.
-        uint slot = slotFrom(firstKey, firstSlot, clamp(tileKey + key, firstKey, lastKey), a.slots);
+        uint64_t row = rows + rowOffset(clamp(tileKey + key, firstKey, lastKey));
         Piece piece = Piece(Eight(vec4(0.0), vec4(0.0)), 0.0);
-        if (element < ROW_ELEMENTS) piece = loadPiece(rows + slot * ROW_BYTES, element);
+        if (element < ROW_ELEMENTS) piece = loadPiece(row, element);
         uint at = key * TILE_STRIDE + i % (STEP / 8) * 2;
         tile[at] = piece.values.low * piece.scale;
         tile[at + 1] = piece.values.high * piece.scale;
@@ -78,12 +78,12 @@ void main() {
     uint firstQuery = gl_WorkGroupID.x * QUERIES;
     uint lastQuery = min(firstQuery + QUERIES, a.queries) - 1;
 
-    PassRow start = PassRows(a.passRows).at[0];
+    StepRow start = StepRows(a.stepRows).at[0];
     uint lastKey = start.position + lastQuery;
     uint firstKey = firstVisible(start.position + firstQuery, a.window);
-    uint firstSlot = firstKey % a.slots;
-    uint64_t keys = headKeys(a.table, a.tableStride, start.sequence, kvHead, a.slots);
-    uint64_t values = keys + uint64_t(a.kvHeads) * a.slots * ROW_BYTES;
+    uint64_t blocks = tableRow(a.table, a.tableStride, start.slot);
+    uint64_t keys = headOffset(a.layerOffset, kvHead);
+    uint64_t values = headOffset(a.layerOffset, a.kvHeads + kvHead);
 
     // Rows to spare repeat others and are not stored.
     for (uint i = thread(); i < ROWS * STEPS * STEP / 4; i += THREADS) {
@@ -105,12 +105,13 @@ void main() {
     [[unroll]] for (uint s = 0; s < STEPS; s++) [[unroll]] for (uint i = 0; i < SUMS_A_THREAD; i++) sum[s][i] = vec4(0.0);
 
     for (uint tileKey = firstKey / KEYS * KEYS; tileKey <= lastKey; tileKey += KEYS) {
+        uint64_t block = blockOf(blocks, tileKey);
         uint key = thread() % KEYS;
         float score[SCORES_A_THREAD];
         [[unroll]] for (uint i = 0; i < SCORES_A_THREAD; i++) score[i] = 0.0;
         for (uint s = 0; s < STEPS; s++) {
             barrier();
-            loadTile(keys, s, firstKey, firstSlot, lastKey, tileKey);
+            loadTile(block + keys, s, firstKey, lastKey, tileKey);
             barrier();
             for (uint k = 0; k < STEP / 4; k++) {
                 vec4 x = tile[key * TILE_STRIDE + k];
@@ -150,7 +151,7 @@ void main() {
 
         [[unroll]] for (uint s = 0; s < STEPS; s++) {
             barrier();
-            loadTile(values, s, firstKey, firstSlot, lastKey, tileKey);
+            loadTile(block + values, s, firstKey, lastKey, tileKey);
             barrier();
             [[unroll]] for (uint i = 0; i < SUMS_A_THREAD; i++) sum[s][i] *= shrink[thread() / SUM_THREADS + i * SUM_ROWS];
             for (uint k = 0; k < KEYS; k++) {

@@ -1,7 +1,7 @@
 #version 460
 // x[t] = embedding[token of row t] * sqrt(hidden), for tokens whose row lies in this part of the embedding: one workgroup a row.
 #include "common.glsl"
-#include "pass_rows.glsl"
+#include "step_rows.glsl"
 
 layout(constant_id = 1) const uint TYPE = 0;
 layout(constant_id = 2) const uint TILE = 1;
@@ -9,7 +9,7 @@ layout(constant_id = 2) const uint TILE = 1;
 
 layout(push_constant) uniform Arguments {
     Weights embedding; // [rows, chunks * 32]
-    uint64_t passRows; // [count]
+    uint64_t stepRows; // [count]
     uint64_t x;        // [count, xStride] float32
     uint firstRow;     // the part's first token
     uint rows;
@@ -20,7 +20,7 @@ layout(push_constant) uniform Arguments {
 } a;
 
 void main() {
-    uint token = PassRows(a.passRows).at[gl_WorkGroupID.x].token - a.firstRow;
+    uint token = StepRows(a.stepRows).at[gl_WorkGroupID.x].token - a.firstRow;
     if (token >= a.rows) return; // Of another part: less than its first row wraps around.
     uint unit = firstUnit(token, a.chunks);
     Floats x = Floats(a.x + uint64_t(gl_WorkGroupID.x) * a.xStride * 4);

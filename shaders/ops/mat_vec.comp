@@ -1,6 +1,6 @@
 #version 460
-// y = W x for 1 to 8 columns of x in one pass over W, or y = gelu(G x) * (U x). A workgroup makes ROWS results a column: its threads lie along the
-// row's columns, 16 each, so that neighbours read neighbouring addresses, and every load of x serves ROWS rows.
+// y = W x for columns of x, COLUMNS at a time, or y = gelu(G x) * (U x). A workgroup makes ROWS results a column: its threads lie along the
+// row's columns, 16 each, so that neighbours read neighbouring addresses, and every load of x serves ROWS rows. Workgroups that read the same weights follow each other.
 // The sum for one row and column has the same bits however many columns there are: the same products in the same order, by explicit fma.
 #include "common.glsl"
 #include "activations.glsl"
@@ -22,7 +22,7 @@ layout(push_constant) uniform Arguments {
     uint chunks; // of 32 columns
     uint xStride;
     uint yStride;
-    uint count; // of columns: at most COLUMNS
+    uint count; // of columns
 } a;
 
 const uint SUMS = MATRICES * ROWS * COLUMNS;
@@ -80,7 +80,8 @@ void addSubgroups(inout float sum[SUMS]) {
 }
 
 void main() {
-    uint first = gl_WorkGroupID.x * ROWS;
+    uint firstColumn = gl_WorkGroupID.x * COLUMNS;
+    uint first = gl_WorkGroupID.y * ROWS;
     uint unit[ROWS];
     // The last workgroup may have rows to spare: they repeat the last row and are not stored.
     [[unroll]] for (uint r = 0; r < ROWS; r++) unit[r] = firstUnit(min(first + r, a.rows - 1), a.chunks);
@@ -99,7 +100,7 @@ void main() {
             }
         }
         [[unroll]] for (uint c = 0; c < COLUMNS; c++) {
-            Sixteen x = loadColumn(c, index);
+            Sixteen x = loadColumn(firstColumn + c, index);
             float total = 0.0;
             if (hasMinimum()) {
                 [[unroll]] for (uint j = 0; j < 4; j++) total = add4(vec4(1.0), x.quad[j], total);
@@ -120,7 +121,7 @@ void main() {
         [[unroll]] for (uint c = 0; c < COLUMNS; c++) {
             float result = sum[r * COLUMNS + c];
             if (MATRICES == 2) result = geluTanh(result) * sum[(ROWS + r) * COLUMNS + c];
-            if (first + r < a.rows && c < a.count) Floats(a.y + uint64_t(c) * a.yStride * 4).at[first + r] = result;
+            if (first + r < a.rows && firstColumn + c < a.count) Floats(a.y + uint64_t(firstColumn + c) * a.yStride * 4).at[first + r] = result;
         }
     }
 }

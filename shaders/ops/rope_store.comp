@@ -5,15 +5,15 @@
 #include "common.glsl"
 #include "elements.glsl"
 #include "cache.glsl"
-#include "pass_rows.glsl"
+#include "step_rows.glsl"
 
 layout(push_constant) uniform Arguments {
-    uint64_t passRows; // [rows] PassRow
+    uint64_t stepRows; // [rows] StepRow
     uint64_t qkv;      // [rows, qkvStride] float32: queries, keys, values
     uint64_t angles;   // [positions, HEAD_DIM] float32: cosines, then sines
-    uint64_t table;    // the caches' addresses
+    uint64_t table;    // [slots, tableStride] addresses of blocks
     uint tableStride;
-    uint slots;        // position p lives in slot p % slots
+    uint layerOffset;
     uint qkvStride;
     uint heads;
     uint kvHeads;
@@ -87,17 +87,17 @@ void storeQuad(uint64_t row, uint quad, vec4 value) {
 
 void main() {
     uint head = gl_WorkGroupID.x; // queries, then keys, then values
-    PassRow passRow = PassRows(a.passRows).at[gl_WorkGroupID.y];
+    StepRow stepRow = StepRows(a.stepRows).at[gl_WorkGroupID.y];
     Floats x = Floats(a.qkv + (uint64_t(gl_WorkGroupID.y) * a.qkvStride + head * HEAD_DIM) * 4);
-    Floats angles = Floats(a.angles + uint64_t(passRow.position) * HEAD_DIM * 4);
+    Floats angles = Floats(a.angles + uint64_t(stepRow.position) * HEAD_DIM * 4);
     if (head < a.heads) {
         rotateInPlace(x, angles);
         return;
     }
 
     // Heads of values follow those of keys here and in the cache.
-    uint64_t rows = headKeys(a.table, a.tableStride, passRow.sequence, head - a.heads, a.slots);
-    uint64_t row = rows + uint64_t(passRow.position % a.slots) * ROW_BYTES;
+    uint64_t block = blockOf(tableRow(a.table, a.tableStride, stepRow.slot), stepRow.position);
+    uint64_t row = block + headOffset(a.layerOffset, head - a.heads) + rowOffset(stepRow.position);
     bool isKey = head < a.heads + a.kvHeads;
     for (uint quad = gl_LocalInvocationID.x; quad < ROW_ELEMENTS / 4; quad += gl_WorkGroupSize.x)
         storeQuad(row, quad, quadOf(x, angles, isKey, quad));

@@ -146,6 +146,23 @@ public sealed class BadRequestTests
         await AssertAliveAsync(app);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData(""","stream":true""")]
+    public async Task Post_TooManyWaitAlready_Is429AndSaysWhenToComeBack(string more)
+    {
+        var engine = new ScriptedEngine(Vocabulary.Tokenizer) { IsBusy = true };
+        await using TestApp app = await TestApp.StartAsync(engine);
+
+        using HttpResponseMessage busy = await app.PostAsync(Completions, $$"""{"model":"scripted","prompt":"Hi"{{more}}}""");
+        engine.IsBusy = false;
+        using HttpResponseMessage later = await app.PostAsync(Completions, $$"""{"model":"scripted","prompt":"Hi"{{more}}}""");
+
+        await ErrorShape.AssertAsync(busy, 429, null, "server_busy");
+        Assert.InRange(busy.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(60));
+        Assert.Equal(HttpStatusCode.OK, later.StatusCode);
+    }
+
     [Fact]
     public async Task Post_BeforeTheModelIsLoaded_Is503AndHealthTellsTheProgress()
     {

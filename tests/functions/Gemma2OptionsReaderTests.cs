@@ -35,6 +35,17 @@ public sealed class Gemma2OptionsReaderTests
     }
 
     [Theory]
+    [InlineData("1000", 1000)]
+    [InlineData("3k", 3 << 10)]
+    [InlineData("512M", 512L << 20)]
+    [InlineData("8G", 8L << 30)]
+    public void Read_KvCacheMemory_TakesBytesAndTheirMultiples(string value, long bytes)
+    {
+        EngineOptions engine = Read("Model=nano", $"KvCacheMemory={value}", "MaxWaitingRequests=7", "MaxWaitingTokens=70").ToEngineOptions();
+        Assert.Equal((bytes, 7, 70), (engine.KvCacheMemory, engine.MaxWaiting, engine.MaxWaitingTokens));
+    }
+
+    [Theory]
     [InlineData("Gemma2__Model", "Device=x")]
     [InlineData("Gemma2__Model", "Model= ")]
     [InlineData("Gemma2__Modle", "Model=nano", "Modle=nano")]
@@ -44,6 +55,12 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__ContextLength is '8193'; allowed: integers from 2 to 8192", "Model=nano", "ContextLength=8193")]
     [InlineData("Gemma2__ContextLength is '99999999999'", "Model=nano", "ContextLength=99999999999")]
     [InlineData("Gemma2__MaxSequences is '-1'", "Model=nano", "MaxSequences=-1")]
+    [InlineData("Gemma2__KvCacheMemory is '8T'; allowed: a number of bytes, also with K, M or G behind it: 8G.", "Model=nano", "KvCacheMemory=8T")]
+    [InlineData("Gemma2__KvCacheMemory is '0'", "Model=nano", "KvCacheMemory=0")]
+    [InlineData("Gemma2__KvCacheMemory is '9999999999999G'", "Model=nano", "KvCacheMemory=9999999999999G")]
+    [InlineData("Gemma2__KvCacheMemory is 'G'", "Model=nano", "KvCacheMemory=G")]
+    [InlineData("Gemma2__MaxWaitingRequests is '-1'; allowed: integers from 0 to 100000", "Model=nano", "MaxWaitingRequests=-1")]
+    [InlineData("Gemma2__MaxWaitingTokens is 'all'", "Model=nano", "MaxWaitingTokens=all")]
     [InlineData("Gemma2__WeightType is 'q3'; allowed: f32, f16, bf16, q8_0, q4_0,", "Model=nano", "WeightType=q3")]
     [InlineData("Gemma2__WeightType is '4'", "Model=nano", "WeightType=4")]
     [InlineData("Gemma2__KvCacheType is 'q4_0'; allowed: auto, f16, f32 or q8_0", "Model=nano", "KvCacheType=q4_0")]

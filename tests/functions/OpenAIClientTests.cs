@@ -14,7 +14,7 @@ public sealed class OpenAIClientTests
     [Fact]
     public async Task CompleteChat_Plain_GivesTheAnswer()
     {
-        var engine = new ScriptedEngine(Vocabulary.Tokenizer);
+        var engine = new ScriptedEngine(Vocabulary.Tokenizer) { CachedTokens = 3 };
         await using TestApp app = await TestApp.StartAsync(engine);
 
         ChatCompletion completion = await app.OpenAIClient().GetChatClient(ScriptedEngine.Name)
@@ -27,6 +27,7 @@ public sealed class OpenAIClientTests
         Assert.StartsWith("chatcmpl-", completion.Id, StringComparison.Ordinal);
         Assert.StartsWith("fp_", completion.SystemFingerprint, StringComparison.Ordinal);
         Assert.Equal(engine.LastRequest!.PromptTokens.Count, completion.Usage.InputTokenCount);
+        Assert.Equal(3, completion.Usage.InputTokenDetails.CachedTokenCount);
         Assert.Equal(Vocabulary.Tokenizer.Encode(engine.Answer).Length + 1, completion.Usage.OutputTokenCount);
         Assert.Equal((0.5, 0.5, 50), (engine.LastRequest.Sampling.Temperature, engine.LastRequest.Sampling.TopP, engine.LastRequest.MaxTokens));
         Assert.Equal(Vocabulary.Tokenizer.Bos, engine.LastRequest.PromptTokens[0]);
@@ -35,7 +36,7 @@ public sealed class OpenAIClientTests
     [Fact]
     public async Task CompleteChat_Streaming_GivesTheAnswerInPieces()
     {
-        var engine = new ScriptedEngine(Vocabulary.Tokenizer) { Answer = "Grüße, 世界! 👋" };
+        var engine = new ScriptedEngine(Vocabulary.Tokenizer) { Answer = "Grüße, 世界! 👋", CachedTokens = 5 };
         await using TestApp app = await TestApp.StartAsync(engine);
 
         var text = new List<string>();
@@ -55,6 +56,7 @@ public sealed class OpenAIClientTests
         Assert.True(text.Count > 2, "The answer came in one piece.");
         Assert.Equal((ChatFinishReason.Stop, ChatMessageRole.Assistant), (finish, role));
         Assert.Equal(Vocabulary.Tokenizer.Encode(engine.Answer).Length + 1, usage!.OutputTokenCount);
+        Assert.Equal(5, usage.InputTokenDetails.CachedTokenCount);
     }
 
     [Fact]

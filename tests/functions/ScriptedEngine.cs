@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
+using Gemma2.Backend;
 using Gemma2.Backend.Config;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Text;
 
@@ -24,6 +26,12 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
 
     /// <summary>The answer to a request: <see cref="Answer"/> by default.</summary>
     public Func<GenerationRequest, string>? AnswerTo { get; set; }
+
+    /// <summary>Whether no request more may wait.</summary>
+    public bool IsBusy { get; set; }
+
+    /// <summary>Tokens of each prompt that count as cached.</summary>
+    public int CachedTokens { get; set; }
 
     public GenerationRequest? LastRequest { get; private set; }
 
@@ -58,6 +66,11 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
 
     public int ContextLength => 512;
 
+    public void EnsureRoom(GenerationRequest request)
+    {
+        if (IsBusy) throw new BusyException("The server is busy: a test says so. Try again later.");
+    }
+
     public async IAsyncEnumerable<GeneratedToken> GenerateAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         Interlocked.Increment(ref _generations);
@@ -68,12 +81,12 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
         foreach (int id in tokenizer.Encode(AnswerTo?.Invoke(request) ?? Answer))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            yield return new GeneratedToken(id, --room == 0 ? FinishReason.Length : null);
+            yield return new GeneratedToken(new TokenChoice(id), --room == 0 ? FinishReason.Length : null, CachedTokens);
             if (room == 0)
                 yield break;
         }
         await BeforeEnd(cancellationToken);
-        yield return new GeneratedToken(tokenizer.Eos, FinishReason.Stop);
+        yield return new GeneratedToken(new TokenChoice(tokenizer.Eos), FinishReason.Stop, CachedTokens);
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

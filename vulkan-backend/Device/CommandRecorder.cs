@@ -6,12 +6,11 @@ namespace Gemma2.Backend.Device;
 /// <summary>
 /// One command buffer: records work, submits it and waits for it. What was recorded once can be submitted again and again. Allocates nothing while doing so.
 /// </summary>
-internal sealed unsafe class CommandRecorder : IDisposable
+internal sealed unsafe class CommandRecorder : DeviceObject
 {
     private const PipelineStageFlags Stages = PipelineStageFlags.ComputeShaderBit | PipelineStageFlags.TransferBit;
     private const AccessFlags Written = AccessFlags.ShaderWriteBit | AccessFlags.TransferWriteBit;
 
-    private readonly GpuDevice _device;
     private readonly CommandPool _pool;
     private readonly CommandBuffer _commands;
     private readonly Fence _fence;
@@ -26,8 +25,8 @@ internal sealed unsafe class CommandRecorder : IDisposable
     /// Whether every pipeline is dispatched once, over no workgroups: nothing is computed, but drivers that compile a shader at its first dispatch do so.
     /// </param>
     public CommandRecorder(GpuDevice device, uint queueFamily, bool timed, bool compilesOnly)
+        : base(device)
     {
-        _device = device;
         var pool = new CommandPoolCreateInfo { SType = StructureType.CommandPoolCreateInfo, QueueFamilyIndex = queueFamily };
         device.Api.CreateCommandPool(device.Handle, in pool, null, out _pool).Check("create a command pool");
         var buffer = new CommandBufferAllocateInfo
@@ -47,9 +46,9 @@ internal sealed unsafe class CommandRecorder : IDisposable
     /// <summary>Starts over with an empty command buffer. What is recorded then sees all that was submitted before, also without waiting for it.</summary>
     public void Begin()
     {
-        _device.Api.ResetCommandPool(_device.Handle, _pool, 0).Check("reset the command pool");
+        Device.Api.ResetCommandPool(Device.Handle, _pool, 0).Check("reset the command pool");
         var info = new CommandBufferBeginInfo { SType = StructureType.CommandBufferBeginInfo };
-        _device.Api.BeginCommandBuffer(_commands, in info).Check("begin recording");
+        Device.Api.BeginCommandBuffer(_commands, in info).Check("begin recording");
         _timer?.Begin(_commands);
         Barrier();
     }
@@ -69,10 +68,10 @@ internal sealed unsafe class CommandRecorder : IDisposable
             if (!_compiled.Add(pipeline)) return;
             (x, y, z) = (0, 0, 0);
         }
-        _device.Api.CmdBindPipeline(_commands, PipelineBindPoint.Compute, pipeline.Handle);
+        Device.Api.CmdBindPipeline(_commands, PipelineBindPoint.Compute, pipeline.Handle);
         fixed (TArguments* values = &arguments)
-            _device.Api.CmdPushConstants(_commands, _device.PipelineLayout, ShaderStageFlags.ComputeBit, 0, (uint)sizeof(TArguments), values);
-        _device.Api.CmdDispatch(_commands, x, y, z);
+            Device.Api.CmdPushConstants(_commands, Device.PipelineLayout, ShaderStageFlags.ComputeBit, 0, (uint)sizeof(TArguments), values);
+        Device.Api.CmdDispatch(_commands, x, y, z);
         _timer?.Stamp(_commands, _label, pipeline.Shader, (x, y, z));
     }
 
@@ -82,19 +81,19 @@ internal sealed unsafe class CommandRecorder : IDisposable
         if (_compiled is null) Barrier(Stages, AccessFlags.ShaderReadBit | AccessFlags.TransferReadBit | Written);
     }
 
-    public void Fill(GpuBuffer buffer, uint value) => _device.Api.CmdFillBuffer(_commands, buffer.Handle, 0, Vk.WholeSize, value);
+    public void Fill(GpuBuffer buffer, uint value) => Device.Api.CmdFillBuffer(_commands, buffer.Handle, 0, Vk.WholeSize, value);
 
     public void Copy(GpuBuffer source, long sourceOffset, GpuBuffer destination, long destinationOffset, long bytes)
     {
         var region = new BufferCopy { SrcOffset = (ulong)sourceOffset, DstOffset = (ulong)destinationOffset, Size = (ulong)bytes };
-        _device.Api.CmdCopyBuffer(_commands, source.Handle, destination.Handle, 1, in region);
+        Device.Api.CmdCopyBuffer(_commands, source.Handle, destination.Handle, 1, in region);
     }
 
     /// <summary>Ends recording: from now on it can be submitted, until the next <see cref="Begin"/>. The host sees its results after a wait.</summary>
     public void End()
     {
         Barrier(PipelineStageFlags.HostBit, AccessFlags.HostReadBit);
-        _device.Api.EndCommandBuffer(_commands).Check("end recording");
+        Device.Api.EndCommandBuffer(_commands).Check("end recording");
     }
 
     /// <summary>Hands what was recorded to the device, behind all that was submitted before. Each time is followed by one <see cref="Wait"/>.</summary>
@@ -102,15 +101,15 @@ internal sealed unsafe class CommandRecorder : IDisposable
     {
         CommandBuffer commands = _commands;
         var submit = new SubmitInfo { SType = StructureType.SubmitInfo, CommandBufferCount = 1, PCommandBuffers = &commands };
-        _device.Api.QueueSubmit(_device.Queue, 1, in submit, _fence).Check("submit work");
+        Device.Api.QueueSubmit(Device.Queue, 1, in submit, _fence).Check("submit work");
     }
 
     /// <summary>Returns when what was submitted is done.</summary>
     /// <exception cref="DeviceException">The device was lost.</exception>
     public void Wait()
     {
-        _device.Api.WaitForFences(_device.Handle, 1, in _fence, true, ulong.MaxValue).Check("wait for the device");
-        _device.Api.ResetFences(_device.Handle, 1, in _fence).Check("reset a fence");
+        Device.Api.WaitForFences(Device.Handle, 1, in _fence, true, ulong.MaxValue).Check("wait for the device");
+        Device.Api.ResetFences(Device.Handle, 1, in _fence).Check("reset a fence");
     }
 
     /// <summary>Runs what was recorded and returns when it is done and its results are visible to the host.</summary>
@@ -125,16 +124,16 @@ internal sealed unsafe class CommandRecorder : IDisposable
     /// <summary>When the dispatches of the last submission ran, in the order of recording; empty for a recorder that does not time them. Call after a wait.</summary>
     public IReadOnlyList<DispatchTime> ReadTimes() => _timer?.Read() ?? [];
 
-    public void Dispose()
+    protected override void Free()
     {
         _timer?.Dispose();
-        _device.Api.DestroyFence(_device.Handle, _fence, null);
-        _device.Api.DestroyCommandPool(_device.Handle, _pool, null);
+        Device.Api.DestroyFence(Device.Handle, _fence, null);
+        Device.Api.DestroyCommandPool(Device.Handle, _pool, null);
     }
 
     private void Barrier(PipelineStageFlags after, AccessFlags touched)
     {
         var barrier = new MemoryBarrier { SType = StructureType.MemoryBarrier, SrcAccessMask = Written, DstAccessMask = touched };
-        _device.Api.CmdPipelineBarrier(_commands, Stages, after, 0, 1, in barrier, 0, null, 0, null);
+        Device.Api.CmdPipelineBarrier(_commands, Stages, after, 0, 1, in barrier, 0, null, 0, null);
     }
 }

@@ -7,17 +7,15 @@ namespace Gemma2.Backend.Device;
 /// <summary>
 /// One shader, specialized. Specialization constant 0 is the workgroup's width in every shader, constants 1, 2, ... are the kernel's own.
 /// </summary>
-internal sealed unsafe class ComputePipeline : IDisposable
+internal sealed unsafe class ComputePipeline : DeviceObject
 {
-    private readonly GpuDevice _device;
-
     /// <param name="device">The device that runs it.</param>
     /// <param name="shader">Name of the shader in shaders/ops, without ".comp".</param>
     /// <param name="workgroupSize">Threads a workgroup: a multiple of the subgroup size.</param>
     /// <param name="constants">Values of the specialization constants 1, 2, ...</param>
     public ComputePipeline(GpuDevice device, string shader, uint workgroupSize, params ReadOnlySpan<uint> constants)
+        : base(device)
     {
-        _device = device;
         Shader = shader;
         Span<uint> values = [workgroupSize, .. constants];
         Handle = Create(LoadSpirv(shader), values);
@@ -36,7 +34,7 @@ internal sealed unsafe class ComputePipeline : IDisposable
     public static IEnumerable<(string Shader, byte[] Spirv)> Embedded() => Assembly.GetExecutingAssembly().GetManifestResourceNames()
         .Where(name => name.EndsWith(".spv", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(name => name[..^4]).Select(shader => (shader, LoadSpirv(shader)));
 
-    public void Dispose() => _device.Api.DestroyPipeline(_device.Handle, Handle, null);
+    protected override void Free() => Device.Api.DestroyPipeline(Device.Handle, Handle, null);
 
     private static byte[] LoadSpirv(string shader)
     {
@@ -70,12 +68,12 @@ internal sealed unsafe class ComputePipeline : IDisposable
                 var subgroup = new PipelineShaderStageRequiredSubgroupSizeCreateInfo
                 {
                     SType = StructureType.PipelineShaderStageRequiredSubgroupSizeCreateInfo,
-                    RequiredSubgroupSize = _device.SubgroupSize,
+                    RequiredSubgroupSize = Device.SubgroupSize,
                 };
                 var info = new ComputePipelineCreateInfo
                 {
                     SType = StructureType.ComputePipelineCreateInfo,
-                    Layout = _device.PipelineLayout,
+                    Layout = Device.PipelineLayout,
                     Stage = new PipelineShaderStageCreateInfo
                     {
                         SType = StructureType.PipelineShaderStageCreateInfo,
@@ -88,13 +86,13 @@ internal sealed unsafe class ComputePipeline : IDisposable
                     },
                 };
                 Pipeline pipeline;
-                _device.Api.CreateComputePipelines(_device.Handle, default, 1, &info, null, &pipeline).Check("compile a shader");
+                Device.Api.CreateComputePipelines(Device.Handle, default, 1, &info, null, &pipeline).Check("compile a shader");
                 return pipeline;
             }
         }
         finally
         {
-            _device.Api.DestroyShaderModule(_device.Handle, module, null);
+            Device.Api.DestroyShaderModule(Device.Handle, module, null);
             SilkMarshal.Free((nint)main);
         }
     }
@@ -109,7 +107,7 @@ internal sealed unsafe class ComputePipeline : IDisposable
                 CodeSize = (nuint)spirv.Length,
                 PCode = (uint*)code,
             };
-            _device.Api.CreateShaderModule(_device.Handle, in info, null, out ShaderModule module).Check("load a shader");
+            Device.Api.CreateShaderModule(Device.Handle, in info, null, out ShaderModule module).Check("load a shader");
             return module;
         }
     }

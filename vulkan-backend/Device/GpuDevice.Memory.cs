@@ -17,9 +17,6 @@ internal enum MemoryKind
 
 internal sealed unsafe partial class GpuDevice
 {
-    private const BufferUsageFlags Usage = BufferUsageFlags.StorageBufferBit | BufferUsageFlags.ShaderDeviceAddressBit
-        | BufferUsageFlags.TransferSrcBit | BufferUsageFlags.TransferDstBit;
-
     /// <summary>Coherent, so that nothing has to be flushed.</summary>
     private const MemoryPropertyFlags HostVisible = MemoryPropertyFlags.HostVisibleBit | MemoryPropertyFlags.HostCoherentBit;
 
@@ -38,38 +35,18 @@ internal sealed unsafe partial class GpuDevice
         string size = $"{bytes / (1024.0 * 1024.0):0.#} MiB for {purpose}";
         if (bytes > _maxAllocationBytes)
             throw new DeviceException($"{Description.Name} gives at most {_maxAllocationBytes >> 20} MiB in one allocation, but {size} are needed.");
-
-        var info = new BufferCreateInfo { SType = StructureType.BufferCreateInfo, Size = (ulong)bytes, Usage = Usage };
-        Api.CreateBuffer(Handle, in info, null, out Silk.NET.Vulkan.Buffer buffer).Check($"create a buffer of {size}");
-        Api.GetBufferMemoryRequirements(Handle, buffer, out MemoryRequirements requirements);
-        uint type = FindMemoryType(requirements.MemoryTypeBits, kind);
-        var flags = new MemoryAllocateFlagsInfo { SType = StructureType.MemoryAllocateFlagsInfo, Flags = MemoryAllocateFlags.DeviceAddressBit };
-        var allocation = new MemoryAllocateInfo
-        {
-            SType = StructureType.MemoryAllocateInfo,
-            PNext = &flags,
-            AllocationSize = requirements.Size,
-            MemoryTypeIndex = type,
-        };
-        Result result = Api.AllocateMemory(Handle, in allocation, null, out DeviceMemory memory);
-        if (result < Result.Success) Api.DestroyBuffer(Handle, buffer, null);
-        result.Check($"take {size} on {Description.Name}");
-        Interlocked.Add(ref _allocatedBytes, bytes);
-
-        Api.BindBufferMemory(Handle, buffer, memory, 0).Check("bind memory");
-        void* mapped = null;
-        bool isHidden = kind == MemoryKind.Device && _hideDeviceMemory;
-        if (!isHidden && _memory.MemoryTypes[(int)type].PropertyFlags.HasFlag(HostVisible))
-            Api.MapMemory(Handle, memory, 0, Vk.WholeSize, 0, ref mapped).Check("map memory");
-        var address = new BufferDeviceAddressInfo { SType = StructureType.BufferDeviceAddressInfo, Buffer = buffer };
-        return new GpuBuffer(this, buffer, memory, Api.GetBufferDeviceAddress(Handle, in address), bytes, (byte*)mapped);
+        return Make(() => new GpuBuffer(this, bytes, kind, size));
     }
 
-    /// <summary>Counts a buffer that is gone.</summary>
-    internal void Forget(GpuBuffer buffer) => Interlocked.Add(ref _allocatedBytes, -buffer.Size);
+    /// <summary>Counts memory that was taken, or given back.</summary>
+    internal void Count(long bytes) => Interlocked.Add(ref _allocatedBytes, bytes);
+
+    /// <summary>Whether the host may see memory of a type that is used for a kind of buffers.</summary>
+    internal bool MayMap(uint type, MemoryKind kind) =>
+        !(kind == MemoryKind.Device && _hideDeviceMemory) && _memory.MemoryTypes[(int)type].PropertyFlags.HasFlag(HostVisible);
 
     /// <summary>The first memory type that has the best set of properties for a use; drivers list better types first.</summary>
-    private uint FindMemoryType(uint allowed, MemoryKind kind)
+    internal uint FindMemoryType(uint allowed, MemoryKind kind)
     {
         ReadOnlySpan<MemoryPropertyFlags> wishes = kind switch
         {

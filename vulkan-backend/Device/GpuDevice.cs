@@ -30,9 +30,17 @@ internal sealed unsafe partial class GpuDevice : IDisposable
         _maxAllocationBytes = description.MaxAllocationBytes;
         _queueFamily = FindComputeQueueFamily();
         Handle = DeviceFeatures.Create(Api, _physical, _queueFamily, description.Capabilities);
-        Api.GetDeviceQueue(Handle, _queueFamily, 0, out Queue queue);
-        Queue = queue;
-        PipelineLayout = CreatePipelineLayout();
+        try
+        {
+            Api.GetDeviceQueue(Handle, _queueFamily, 0, out Queue queue);
+            Queue = queue;
+            PipelineLayout = CreatePipelineLayout();
+        }
+        catch
+        {
+            Api.DestroyDevice(Handle, null);
+            throw;
+        }
     }
 
     /// <summary>What the driver says of this device.</summary>
@@ -78,14 +86,17 @@ internal sealed unsafe partial class GpuDevice : IDisposable
     /// <summary>A command buffer to record into.</summary>
     /// <param name="timed">Whether every dispatch is timed.</param>
     /// <param name="compilesOnly">Whether pipelines are only compiled, see <see cref="CommandRecorder"/>.</param>
-    public CommandRecorder CreateRecorder(bool timed = false, bool compilesOnly = false) => new(this, _queueFamily, timed, compilesOnly);
+    public CommandRecorder CreateRecorder(bool timed = false, bool compilesOnly = false) =>
+        Make(() => new CommandRecorder(this, _queueFamily, timed, compilesOnly));
 
     /// <summary>Returns when all that was submitted is done, or the device is lost.</summary>
     public void WaitIdle() => Api.DeviceWaitIdle(Handle);
 
+    /// <summary>Frees the device and all that is left on it.</summary>
     public void Dispose()
     {
         WaitIdle();
+        Free((_, _) => true);
         Api.DestroyPipelineLayout(Handle, PipelineLayout, null);
         Api.DestroyDevice(Handle, null);
         _instance.Dispose();

@@ -19,9 +19,17 @@ internal sealed unsafe class VulkanInstance : IDisposable
     {
         CpuDriverVectors.Widen();
         Api = LoadApi();
-        CheckLoaderVersion();
-        Handle = CreateInstance(validation);
-        if (validation) _validation = new ValidationMessages(Api, Handle);
+        try
+        {
+            CheckLoaderVersion();
+            Handle = CreateInstance(validation);
+            if (validation) _validation = new ValidationMessages(Api, Handle);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
     }
 
     public Vk Api { get; }
@@ -44,7 +52,7 @@ internal sealed unsafe class VulkanInstance : IDisposable
     public void Dispose()
     {
         _validation?.Dispose();
-        Api.DestroyInstance(Handle, null);
+        if (Handle.Handle != 0) Api.DestroyInstance(Handle, null);
         Api.Dispose();
     }
 
@@ -126,7 +134,9 @@ internal sealed unsafe class VulkanInstance : IDisposable
             var create = (delegate* unmanaged<Instance, DebugUtilsMessengerCreateInfoEXT*, AllocationCallbacks*, DebugUtilsMessengerEXT*, Result>)
                 (void*)api.GetInstanceProcAddr(instance, "vkCreateDebugUtilsMessengerEXT");
             DebugUtilsMessengerEXT messenger;
-            create(instance, &info, null, &messenger).Check("listen to the validation layer");
+            Result result = create(instance, &info, null, &messenger);
+            if (result < Result.Success) _self.Free();
+            result.Check("listen to the validation layer");
             _messenger = messenger;
         }
 

@@ -39,7 +39,7 @@ internal sealed record EngineFingerprint(string Weights, Gemma2Config Config, Ge
         $"{HostVersion}\n{_shaders.Value}\n{Weights}\n{JsonSerializer.Serialize(Config)}\n{HashVocabulary(Tokenizer)}\n{KvCacheType}\n{Families}\n{Device}");
 
     private static string Describe(MatrixKernels kernels) =>
-        $"{string.Join(' ', kernels.Order(PassLimits.DecodingRows))}; {string.Join(' ', kernels.Order(PassLimits.PromptRows))}; {KernelSet.PromptAttention(kernels.Options, kernels.Device)}";
+        $"{string.Join(' ', kernels.Order(RowKind.Decoding))}; {string.Join(' ', kernels.Order(RowKind.Prompt))}; {KernelSet.PromptAttention(kernels.Options, kernels.Device)}";
 
     private static string HashShaders() => Hash(string.Join('\n', ComputePipeline.Embedded().Select(shader => $"{shader.Shader} {Convert.ToHexStringLower(SHA256.HashData(shader.Spirv))}")));
 

@@ -1,3 +1,4 @@
+using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels.Check;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Tensors;
@@ -16,8 +17,17 @@ public sealed record EngineOptions
     /// <summary>Longest prompt plus answer, in tokens; null means the model's own limit, at most 8192.</summary>
     public int? ContextLength { get; init; }
 
-    /// <summary>How many sequences are worked on at once; each has a KV cache of its own.</summary>
+    /// <summary>How many sequences are worked on at once.</summary>
     public int MaxSequences { get; init; } = 4;
+
+    /// <summary>Bytes of device memory for the KV cache that they share; null takes what all of them can need, as far as the memory that is left allows it.</summary>
+    public long? KvCacheMemory { get; init; }
+
+    /// <summary>Most interactive requests that wait while <see cref="MaxSequences"/> run; more are refused.</summary>
+    public int MaxWaiting { get; init; } = 256;
+
+    /// <summary>Most tokens that the prompts of waiting interactive requests have together; more are refused.</summary>
+    public int MaxWaitingTokens { get; init; } = 1 << 20;
 
     /// <summary>How numbers are kept in the KV cache.</summary>
     public KvCacheType KvCacheType { get; init; } = KvCacheType.Auto;
@@ -39,6 +49,9 @@ public sealed record EngineOptions
 
     /// <summary>Load the Khronos validation layer; tests look at what it reported.</summary>
     internal bool Validation { get; init; }
+
+    /// <summary>Told of the device before anything is made on it; tests let it fail, and look at what is left on it.</summary>
+    internal Action<GpuDevice>? DeviceOpened { get; init; }
 
     /// <summary>Never map the device's own memory; tests make a CPU device load weights as a large GPU does.</summary>
     internal bool HideDeviceMemory { get; init; }

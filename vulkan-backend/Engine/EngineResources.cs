@@ -1,3 +1,4 @@
+using Gemma2.Backend.Cache;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Formats.Files;
@@ -9,7 +10,7 @@ using Gemma2.Backend.Tensors.Quantization;
 
 namespace Gemma2.Backend.Engine;
 
-/// <summary>What an engine holds on its device: weights, a forward pass, and one KV cache for each sequence that may run at once.</summary>
+/// <summary>What an engine holds on its device: weights, the KV cache, a forward pass.</summary>
 internal sealed class EngineResources : IDisposable
 {
     private readonly ModelWeights _weights;
@@ -34,8 +35,9 @@ internal sealed class EngineResources : IDisposable
         ContextLength = contextLength;
         Warnings = [.. matrices.Warnings];
         TensorType cacheType = kvCacheType.ToTensorType();
-        Cache = new KvCache(device, config, ForwardPass.ShapeOf(config), contextLength, cacheType, options.MaxSequences);
-        Forward = new ForwardPass(device, config, weights, Cache, contextLength, cacheType, matrices, options.PassTimed is not null);
+        Slots = options.MaxSequences;
+        Cache = new KvCache(device, config, ForwardPass.ShapeOf(config), cacheType, CacheSize.Blocks(device, config, kvCacheType, contextLength, options));
+        Forward = new ForwardPass(device, config, weights, Cache, Slots, contextLength, cacheType, matrices, options.PassTimed is not null);
     }
 
     public GpuDevice Device { get; }
@@ -58,6 +60,12 @@ internal sealed class EngineResources : IDisposable
 
     public KvCache Cache { get; }
 
+    /// <summary>Sequences that may run at once.</summary>
+    public int Slots { get; }
+
+    /// <summary>A scheduler of its own sequences over the whole cache.</summary>
+    public Scheduler CreateScheduler() => new(new BlockPool(Cache.Blocks), Cache.Groups.Windows, Slots);
+
     public static async Task<EngineResources> LoadAsync(
         OpenModel model,
         EngineOptions options,
@@ -70,27 +78,25 @@ internal sealed class EngineResources : IDisposable
         IReadOnlyList<TensorEntry> tensors = model.TensorsAs(options.WeightType);
         KvCacheType kvCacheType = options.KvCacheType.For(tensors.Select(tensor => tensor.Type));
         GpuDevice device = GpuDevice.Open(options.Device, options.AllowSoftwareDevice, options.Validation, options.HideDeviceMemory);
-        MatrixKernels? matrices = null;
-        ModelWeights? weights = null;
         try
         {
+            options.DeviceOpened?.Invoke(device);
             // Before all weights are read.
-            matrices = new MatrixKernels(device, options.Kernels);
+            var matrices = new MatrixKernels(device, options.Kernels);
             if (options.CheckKernels)
                 new FamilyCheck(device, matrices).RunOnce(MatrixUses.Of(model.Config, tensors), CheckMemory.Default);
             using var uploader = new WeightUploader(device, model.Config);
             var stored = new HashingSink(uploader);
             ITensorSink sink = options.WeightType is { } type ? new QuantizingSink(stored, new WeightMix(type, model.Config).TypeOf) : stored;
             await model.ReadAsync(sink, progress, cancellationToken).ConfigureAwait(false);
-            weights = uploader.Finish();
+            ModelWeights weights = uploader.Finish();
             long weightBytes = MemoryEstimate.Of(model.Config, tensors, contextLength, kvCacheType).WeightBytes;
             string fingerprint = new EngineFingerprint(stored.Hash(), model.Config, model.Tokenizer, kvCacheType, matrices).ToString();
             return new EngineResources(device, model.Config, weights, weightBytes, contextLength, kvCacheType, matrices, fingerprint, options);
         }
         catch
         {
-            weights?.Dispose();
-            matrices?.Dispose();
+            // With all that was made on it.
             device.Dispose();
             throw;
         }

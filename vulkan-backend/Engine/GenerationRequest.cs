@@ -11,8 +11,23 @@ public sealed record GenerationRequest
     /// <summary>How many tokens to make at most; null means up to the end of the context.</summary>
     public int? MaxTokens { get; init; }
 
+    /// <summary>Who goes first.</summary>
+    public RequestClass Class { get; init; } = RequestClass.Interactive;
+
     /// <summary>How tokens are picked.</summary>
     public SamplingOptions Sampling { get; init; } = new();
+
+    /// <summary>
+    /// Tells the log-probability of every token of the prompt but the first, and of this many of the likeliest beside each; null tells none. The prompt is then computed anew. Allowed: 0 to
+    /// <see cref="SamplingOptions.MaxLogProbabilities"/>.
+    /// </summary>
+    public int? PromptLogProbabilities { get; init; }
+
+    /// <summary>What the answer's form allows; null where any will do. It belongs to this request alone.</summary>
+    public ITokenMask? Mask { get; init; }
+
+    /// <summary>Guess the next tokens from the text so far and check them together: the same tokens, sooner where the text repeats itself.</summary>
+    public bool Drafts { get; init; } = true;
 
     /// <summary>Go on past the model's end tokens (<c>&lt;eos&gt;</c>, <c>&lt;end_of_turn&gt;</c>).</summary>
     public bool IgnoreEndTokens { get; init; }
@@ -32,12 +47,25 @@ public enum FinishReason
 }
 
 /// <summary>One new token.</summary>
-/// <param name="Id">The token's id. An end token that ends the sequence is given too, with <paramref name="Finish"/> set.</param>
+/// <param name="Choice">The token, and what was asked about it. An end token that ends the sequence is given too, with <paramref name="Finish"/> set.</param>
 /// <param name="Finish">Set on the last token of a sequence.</param>
-public readonly record struct GeneratedToken(int Id, FinishReason? Finish);
+/// <param name="CachedTokens">Tokens of the prompt whose keys and values were there from earlier requests; the same for all tokens of a sequence.</param>
+public readonly record struct GeneratedToken(TokenChoice Choice, FinishReason? Finish, int CachedTokens = 0)
+{
+    /// <summary>The token's id.</summary>
+    public int Id => Choice.Id;
+
+    /// <summary>With the first token, where it was asked for: the prompt's tokens from the second on, each with its log-probability after those before it.</summary>
+    public IReadOnlyList<TokenChoice>? Prompt { get; init; }
+}
 
 /// <summary>A piece of an answer.</summary>
 /// <param name="Text">New text, never half a character, never part of a stop text; may be empty.</param>
-/// <param name="Token">The token that completed this piece; null for text that was held back until the end.</param>
+/// <param name="Choice">The token that completed this piece, and what was asked about it; null for text that was held back until the end.</param>
 /// <param name="Finish">Set on the last piece of an answer.</param>
-public readonly record struct TextPiece(string Text, int? Token, FinishReason? Finish);
+/// <param name="CachedTokens">Tokens of the prompt whose keys and values were there from earlier requests.</param>
+public readonly record struct TextPiece(string Text, TokenChoice? Choice, FinishReason? Finish, int CachedTokens = 0)
+{
+    /// <summary>Id of the token that completed this piece; null for text that was held back until the end.</summary>
+    public int? Token => Choice?.Id;
+}

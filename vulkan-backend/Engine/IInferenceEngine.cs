@@ -24,11 +24,16 @@ public interface IInferenceEngine : IAsyncDisposable
     /// </summary>
     string Fingerprint { get; }
 
+    /// <summary>Throws where <see cref="GenerateAsync"/> would refuse a request because too many wait already.</summary>
+    /// <exception cref="BusyException">They do.</exception>
+    void EnsureRoom(GenerationRequest request);
+
     /// <summary>
     /// Generates until an end token, a limit or cancellation. Waits its turn while all sequences are taken.
     /// <see cref="GenerationRequest.Stop"/> is not looked at here: see <see cref="TextGeneration"/>.
     /// </summary>
     /// <exception cref="InvalidRequestException">The request asks for something that is not allowed, such as a prompt longer than the context.</exception>
+    /// <exception cref="BusyException">Too many interactive requests wait already. Thrown at the first token.</exception>
     /// <exception cref="GenerationException">This sequence failed.</exception>
     /// <exception cref="DeviceException">The device failed: no sequence of this engine can go on.</exception>
     /// <exception cref="OperationCanceledException">Within one step of the cancellation.</exception>

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
+using Gemma2.Backend.Cache;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Device;
@@ -20,11 +21,15 @@ public sealed class InferenceEngine : IInferenceEngine
     public const int ShortestContextLength = 2;
 
     /// <summary>Most sequences that get their next token in one pass over the weights.</summary>
-    public const int SequencesPerPass = PassLimits.DecodingRows;
+    public const int SequencesPerPass = StepLimits.DecodingRows;
 
     private readonly EngineResources _resources;
     private readonly Scheduler _scheduler;
+    private readonly StepRunner _runner;
     private readonly Sampler _sampler;
+    private readonly WaitingRoom _waitingRoom;
+    private readonly DraftCounts _draftCounts = new();
+    private readonly ConcurrentQueue<Sequence> _arrived = new();
     private readonly Thread _thread;
     private readonly AutoResetEvent _work = new(false);
     private readonly ConcurrentQueue<TaskCompletionSource> _toCompile = new();
@@ -36,7 +41,9 @@ public sealed class InferenceEngine : IInferenceEngine
         _resources = resources;
         ModelName = modelName;
         Tokenizer = tokenizer;
-        _scheduler = new Scheduler(resources.Forward, resources.Cache.Sequences, options.PassTimed);
+        _scheduler = resources.CreateScheduler();
+        _runner = new StepRunner(resources.Forward, _scheduler, options.PassTimed);
+        _waitingRoom = new WaitingRoom(options.MaxWaiting + options.MaxSequences, options.MaxWaitingTokens);
         _sampler = new Sampler(Config.VocabularySize);
         _thread = new Thread(Run) { IsBackground = true, Name = "inference" };
         _thread.Start();
@@ -69,6 +76,18 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <summary>What is not as it should be on this device, for whoever runs the engine: a line each, mostly none.</summary>
     public IReadOnlyList<string> Warnings => _resources.Warnings;
 
+    /// <summary>Tokens that the KV cache holds at once.</summary>
+    public long CacheTokens => (long)_resources.Cache.Blocks / _resources.Cache.Groups.Windows.Count * BlockTable.Positions;
+
+    /// <summary>Bytes of the KV cache in device memory.</summary>
+    public long CacheBytes => _resources.Cache.Blocks * _resources.Cache.BlockBytes;
+
+    /// <summary>Tokens that were guessed so far, see <see cref="GenerationRequest.Drafts"/>.</summary>
+    public long DraftedTokens => _draftCounts.Drafted;
+
+    /// <summary>Those of them that were right.</summary>
+    public long AcceptedTokens => _draftCounts.Accepted;
+
     /// <summary>Bytes of all device memory that is taken: weights, caches, activations.</summary>
     public long DeviceBytes => _resources.Device.AllocatedBytes;
 
@@ -97,17 +116,28 @@ public sealed class InferenceEngine : IInferenceEngine
     }
 
     /// <inheritdoc/>
+    public void EnsureRoom(GenerationRequest request)
+    {
+        if (request.Class == RequestClass.Interactive) _waitingRoom.Check(request.PromptTokens.Count);
+    }
+
+    /// <inheritdoc/>
     public IAsyncEnumerable<GeneratedToken> GenerateAsync(GenerationRequest request, CancellationToken cancellationToken = default)
     {
-        request.Sampling.Validate();
+        request.Sampling.Validate(Config.VocabularySize);
         int[] prompt = CheckPrompt(request.PromptTokens);
         int room = ContextLength - prompt.Length;
+        if (request.PromptLogProbabilities is < 0 or > SamplingOptions.MaxLogProbabilities)
+            throw new InvalidRequestException("logprobs", $"logprobs is {request.PromptLogProbabilities}; allowed is 0 to {SamplingOptions.MaxLogProbabilities}.");
         if (request.MaxTokens < 1)
             throw new InvalidRequestException("max_tokens", $"max_tokens is {request.MaxTokens}; allowed is 1 or more.");
         if (room < 1)
             throw new InvalidRequestException("prompt", $"The prompt has {prompt.Length} tokens, which leaves no room in the context of {ContextLength}.");
-        var sequence = new GenerationSequence(
-            prompt, Math.Min(request.MaxTokens ?? room, room), request.Sampling, _sampler, request.IgnoreEndTokens ? [] : Config.EndTokens);
+        IReadOnlyList<int> endTokens = request.IgnoreEndTokens ? [] : Config.EndTokens;
+        var decoding = new DecodingState(request.Sampling, prompt, endTokens, Config.VocabularySize, request.Mask);
+        int maxTokens = Math.Min(request.MaxTokens ?? room, room);
+        NgramDrafter? drafter = request.Drafts ? new NgramDrafter(prompt.Length + maxTokens) : null;
+        var sequence = new GenerationSequence(prompt, maxTokens, decoding, _sampler, endTokens, request.Class, drafter, request.PromptLogProbabilities, _draftCounts);
         return ReadAsync(sequence, cancellationToken);
     }
 
@@ -142,10 +172,9 @@ public sealed class InferenceEngine : IInferenceEngine
         _work.Set();
         if (_fault is Exception fault) throw fault;
         await compiled.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
-        // A prompt of more rows than a decoding pass has runs the matrix-matrix kernels, the pass after it the matrix-vector ones.
         var request = new GenerationRequest
         {
-            PromptTokens = [.. Enumerable.Repeat(Config.BeginToken, Math.Min(2 * PassLimits.DecodingRows, ContextLength - 1))],
+            PromptTokens = [.. Enumerable.Repeat(Config.BeginToken, Math.Min(64, ContextLength - 1))],
             MaxTokens = 2,
             IgnoreEndTokens = true,
             Sampling = new SamplingOptions { Temperature = 0 },
@@ -170,6 +199,7 @@ public sealed class InferenceEngine : IInferenceEngine
         GenerationSequence sequence, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        if (sequence.Class == RequestClass.Interactive) sequence.EnterWaitingRoom(_waitingRoom);
         Submit(sequence);
         try
         {
@@ -203,7 +233,7 @@ public sealed class InferenceEngine : IInferenceEngine
     private void Submit(Sequence sequence)
     {
         ObjectDisposedException.ThrowIf(_isStopping, this);
-        _scheduler.Add(sequence);
+        _arrived.Enqueue(sequence);
         // Whichever comes last, this or the thread's own end, sees the other: no sequence is left without an answer.
         if (_fault is Exception fault) sequence.Complete(fault);
         else _work.Set();
@@ -216,7 +246,8 @@ public sealed class InferenceEngine : IInferenceEngine
             while (!_isStopping)
             {
                 Compile();
-                if (!_scheduler.RunOne()) _work.WaitOne();
+                while (_arrived.TryDequeue(out Sequence? sequence)) _scheduler.Add(sequence);
+                if (!_runner.RunOne()) _work.WaitOne();
             }
             _fault = new OperationCanceledException("The engine was stopped.");
         }
@@ -226,13 +257,14 @@ public sealed class InferenceEngine : IInferenceEngine
             _fault = e is Gemma2Exception ? e : new DeviceException($"The engine failed: {e.Message}", e);
         }
         _scheduler.FailAll(_fault);
+        while (_arrived.TryDequeue(out Sequence? sequence)) sequence.Complete(_fault);
         while (_toCompile.TryDequeue(out TaskCompletionSource? waiting)) waiting.TrySetException(_fault);
     }
 
     private void Compile()
     {
         if (!_toCompile.TryPeek(out TaskCompletionSource? waiting)) return;
-        _resources.Forward.Compile(ContextLength, _resources.Cache.Sequences);
+        _resources.Forward.Compile(ContextLength);
         _toCompile.TryDequeue(out _);
         waiting.SetResult();
     }

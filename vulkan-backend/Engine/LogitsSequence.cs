@@ -3,7 +3,7 @@ using Gemma2.Backend.Model;
 namespace Gemma2.Backend.Engine;
 
 /// <summary>A sequence that ends with its prompt and gives the last token's logits.</summary>
-internal sealed class LogitsSequence(int[] prompt) : Sequence(prompt)
+internal sealed class LogitsSequence(IReadOnlyList<int> prompt) : Sequence(prompt, RequestClass.Interactive, room: 0)
 {
     private readonly TaskCompletionSource<float[]> _logits = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -14,15 +14,15 @@ internal sealed class LogitsSequence(int[] prompt) : Sequence(prompt)
     public override double Temperature => 0;
 
     /// <inheritdoc/>
-    public override void Complete(Exception? error)
+    protected override void Finish(Exception? error)
     {
         if (error is not null) _logits.TrySetException(error);
     }
 
     /// <inheritdoc/>
-    protected override int? Next(Pass pass, int row)
+    public override bool Take(IStepResults results, int first, int count)
     {
-        _logits.TrySetResult(pass.ReadLogits(row).ToArray());
-        return null;
+        _logits.TrySetResult(results.ReadLogits(first).ToArray());
+        return false;
     }
 }

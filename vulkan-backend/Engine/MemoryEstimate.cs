@@ -1,3 +1,4 @@
+using Gemma2.Backend.Cache;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Kernels.Attention;
@@ -9,7 +10,7 @@ namespace Gemma2.Backend.Engine;
 
 /// <summary>Device memory that a model takes, without the small buffers for activations.</summary>
 /// <param name="WeightBytes">The weights: matrices in device order, norms as float32.</param>
-/// <param name="KvCacheBytes">Keys and values of all sequences.</param>
+/// <param name="KvCacheBytes">Keys and values of all sequences, in whole blocks.</param>
 public sealed record MemoryEstimate(long WeightBytes, long KvCacheBytes)
 {
     /// <summary>The padding of rows is counted as on the devices that pad most.</summary>
@@ -25,15 +26,27 @@ public sealed record MemoryEstimate(long WeightBytes, long KvCacheBytes)
     /// <param name="type">How keys and values are kept: what <see cref="KvCacheType.Auto"/> stands for, not that itself.</param>
     /// <param name="sequences">Sequences worked on at once.</param>
     public static MemoryEstimate Of(Gemma2Config config, IEnumerable<TensorEntry> tensors, int contextLength, KvCacheType type, int sequences = 1) =>
-        new(tensors.Sum(DeviceBytes), sequences * CacheBytes(config, contextLength, type));
+        new(tensors.Sum(DeviceBytes), (long)sequences * SequenceBlocks(config, contextLength) * BlockBytes(config, type));
+
+    /// <summary>Keys and values that one more token of a sequence reads.</summary>
+    /// <param name="config">The model's configuration.</param>
+    /// <param name="positions">Tokens in the cache, its own included.</param>
+    /// <param name="type">How keys and values are kept.</param>
+    public static long BytesRead(Gemma2Config config, int positions, KvCacheType type)
+    {
+        AttentionShape shape = ForwardPass.ShapeOf(config);
+        long perPosition = 2L * shape.KeyValueHeads * CacheLayout.RowBytes(type.ToTensorType(), shape.HeadDimension);
+        return config.Layers.Sum(layer => Math.Min(positions, layer.Window ?? positions) * perPosition);
+    }
+
+    /// <summary>Blocks that a sequence of a length holds at most.</summary>
+    internal static int SequenceBlocks(Gemma2Config config, int contextLength) =>
+        BlockTable.MostBlocks(new LayerGroups(config).Windows, contextLength, StepLimits.PromptRows);
+
+    /// <summary>Bytes of a block.</summary>
+    internal static long BlockBytes(Gemma2Config config, KvCacheType type) => KvCache.BytesOfBlock(config, ForwardPass.ShapeOf(config), type.ToTensorType());
 
     private static long DeviceBytes(TensorEntry tensor) => tensor.Shape is [long rows, long columns]
         ? new WeightLayout(tensor.Type, (int)columns, LargestTile).Bytes((int)rows)
         : tensor.Shape.Sum(width => (long)RowLayout.Stride((int)width) * sizeof(float));
-
-    private static long CacheBytes(Gemma2Config config, int contextLength, KvCacheType type)
-    {
-        AttentionShape shape = ForwardPass.ShapeOf(config);
-        return config.Layers.Sum(layer => CacheLayout.LayerBytes(type.ToTensorType(), shape, KvCache.Slots(layer, contextLength)));
-    }
 }

@@ -1,128 +1,302 @@
-using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+using Gemma2.Backend.Cache;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Model;
 
 namespace Gemma2.Backend.Engine;
 
 /// <summary>
-/// Decides what the device does next. Waiting sequences are let in, in order, as KV caches become free. Of those that run, prompts take turns, a chunk each, and
-/// up to <see cref="PassLimits.DecodingRows"/> sequences get their next token in one pass; chunks and decoding passes alternate, so that none waits for
-/// another's end. While a pass runs, the next one is handed over. A row's result depends on its own sequence alone, so an answer does not depend on what else runs.
+/// Decides what the next step computes. Waiting sequences are let in as slots and blocks become free, interactive ones first. In a step every running sequence that decodes has its row, and prompts
+/// share what the budget leaves them, in turns. Where the cache has no room, the youngest batch sequence gives its blocks up, waits, and goes on later. Knows no device and reads no clock: the
+/// same calls give the same plans.
 /// </summary>
-/// <param name="forward">Runs the passes.</param>
-/// <param name="caches">How many sequences may run at once.</param>
-/// <param name="passTimed">Told of every pass when passes are timed.</param>
-internal sealed class Scheduler(ForwardPass forward, int caches, Action<PassProfile>? passTimed = null)
+internal sealed class Scheduler
 {
-    private readonly ConcurrentQueue<Sequence> _waiting = new();
-    private readonly Stack<int> _free = new(Enumerable.Range(0, caches).Reverse());
+    private readonly BlockPool _pool;
+    private readonly IReadOnlyList<int?> _windows;
+    private readonly StepBudget _budget;
+    private readonly Stack<int> _slots;
+    private readonly LinkedList<Sequence> _waiting = [];
+    private readonly List<Sequence> _running = [];
+    private readonly List<Sequence> _turns = []; // of this step, in the order in which they get rows
+    private long _arrivals;
+    private long _turn;
+    private long _firstTurn; // of this step
 
-    // A running sequence is in one of these, or waits for a pass on its way.
-    private readonly Queue<Sequence> _prompting = new();
-    private readonly Queue<Sequence> _decoding = new();
-
-    private readonly Queue<Flight> _flights = new(ForwardPass.MaxInFlight);
-    private readonly List<Sequence> _rows = new(PassLimits.DecodingRows);
-    private bool _isPromptsTurn;
-
-    /// <summary>Puts a sequence in line. From any thread.</summary>
-    public void Add(Sequence sequence) => _waiting.Enqueue(sequence);
-
-    /// <summary>Keeps the device busy until one pass more is done.</summary>
-    /// <returns>False when there was nothing to do.</returns>
-    /// <exception cref="DeviceException">The device failed: no sequence can go on, see <see cref="FailAll"/>.</exception>
-    public bool RunOne()
+    /// <param name="pool">The KV cache's blocks.</param>
+    /// <param name="windows">What each group of layers sees, see <see cref="BlockTable"/>.</param>
+    /// <param name="slots">Most sequences that run at once.</param>
+    /// <param name="budget">Rows of a step.</param>
+    public Scheduler(BlockPool pool, IReadOnlyList<int?> windows, int slots, StepBudget? budget = null)
     {
-        do
-        {
-            Admit();
-            while (_flights.Count < ForwardPass.MaxInFlight && (_isPromptsTurn ? SubmitPrompt() || SubmitDecoding() : SubmitDecoding() || SubmitPrompt())) { }
-            // Sequences that were abandoned may have left room for others.
-        }
-        while (_flights.Count == 0 && _free.Count > 0 && !_waiting.IsEmpty);
+        (_pool, _windows, _budget) = (pool, windows, budget ?? new StepBudget());
+        _slots = new Stack<int>(Enumerable.Range(0, slots).Reverse());
+    }
 
-        if (!_flights.TryPeek(out Flight flight)) return false;
-        flight.Pass.Wait();
-        passTimed?.Invoke(new PassProfile(flight.IsPrompt, flight.Rows, flight.Position, flight.Pass.ReadTimes()));
-        if (flight.IsPrompt) TakeResult(flight.Reader, flight.Pass, 0);
-        else TakeResults(flight.Pass);
-        _flights.Dequeue();
-        return true;
+    /// <summary>Sequences that wait.</summary>
+    public int Waiting => _waiting.Count;
+
+    /// <summary>Sequences that run.</summary>
+    public int Running => _running.Count;
+
+    /// <summary>How often a running sequence had to give its blocks up.</summary>
+    public long Preemptions { get; private set; }
+
+    /// <summary>Puts a sequence in line.</summary>
+    public void Add(Sequence sequence)
+    {
+        sequence.Arrival = _arrivals++;
+        Wait(sequence);
+    }
+
+    /// <summary>Plans the next step. All results of the steps before it that were wanted have been taken.</summary>
+    /// <param name="step">Filled with the plan.</param>
+    /// <returns>False when there is nothing to do.</returns>
+    public bool Plan(ScheduledStep step)
+    {
+        step.Clear();
+        _firstTurn = _turn;
+        EndAbandoned();
+        Admit();
+        PlanDecoding(step);
+        PlanPrompts(step);
+        return step.Plan.Rows.Total > 0;
+    }
+
+    /// <summary>Takes the results of a step that is done.</summary>
+    public void Complete(ScheduledStep step, IStepResults results)
+    {
+        int wanted = 0;
+        Complete(step.Prompts, step.Plan.Prompts, results, ref wanted);
+        Complete(step.Decoding, step.Plan.Decoding, results, ref wanted);
     }
 
     /// <summary>Ends every sequence, running or waiting.</summary>
     public void FailAll(Exception error)
     {
-        foreach (Flight flight in _flights) flight.Reader?.Complete(error);
-        foreach (Sequence sequence in _rows.Concat(_prompting).Concat(_decoding)) sequence.Complete(error);
-        while (_waiting.TryDequeue(out Sequence? sequence)) sequence.Complete(error);
+        foreach (Sequence sequence in _running.ToArray()) End(sequence, error);
+        foreach (Sequence sequence in _waiting) sequence.Complete(error);
+        _waiting.Clear();
     }
+
+    /// <summary>Checks what must always hold between steps.</summary>
+    /// <exception cref="InvalidOperationException">Something does not hold.</exception>
+    public void CheckInvariants()
+    {
+        var held = new int[_pool.Count];
+        foreach (Sequence sequence in _running) sequence.Blocks!.CountHeld(held);
+        _pool.CheckInvariants(held);
+        HashSet<int> slots = [.. _slots];
+        foreach (Sequence sequence in _running)
+        {
+            if (!slots.Add(sequence.Slot!.Value)) throw new InvalidOperationException($"Slot {sequence.Slot} is taken twice.");
+            if (sequence.Computed > sequence.Length) throw new InvalidOperationException($"{sequence.Computed} positions of {sequence.Length} tokens are computed.");
+            if (_waiting.Contains(sequence)) throw new InvalidOperationException("A sequence waits and runs.");
+        }
+    }
+
+    private void EndAbandoned()
+    {
+        for (int i = _running.Count - 1; i >= 0; i--)
+            if (_running[i].IsAbandoned) End(_running[i], null);
+        for (LinkedListNode<Sequence>? node = _waiting.First; node is not null;)
+        {
+            LinkedListNode<Sequence>? next = node.Next;
+            if (node.Value.IsAbandoned)
+            {
+                _waiting.Remove(node);
+                node.Value.Complete(null);
+            }
+            node = next;
+        }
+    }
+
+    /// <summary>Puts a sequence in line by class and arrival.</summary>
+    private void Wait(Sequence sequence)
+    {
+        LinkedListNode<Sequence>? before = _waiting.Last;
+        while (before is not null && GoesBefore(sequence, before.Value)) before = before.Previous;
+        if (before is null) _waiting.AddFirst(sequence);
+        else _waiting.AddAfter(before, sequence);
+    }
+
+    private static bool GoesBefore(Sequence one, Sequence other) => one.Class != other.Class ? one.Class < other.Class : one.Arrival < other.Arrival;
 
     private void Admit()
     {
-        while (_free.Count > 0 && _waiting.TryDequeue(out Sequence? sequence))
+        while (_waiting.First?.Value is { } sequence)
         {
-            sequence.Cache = _free.Pop();
-            _prompting.Enqueue(sequence);
+            if (_slots.Count == 0 && !(sequence.Class == RequestClass.Interactive && Preempt(null, sequence))) return;
+            sequence.Blocks ??= new BlockTable(_pool, _windows, sequence.MostTokens);
+            AdoptBlocks(sequence);
+            if (!MakeRoom(sequence, sequence.Length, promised: true) && _running.Count > 0)
+            {
+                sequence.Blocks.Clear();
+                sequence.Restart();
+                return;
+            }
+            _waiting.RemoveFirst();
+            sequence.Start();
+            sequence.Slot = _slots.Pop();
+            _running.Add(sequence);
         }
     }
 
-    /// <summary>Hands over the next chunk of the prompt whose turn it is; false when there is none.</summary>
-    private bool SubmitPrompt()
+    private void PlanDecoding(ScheduledStep step)
     {
-        if (!TryNext(_prompting, out Sequence? sequence)) return false;
-        int position = sequence.Position;
-        ReadOnlySpan<int> chunk = sequence.TakeChunk();
-        bool isLast = !sequence.IsPrompting;
-        Pass pass = forward.SubmitPrompt(chunk, position, sequence.Cache, isLast ? sequence.Temperature : null);
-        if (!isLast) _prompting.Enqueue(sequence);
-        _flights.Enqueue(new Flight(pass, true, chunk.Length, position, isLast ? sequence : null));
-        _isPromptsTurn = false;
+        int rows = _budget.Decoding, forBatch = Math.Min(_budget.DecodingForBatch, Turns(RowKind.Decoding));
+        int drafts = Math.Max(0, _budget.WithDrafts - _turns.Count);
+        foreach (Sequence sequence in CollectionsMarshal.AsSpan(_turns))
+        {
+            int left = sequence.Class == RequestClass.Interactive ? rows - forBatch : rows;
+            int count = Math.Min(sequence.Length - sequence.Computed, left);
+            if (count <= 0) continue;
+            int drafted = sequence.Computed + count == sequence.Length ? Draft(sequence, Math.Min(drafts, left - count)) : 0;
+            if (!TryAdd(step, sequence, RowKind.Decoding, count, drafted)) continue;
+            rows -= count + drafted;
+            drafts -= drafted;
+        }
+    }
+
+    /// <summary>Guesses that there are blocks for without anybody giving way. What a mask allows next is not known beforehand.</summary>
+    private int Draft(Sequence sequence, int most)
+    {
+        if (most <= 0 || sequence.Slot is null || sequence.Mask is not null) return 0;
+        int drafted = sequence.Draft(most);
+        return sequence.Blocks!.Missing(sequence.Length + drafted) <= _pool.Available ? drafted : 0;
+    }
+
+    private void PlanPrompts(ScheduledStep step)
+    {
+        int rows = step.HasStreams ? _budget.PromptBesideStreams : _budget.Prompt;
+        int forBatch = Turns(RowKind.Prompt) > 0 ? _budget.PromptForBatch : 0;
+        foreach (Sequence sequence in CollectionsMarshal.AsSpan(_turns))
+        {
+            if (step.Prompts.Count == StepLimits.Prompts) break;
+            if (sequence.Slot is not null) AdoptBlocks(sequence);
+            int left = sequence.Class == RequestClass.Interactive ? rows - forBatch : rows;
+            if (sequence.ScoresPrompt) left = Math.Min(left, StepLimits.Results - step.Plan.Wanted);
+            int count = ChunkOf(sequence, left, hasResult: step.Plan.Wanted < StepLimits.Results);
+            if (count > 0 && TryAdd(step, sequence, RowKind.Prompt, count)) rows -= count;
+        }
+    }
+
+    /// <summary>Finds out whose turn it is, in order: by class, then who has waited longest.</summary>
+    /// <returns>How many of them are of the batch class.</returns>
+    private int Turns(RowKind kind)
+    {
+        _turns.Clear();
+        int batch = 0;
+        foreach (Sequence sequence in _running)
+        {
+            if (sequence.NextKind != kind) continue;
+            _turns.Add(sequence);
+            if (sequence.Class == RequestClass.Batch) batch++;
+        }
+        _turns.Sort(_byTurn);
+        return batch;
+    }
+
+    private static readonly Comparison<Sequence> _byTurn = (one, other) =>
+    {
+        int order = one.Class.CompareTo(other.Class);
+        if (order == 0) order = one.Turn.CompareTo(other.Turn);
+        return order != 0 ? order : one.Arrival.CompareTo(other.Arrival);
+    };
+
+    /// <summary>Rows of a prompt's next chunk: to its end, or to the end of a block, from where on blocks of others can be taken over.</summary>
+    private static int ChunkOf(Sequence sequence, int rows, bool hasResult)
+    {
+        int left = sequence.PromptLength - sequence.Computed;
+        if (left <= rows && (hasResult || sequence.Length > sequence.PromptLength)) return left;
+        int end = sequence.Computed + Math.Min(rows, left - 1);
+        int atBlock = end / BlockTable.Positions * BlockTable.Positions;
+        return (atBlock > sequence.Computed ? atBlock : end) - sequence.Computed;
+    }
+
+    private bool TryAdd(ScheduledStep step, Sequence sequence, RowKind kind, int count, int drafted = 0)
+    {
+        // It may just have given way to another.
+        if (sequence.Slot is not { } slot) return false;
+        BlockTable blocks = sequence.Blocks!;
+        blocks.Trim(sequence.Computed);
+        int end = sequence.Computed + count;
+        if (!MakeRoom(sequence, end + drafted)) return false;
+        blocks.TryExtend(end + drafted);
+        bool isLast = end == sequence.Length;
+        int wanted = sequence.ScoresPrompt ? count : isLast ? 1 + drafted : 0;
+        int next = isLast ? 0 : sequence.Tokens[end];
+        step.Add(sequence, new StepSegment(slot, kind, sequence.Computed, count + drafted, wanted, sequence.Temperature, sequence.Mask, next));
+        sequence.Compute(end);
+        sequence.Turn = _turn++;
+        blocks.Publish(sequence.Tokens, sequence.PromptLength, end);
         return true;
     }
 
-    /// <summary>Hands over the next token of the sequences whose turn it is; false when there is none, or the last such pass is still on its way.</summary>
-    private bool SubmitDecoding()
+    /// <summary>Takes over what others have computed of the same tokens.</summary>
+    private static void AdoptBlocks(Sequence sequence)
     {
-        if (_rows.Count > 0) return false;
-        Pass pass = forward.Decoding;
-        while (_rows.Count < PassLimits.DecodingRows && TryNext(_decoding, out Sequence? sequence))
-        {
-            _rows.Add(sequence);
-            pass.Rows(_rows.Count)[^1] = sequence.TakeRow();
-            pass.SetTemperature(_rows.Count - 1, sequence.Temperature);
-        }
-        if (_rows.Count == 0) return false;
-        forward.SubmitDecoding(_rows.Count);
-        _flights.Enqueue(new Flight(pass, false, _rows.Count, _rows[0].Position - 1, null));
-        _isPromptsTurn = true;
+        if (!sequence.ScoresPrompt) sequence.Find(sequence.Blocks!.Adopt(sequence.Tokens, sequence.PromptLength, sequence.Computed, sequence.Length - 1));
+    }
+
+    /// <summary>Lets younger sequences give their blocks up until there is room for a length of this one.</summary>
+    /// <param name="sequence">Who needs it.</param>
+    /// <param name="positions">The length.</param>
+    /// <param name="promised">Whether running sequences keep the room that they need for what they have to compute.</param>
+    private bool MakeRoom(Sequence sequence, int positions, bool promised = false)
+    {
+        while (sequence.Blocks!.Missing(positions) + (promised ? Promised() : 0) > _pool.Available)
+            if (!Preempt(sequence, sequence)) return false;
         return true;
     }
 
-    /// <summary>The next one that somebody still waits for.</summary>
-    private bool TryNext(Queue<Sequence> queue, [System.Diagnostics.CodeAnalysis.NotNullWhen(true)] out Sequence? sequence)
+    /// <summary>Blocks that running sequences need for the tokens that they have to compute.</summary>
+    private int Promised()
     {
-        while (queue.TryDequeue(out sequence))
+        int blocks = 0;
+        foreach (Sequence sequence in _running) blocks += sequence.Blocks!.Missing(sequence.Length);
+        return blocks;
+    }
+
+    /// <summary>
+    /// Takes blocks and slot from a running sequence that has no rows in this step: the youngest of the batch class; for an interactive one also the youngest that came later than it.
+    /// </summary>
+    /// <param name="spared">Not from this one.</param>
+    /// <param name="cause">For whom it is done.</param>
+    private bool Preempt(Sequence? spared, Sequence cause)
+    {
+        Sequence? victim = null;
+        foreach (Sequence sequence in _running)
         {
-            if (!sequence.IsAbandoned) return true;
-            End(sequence, null);
+            if (sequence == spared || sequence.Turn >= _firstTurn || !GoesBefore(cause, sequence)) continue;
+            if (victim is null || GoesBefore(victim, sequence)) victim = sequence;
         }
-        return false;
+        if (victim is null) return false;
+        Preemptions++;
+        Leave(victim);
+        victim.Restart();
+        Wait(victim);
+        return true;
     }
 
-    private void TakeResults(Pass pass)
+    private void Complete(List<Sequence> sequences, ReadOnlySpan<StepSegment> segments, IStepResults results, ref int wanted)
     {
-        for (int row = 0; row < _rows.Count; row++) TakeResult(_rows[row], pass, row);
-        _rows.Clear();
+        for (int i = 0; i < segments.Length; i++)
+        {
+            if (segments[i].Wanted == 0) continue;
+            Complete(sequences[i], results, wanted, segments[i].Wanted);
+            wanted += segments[i].Wanted;
+        }
     }
 
-    private void TakeResult(Sequence? sequence, Pass pass, int row)
+    private void Complete(Sequence sequence, IStepResults results, int first, int count)
     {
-        if (sequence is null) return;
+        int length = sequence.Length;
         try
         {
-            if (!sequence.IsAbandoned && sequence.Advance(pass, row)) _decoding.Enqueue(sequence);
-            else End(sequence, null);
+            if (sequence.IsAbandoned || !sequence.Take(results, first, count)) End(sequence, null);
+            // All but the last token have been computed: it was known, or guessed rightly.
+            else if (sequence.Length > length) sequence.Compute(sequence.Length - 1);
         }
         catch (GenerationException e)
         {
@@ -132,15 +306,15 @@ internal sealed class Scheduler(ForwardPass forward, int caches, Action<PassProf
 
     private void End(Sequence sequence, Exception? error)
     {
-        _free.Push(sequence.Cache);
+        Leave(sequence);
         sequence.Complete(error);
     }
 
-    /// <summary>A pass on its way.</summary>
-    /// <param name="Pass">The pass.</param>
-    /// <param name="IsPrompt">A chunk of a prompt; else a decoding pass, whose sequences are in <see cref="_rows"/>.</param>
-    /// <param name="Rows">Its rows.</param>
-    /// <param name="Position">Position of the first one.</param>
-    /// <param name="Reader">Whose prompt ends with it.</param>
-    private readonly record struct Flight(Pass Pass, bool IsPrompt, int Rows, int Position, Sequence? Reader);
+    private void Leave(Sequence sequence)
+    {
+        sequence.Blocks!.Clear();
+        _slots.Push(sequence.Slot!.Value);
+        sequence.Slot = null;
+        _running.Remove(sequence);
+    }
 }

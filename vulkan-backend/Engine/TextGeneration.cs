@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Engine;
@@ -40,20 +41,20 @@ public static class TextGeneration
     {
         IncrementalDetokenizer detokenizer = new(tokenizer);
         StopMatcher stop = new(request.Stop);
-        await foreach ((int id, FinishReason? finish) in engine.GenerateAsync(request, cancellationToken).ConfigureAwait(false))
+        await foreach ((TokenChoice choice, FinishReason? finish, int cached) in engine.GenerateAsync(request, cancellationToken).ConfigureAwait(false))
         {
-            string text = engine.Config.EndTokens.Contains(id) || tokenizer.IsControl(id) ? "" : detokenizer.Append(id);
+            string text = engine.Config.EndTokens.Contains(choice.Id) || tokenizer.IsControl(choice.Id) ? "" : detokenizer.Append(choice.Id);
             if (finish is not null) text += detokenizer.Flush();
             text = stop.Append(text);
             if (stop.Stopped)
             {
-                yield return new TextPiece(text, id, FinishReason.Stop);
+                yield return new TextPiece(text, choice, FinishReason.Stop, cached);
                 yield break;
             }
 
             string held = finish is null ? "" : stop.Flush();
-            yield return new TextPiece(text, id, held.Length == 0 ? finish : null);
-            if (held.Length > 0) yield return new TextPiece(held, null, finish);
+            yield return new TextPiece(text, choice, held.Length == 0 ? finish : null, cached);
+            if (held.Length > 0) yield return new TextPiece(held, null, finish, cached);
         }
     }
 }

@@ -10,21 +10,25 @@ internal sealed class Activations : IDisposable
 {
     private readonly GpuDevice _device;
     private readonly List<GpuBuffer> _buffers = [];
+    private readonly GpuBuffer _h;
+    private readonly GpuBuffer _gathered;
 
     /// <param name="device">Where they live.</param>
     /// <param name="config">The model.</param>
     /// <param name="shape">Its attention.</param>
-    /// <param name="maxRows">Most rows of a pass.</param>
     /// <param name="scratchBytes">Memory that kernels use for themselves within a dispatch or two.</param>
-    public Activations(GpuDevice device, Gemma2Config config, AttentionShape shape, int maxRows, long scratchBytes)
+    public Activations(GpuDevice device, Gemma2Config config, AttentionShape shape, long scratchBytes)
     {
         _device = device;
-        X = Rows(config.HiddenSize, maxRows);
-        H = Rows(config.HiddenSize, maxRows);
-        Qkv = Rows((shape.Heads + (2 * shape.KeyValueHeads)) * shape.HeadDimension, maxRows);
-        Attention = Rows(shape.Heads * shape.HeadDimension, maxRows);
-        Output = Rows(config.HiddenSize, maxRows);
-        U = Rows(config.IntermediateSize, maxRows);
+        X = Rows(config.HiddenSize, StepLimits.Rows);
+        H = Rows(config.HiddenSize, StepLimits.Rows);
+        _h = _buffers[^1];
+        Gathered = Rows(config.HiddenSize, StepLimits.Results);
+        _gathered = _buffers[^1];
+        Qkv = Rows((shape.Heads + (2 * shape.KeyValueHeads)) * shape.HeadDimension, StepLimits.Rows);
+        Attention = Rows(shape.Heads * shape.HeadDimension, StepLimits.Rows);
+        Output = Rows(config.HiddenSize, StepLimits.Rows);
+        U = Rows(config.IntermediateSize, StepLimits.Rows);
         Scratch = Allocate(scratchBytes).Address;
         ClearAll();
     }
@@ -34,6 +38,9 @@ internal sealed class Activations : IDisposable
 
     /// <summary>The residual stream, normed: [rows, hidden].</summary>
     public Activation H { get; }
+
+    /// <summary>Those rows of <see cref="H"/> whose logits are wanted, where they do not lie together: [results, hidden].</summary>
+    public Activation Gathered { get; }
 
     /// <summary>Queries, keys, values: [rows, (heads + 2 * kvHeads) * headDim].</summary>
     public Activation Qkv { get; }
@@ -49,6 +56,13 @@ internal sealed class Activations : IDisposable
 
     /// <summary>What kernels need for themselves.</summary>
     public ulong Scratch { get; }
+
+    /// <summary>Records that a row of <see cref="H"/> becomes one of <see cref="Gathered"/>.</summary>
+    public void Gather(CommandRecorder commands, int row, int into)
+    {
+        long bytes = (long)H.Stride * sizeof(float);
+        commands.Copy(_h, row * bytes, _gathered, into * bytes, bytes);
+    }
 
     public void Dispose()
     {

@@ -11,12 +11,13 @@ namespace Gemma2.Backend.Model;
 /// </content>
 internal sealed partial class ForwardPass
 {
-    /// <summary>Rows of a pass -> h, normed for the output matrix.</summary>
-    private void RecordLayers(CommandRecorder commands, Pass pass, int count, bool isPrompt)
+    /// <summary>Rows of a step -> h, normed for the output matrix.</summary>
+    private void RecordLayers(CommandRecorder commands, StepInputs inputs, ReadOnlySpan<StepSegment> prompts, RowCounts rows)
     {
         Activations a = _activations;
+        int count = rows.Total;
         commands.Label("embedding");
-        _kernels.Embed.Record(commands, pass.RowsAddress, _weights.Embedding, a.X, count);
+        _kernels.Embed.Record(commands, inputs.Rows, _weights.Embedding, a.X, count);
         commands.Barrier();
         commands.Label("first norm");
         _kernels.RmsNorm.Record(commands, a.X, _weights.Layers[0].InputNorm, a.H, _config.RmsNormEpsilon, count);
@@ -25,41 +26,60 @@ internal sealed partial class ForwardPass
         {
             LayerWeights w = _weights.Layers[layer];
             bool isLast = layer == _config.LayerCount - 1;
-            RecordAttention(commands, pass, w, layer, count, isPrompt);
+            RecordAttention(commands, inputs, w, layer, prompts, rows);
             commands.Label("attention norms", layer);
             RecordSeam(commands, w.PostAttentionNorm, w.PreFeedForwardNorm, count);
-            RecordFeedForward(commands, w, layer, count);
+            RecordFeedForward(commands, w, layer, rows);
             commands.Label("feed-forward norms", layer);
             RecordSeam(commands, w.PostFeedForwardNorm, isLast ? _weights.FinalNorm : _weights.Layers[layer + 1].InputNorm, count);
         }
     }
 
     /// <summary>h -> output.</summary>
-    private void RecordAttention(CommandRecorder commands, Pass pass, LayerWeights w, int layer, int count, bool isPrompt)
+    private void RecordAttention(CommandRecorder commands, StepInputs inputs, LayerWeights w, int layer, ReadOnlySpan<StepSegment> prompts, RowCounts rows)
     {
         Activations a = _activations;
-        LayerCache cache = _cache.Layer(layer);
+        int group = _cache.Groups.GroupOf(layer);
+        var cache = new LayerCache(inputs.Table(group), inputs.TableStride, _cache.OffsetOf(layer));
         commands.Label("qkv", layer);
-        RecordQkv(commands, w.Qkv, count);
+        RecordQkv(commands, w.Qkv, rows);
         commands.Label("rope and store", layer);
-        _kernels.RopeStore.Record(commands, pass.RowsAddress, a.Qkv, _angles.Address, cache, count);
+        _kernels.RopeStore.Record(commands, inputs.Rows, a.Qkv, _angles.Address, cache, rows.Total);
         commands.Barrier();
         commands.Label("attention", layer);
-        _kernels.Attention.Record(commands, pass.RowsAddress, a.Qkv, cache, a.Attention, a.Scratch, _config.Layers[layer].Window, isPrompt, count);
+        RecordScores(commands, inputs, cache, _cache.Groups.Windows[group], prompts, rows);
         commands.Barrier();
         commands.Label("attention output", layer);
-        RecordProduct(commands, w.AttentionOutput, a.Attention, a.Output, count);
+        RecordProduct(commands, w.AttentionOutput, a.Attention, a.Output, rows);
+    }
+
+    /// <summary>qkv -> attention: each prompt's rows by themselves, and those that decode.</summary>
+    private void RecordScores(CommandRecorder commands, StepInputs inputs, LayerCache cache, int? window, ReadOnlySpan<StepSegment> prompts, RowCounts rows)
+    {
+        Activations a = _activations;
+        ulong scratch = a.Scratch;
+        int row = 0;
+        foreach (StepSegment prompt in prompts)
+        {
+            Record(prompt.Count, isPrompt: true);
+            scratch += (ulong)AttentionKernel.PromptScratchBytes(_shape, prompt.Count);
+            row += prompt.Count;
+        }
+        if (rows.Decoding > 0) Record(rows.Decoding, isPrompt: false);
+
+        void Record(int count, bool isPrompt) => _kernels.Attention.Record(
+            commands, inputs.Rows + ((ulong)row * StepRow.Bytes), a.Qkv.From(row), cache, a.Attention.From(row), scratch, window, isPrompt, count);
     }
 
     /// <summary>h -> output.</summary>
-    private void RecordFeedForward(CommandRecorder commands, LayerWeights w, int layer, int count)
+    private void RecordFeedForward(CommandRecorder commands, LayerWeights w, int layer, RowCounts rows)
     {
         Activations a = _activations;
         commands.Label("gate and up", layer);
-        _kernels.Matrices.RecordGeglu(commands, w.Gate, w.Up, a.H, a.U, count);
+        _kernels.Matrices.RecordGeglu(commands, w.Gate, w.Up, a.H, a.U, rows);
         commands.Barrier();
         commands.Label("down", layer);
-        RecordProduct(commands, w.Down, a.U, a.Output, count);
+        RecordProduct(commands, w.Down, a.U, a.Output, rows);
     }
 
     /// <summary>x += norm(output), h = norm(x).</summary>
@@ -70,31 +90,42 @@ internal sealed partial class ForwardPass
         commands.Barrier();
     }
 
+    /// <summary>The wanted rows of h, one behind the other: where they lie, if they do, else copied together.</summary>
+    private Activation RecordGather(CommandRecorder commands, ReadOnlySpan<WantedRow> wanted)
+    {
+        Activations a = _activations;
+        if (wanted[^1].Row - wanted[0].Row == wanted.Length - 1) return a.H.From(wanted[0].Row);
+        for (int i = 0; i < wanted.Length; i++) a.Gather(commands, wanted[i].Row, i);
+        commands.Barrier();
+        return a.Gathered;
+    }
+
     /// <summary>Rows of h, which holds the final norm by now -> logits and candidates.</summary>
-    private void RecordLogits(CommandRecorder commands, Pass pass, in Activation h, int count)
+    private void RecordLogits(CommandRecorder commands, StepInputs inputs, in Activation h, int count)
     {
         commands.Label("logits");
-        RecordProduct(commands, _weights.Embedding, h, pass.Logits, count);
+        // Whatever the rows: the logits of a prompt's last token are those of a token that decodes.
+        RecordProduct(commands, _weights.Embedding, h, _results.Logits, RowCounts.Of(RowKind.Decoding, count));
         commands.Label("candidates");
         _kernels.Candidates.Record(
-            commands, pass.Logits, _config.FinalSoftcap, pass.WantedAddress, _activations.Scratch, pass.CandidatesAddress, count);
+            commands, _results.Logits, _config.FinalSoftcap, inputs.Results, _activations.Scratch, _results.CandidateRows, count);
     }
 
     /// <summary>h -> qkv, by the matrices that lie below one another.</summary>
-    private void RecordQkv(CommandRecorder commands, IReadOnlyList<DeviceMatrix> matrices, int count)
+    private void RecordQkv(CommandRecorder commands, IReadOnlyList<DeviceMatrix> matrices, RowCounts rows)
     {
-        int row = 0;
+        int first = 0;
         for (int i = 0; i < matrices.Count; i++)
         {
-            _kernels.Matrices.Record(commands, matrices[i], _activations.H, _activations.Qkv.Columns(row, matrices[i].Rows), count);
-            row += matrices[i].Rows;
+            _kernels.Matrices.Record(commands, matrices[i], _activations.H, _activations.Qkv.Columns(first, matrices[i].Rows), rows);
+            first += matrices[i].Rows;
         }
         commands.Barrier();
     }
 
-    private void RecordProduct(CommandRecorder commands, DeviceMatrix w, in Activation x, in Activation y, int count)
+    private void RecordProduct(CommandRecorder commands, DeviceMatrix w, in Activation x, in Activation y, RowCounts rows)
     {
-        _kernels.Matrices.Record(commands, w, x, y, count);
+        _kernels.Matrices.Record(commands, w, x, y, rows);
         commands.Barrier();
     }
 }

@@ -9,30 +9,32 @@ using Gemma2.Backend.Tensors;
 namespace Gemma2.Backend.Model;
 
 /// <summary>
-/// Runs passes over the model, of two kinds: a chunk of one sequence's prompt, or the next token of several sequences. Passes are handed to the device one behind
-/// the other without waiting; whoever submits one waits for it before its <see cref="Pass"/> comes round again. Owned by one thread.
+/// Computes steps over the model: each takes rows of several sequences, chunks of prompts and last tokens side by side, once through the weights. Steps are handed to the device one behind the
+/// other without waiting; whoever submits one waits for it before its <see cref="StepInFlight"/> comes round again. Owned by one thread.
 /// </summary>
 internal sealed partial class ForwardPass : IDisposable
 {
-    /// <summary>Passes that may be on their way at a time: while one runs, the next is made ready.</summary>
+    /// <summary>Steps that may be on their way at a time: while one runs, the next is made ready.</summary>
     public const int MaxInFlight = 2;
 
     private readonly GpuDevice _device;
     private readonly Gemma2Config _config;
     private readonly ModelWeights _weights;
     private readonly KvCache _cache;
+    private readonly AttentionShape _shape;
     private readonly KernelSet _kernels;
     private readonly Activations _activations;
     private readonly GpuBuffer _angles;
-    private readonly (Pass Pass, CommandRecorder Commands)[] _prompts;
-    private readonly CommandRecorder?[] _recordedDecoding = new CommandRecorder?[PassLimits.DecodingRows + 1];
-    private readonly Func<CommandRecorder> _createRecorder;
-    private int _promptCount;
+    private readonly StepResults _results;
+    private readonly StepInFlight[] _steps;
+    private readonly Action<CommandRecorder, StepInFlight, StepPlan> _record;
+    private int _submitted;
 
     /// <param name="device">The device.</param>
     /// <param name="config">The model.</param>
     /// <param name="weights">Its weights on the device.</param>
     /// <param name="cache">Keys and values of all sequences.</param>
+    /// <param name="slots">Sequences that run at once.</param>
     /// <param name="contextLength">Longest sequence.</param>
     /// <param name="cacheType">How keys and values are kept.</param>
     /// <param name="matrices">The matrix kernels; the pass frees them.</param>
@@ -42,25 +44,24 @@ internal sealed partial class ForwardPass : IDisposable
         Gemma2Config config,
         ModelWeights weights,
         KvCache cache,
+        int slots,
         int contextLength,
         TensorType cacheType,
         MatrixKernels matrices,
         bool timed = false)
     {
         (_device, _config, _weights, _cache) = (device, config, weights, cache);
-        AttentionShape shape = ShapeOf(config);
-        _kernels = new KernelSet(device, shape, weights.Embedding.Layout, cacheType, config.VocabularySize, matrices);
-        long scratchBytes = Math.Max(
-            AttentionKernel.ScratchBytes(shape, PassLimits.PromptRows, PassLimits.DecodingRows),
-            _kernels.Candidates.ScratchBytes(PassLimits.DecodingRows));
-        _activations = new Activations(device, config, shape, PassLimits.PromptRows, scratchBytes);
+        _shape = ShapeOf(config);
+        _kernels = new KernelSet(device, _shape, weights.Embedding.Layout, cacheType, config.VocabularySize, matrices);
+        _activations = new Activations(device, config, _shape, ScratchBytes());
         _angles = CreateAngles(device, config, contextLength);
-        Decoding = new Pass(device, PassLimits.DecodingRows, PassLimits.DecodingRows, config.VocabularySize);
-        _createRecorder = () => device.CreateRecorder(timed);
-        _prompts = new (Pass, CommandRecorder)[MaxInFlight];
-        for (int i = 0; i < MaxInFlight; i++)
-            _prompts[i] = (new Pass(device, PassLimits.PromptRows, 1, config.VocabularySize), _createRecorder());
+        _results = new StepResults(device, config.VocabularySize);
+        _steps = [.. Enumerable.Range(0, MaxInFlight).Select(_ => new StepInFlight(new StepInputs(device, cache, slots, contextLength, config.VocabularySize), () => device.CreateRecorder(timed)))];
+        _record = RecordStep;
     }
+
+    /// <summary>What came out of the last step whose logits were wanted; to be looked at when that is done.</summary>
+    public IStepResults Results => _results;
 
     /// <summary>Attention's numbers for a model.</summary>
     public static AttentionShape ShapeOf(Gemma2Config config) => new()
@@ -72,79 +73,52 @@ internal sealed partial class ForwardPass : IDisposable
         Softcap = config.AttentionSoftcap,
     };
 
-    /// <summary>Hands over a chunk of a prompt: tokens that follow what the sequence's cache holds. Their keys and values come to lie there.</summary>
-    /// <param name="tokens">1 to <see cref="PassLimits.PromptRows"/> ids below the vocabulary size.</param>
-    /// <param name="position">Position of the first one.</param>
-    /// <param name="sequence">Number of the sequence's cache.</param>
-    /// <param name="temperature">Temperature at which the last token's logits are used; null when they are not needed.</param>
-    /// <returns>The pass; its row 0 holds the last token's logits.</returns>
-    public Pass SubmitPrompt(ReadOnlySpan<int> tokens, int position, int sequence, double? temperature)
+    /// <summary>Hands over a step. Keys and values of its rows come to lie in the cache.</summary>
+    /// <param name="plan">Within <see cref="StepLimits"/>; tokens below the vocabulary size, positions below the context length.</param>
+    /// <returns>The step, to be waited for.</returns>
+    public StepInFlight Submit(StepPlan plan)
     {
-        (Pass pass, CommandRecorder commands) = _prompts[_promptCount++ % MaxInFlight];
-        Span<PassRow> rows = pass.Rows(tokens.Length);
-        for (int i = 0; i < rows.Length; i++) rows[i] = new PassRow((uint)tokens[i], (uint)(position + i), (uint)sequence);
-        if (temperature is double given) pass.SetTemperature(0, given);
-        commands.Begin();
-        pass.RecordInputs(commands);
-        RecordLayers(commands, pass, tokens.Length, isPrompt: true);
-        if (temperature is not null) RecordLogits(commands, pass, _activations.H.From(tokens.Length - 1), 1);
-        commands.End();
-        pass.Submit(commands);
-        return pass;
+        StepInFlight step = _steps[_submitted++ % MaxInFlight];
+        step.Submit(plan, _record);
+        if (plan.Wanted > 0) _results.Expect(step.Inputs.ResultRows);
+        return step;
     }
 
-    /// <summary>Where the host writes the rows of the next <see cref="SubmitDecoding"/>: they belong to different sequences.</summary>
-    public Pass Decoding { get; }
-
-    /// <summary>
-    /// Hands over the next token of several sequences, as written to <see cref="Decoding"/>. All that differs from pass to pass is in the rows, so that the
-    /// commands for a number of rows are recorded once.
-    /// </summary>
-    /// <param name="count">1 to <see cref="PassLimits.DecodingRows"/> rows.</param>
-    public void SubmitDecoding(int count) => Decoding.Submit(_recordedDecoding[count] ??= RecordDecoding(count));
-
-    /// <summary>Makes every pipeline that any pass can need, and lets drivers compile those that they compile at the first dispatch. Computes nothing.</summary>
+    /// <summary>Makes every pipeline that any step can need, and lets drivers compile those that they compile at the first dispatch. Computes nothing.</summary>
     /// <param name="promptRows">Most rows of a prompt's chunk that will come.</param>
-    /// <param name="decodingRows">Most rows of a decoding pass that will come.</param>
-    public void Compile(int promptRows, int decodingRows)
+    public void Compile(int promptRows)
     {
         using CommandRecorder commands = _device.CreateRecorder(compilesOnly: true);
         commands.Begin();
+        StepInputs inputs = _steps[0].Inputs;
         // Which kernels run follows from the number of rows.
-        for (int count = 1; count <= Math.Min(promptRows, PassLimits.PromptRows); count++) RecordLayers(commands, _prompts[0].Pass, count, isPrompt: true);
-        RecordLogits(commands, _prompts[0].Pass, _activations.H, 1);
-        for (int count = 1; count <= Math.Min(decodingRows, PassLimits.DecodingRows); count++)
-        {
-            RecordLayers(commands, Decoding, count, isPrompt: false);
-            RecordLogits(commands, Decoding, _activations.H, count);
-        }
+        for (int count = 1; count <= Math.Min(promptRows, StepLimits.PromptRows); count++)
+            RecordLayers(commands, inputs, [new StepSegment(0, RowKind.Prompt, 0, count, 0, 0)], new RowCounts(count, 0));
+        for (int count = 1; count <= StepLimits.DecodingRows; count++) RecordLayers(commands, inputs, [], new RowCounts(0, count));
+        for (int count = 1; count <= StepLimits.Results; count++) RecordLogits(commands, inputs, _activations.H, count);
         commands.SubmitAndWait();
     }
 
     public void Dispose()
     {
-        foreach ((Pass pass, CommandRecorder commands) in _prompts)
-        {
-            commands.Dispose();
-            pass.Dispose();
-        }
-        foreach (CommandRecorder? commands in _recordedDecoding) commands?.Dispose();
-        Decoding.Dispose();
+        foreach (StepInFlight step in _steps) step.Dispose();
+        _results.Dispose();
         _angles.Dispose();
         _activations.Dispose();
         _kernels.Dispose();
     }
 
-    private CommandRecorder RecordDecoding(int count)
+    private void RecordStep(CommandRecorder commands, StepInFlight step, StepPlan plan)
     {
-        CommandRecorder commands = _createRecorder();
-        commands.Begin();
-        Decoding.RecordInputs(commands);
-        RecordLayers(commands, Decoding, count, isPrompt: false);
-        RecordLogits(commands, Decoding, _activations.H, count);
-        commands.End();
-        return commands;
+        RecordLayers(commands, step.Inputs, plan.Prompts, plan.Rows);
+        if (plan.Wanted > 0) RecordLogits(commands, step.Inputs, RecordGather(commands, step.Inputs.Wanted), plan.Wanted);
     }
+
+    /// <summary>Attention of all prompts of a step and of its rows that decode run side by side; candidates come later.</summary>
+    private long ScratchBytes() => Math.Max(
+        AttentionKernel.PromptScratchBytes(_shape, StepLimits.PromptRows) + (StepLimits.Prompts * AttentionKernel.PromptScratchBytes(_shape, 1))
+            + AttentionKernel.DecodingScratchBytes(_shape, StepLimits.DecodingRows),
+        _kernels.Candidates.ScratchBytes(StepLimits.Results));
 
     private static GpuBuffer CreateAngles(GpuDevice device, Gemma2Config config, int contextLength)
     {

@@ -39,7 +39,7 @@ internal sealed class StepWork
 
     /// <summary>Bytes that a step reads in a pass, all layers together; null where that is little.</summary>
     public double? Bytes(string step, PassProfile pass) => step == Attention
-        ? MemoryEstimate.Of(_work.Config, [], pass.Position + (pass.IsPrompt ? pass.Rows : 1), _work.KvCache, pass.IsPrompt ? 1 : pass.Rows).KvCacheBytes
+        ? (pass.IsPrompt ? 1 : pass.Rows) * MemoryEstimate.BytesRead(_work.Config, pass.Position + (pass.IsPrompt ? pass.Rows : 1), _work.KvCache)
         : _matrices.TryGetValue(step, out Matrix? matrix) ? matrix.Bytes : null;
 
     private sealed record Matrix(long Rows, long Columns, double Bytes);

@@ -28,5 +28,5 @@ internal sealed record ModelShape(string Name, Gemma2Config Config)
     public long WeightBytes(WeightFormat format) => format.Bytes(LayerParameters + EmbeddingParameters) + (NormParameters * sizeof(float));
 
     /// <summary>Device memory of the keys and values of one sequence.</summary>
-    public long CacheBytes(int tokens, KvCacheType type) => MemoryEstimate.Of(Config, [], tokens, type).KvCacheBytes;
+    public long CacheBytes(int tokens, KvCacheType type) => MemoryEstimate.BytesRead(Config, tokens, type);
 }

@@ -10,22 +10,25 @@ public sealed class DecodeAllocationTests : EngineTest
     {
         // Run by this thread, so that its allocations can be counted.
         using EngineResources resources = await LoadResourcesAsync(NanoModel.Folder, new EngineOptions { MaxSequences = 1, ContextLength = 256 });
-        var scheduler = new Scheduler(resources.Forward, resources.Cache.Sequences);
+        Scheduler scheduler = resources.CreateScheduler();
+        var runner = new StepRunner(resources.Forward, scheduler);
         var sampling = new SamplingOptions { Temperature = 0.8, TopK = 40, TopP = 0.9, Seed = 3 };
-        var sequence = new GenerationSequence([2, 300, 301], 200, sampling, new Sampler(resources.Config.VocabularySize), endTokens: []);
+        var sequence = new GenerationSequence(
+            [2, 300, 301], 200, new DecodingState(sampling, [2, 300, 301], [], resources.Config.VocabularySize), new Sampler(resources.Config.VocabularySize), endTokens: []);
         scheduler.Add(sequence);
-        for (int i = 0; i < 20; i++) Step(scheduler, sequence);
+        // Past the first full block.
+        for (int i = 0; i < 60; i++) Step(runner, sequence);
 
         long before = GC.GetAllocatedBytesForCurrentThread();
-        for (int i = 0; i < 100; i++) Step(scheduler, sequence);
+        for (int i = 0; i < 100; i++) Step(runner, sequence);
         long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
 
         Assert.Equal(0, allocated);
     }
 
-    private static void Step(Scheduler scheduler, GenerationSequence sequence)
+    private static void Step(StepRunner runner, GenerationSequence sequence)
     {
-        if (!scheduler.RunOne()) throw new InvalidOperationException("There was nothing to run.");
+        if (!runner.RunOne()) throw new InvalidOperationException("There was nothing to run.");
         if (!sequence.Output.TryRead(out _)) throw new InvalidOperationException("The step gave no token.");
     }
 }

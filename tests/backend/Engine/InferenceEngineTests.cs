@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Golden;
 
@@ -183,7 +184,7 @@ public sealed class InferenceEngineTests : EngineTest
     [InlineData(1)]
     [InlineData(257)]
     public async Task Load_ContextOutsideWhatTheModelAllows_IsRefused(int contextLength) => await Assert.ThrowsAsync<InvalidRequestException>(
-        () => LoadAsync(GoldenModels.Open("a-base").Folder, new EngineOptions { ContextLength = contextLength }));
+        () => InferenceEngine.LoadAsync(new FolderModelSource(GoldenModels.Open("a-base").Folder), new EngineOptions { ContextLength = contextLength }, cancellationToken: Cancellation));
 
     [Theory]
     [InlineData(2)]
@@ -228,7 +229,8 @@ public sealed class InferenceEngineTests : EngineTest
         using var model = new ChangedModel(golden);
         model.Add(Path.Combine(GoldenModels.Root, "tokenizer", "small.model"), "tokenizer.model");
 
-        var error = await Assert.ThrowsAsync<ModelException>(() => LoadAsync(model.Path));
+        var error = await Assert.ThrowsAsync<ModelException>(
+            () => InferenceEngine.LoadAsync(new FolderModelSource(model.Path), new EngineOptions(), cancellationToken: Cancellation));
 
         Assert.Contains("tokenizer.model has 700 pieces", error.Message, StringComparison.Ordinal);
     }

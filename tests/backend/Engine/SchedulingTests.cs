@@ -28,63 +28,6 @@ public sealed class SchedulingTests : EngineTest
         Assert.Empty(engine.ValidationReports);
     }
 
-    [Fact]
-    public async Task RunOne_NewcomerAmongLongAnswers_GetsItsFirstTokenWithinAFewPasses()
-    {
-        using EngineResources resources = await LoadResourcesAsync(GoldenModels.Open("a-base").Folder, new EngineOptions { MaxSequences = 9 });
-        var scheduler = new Scheduler(resources.Forward, resources.Cache.Sequences);
-        var sampler = new Sampler(resources.Config.VocabularySize);
-        GenerationSequence[] others = [.. Enumerable.Range(0, 8).Select(i => Sequence(sampler, 150, promptLength: 20 + i))];
-        foreach (GenerationSequence other in others) scheduler.Add(other);
-        for (int i = 0; i < 30; i++) Assert.True(scheduler.RunOne());
-
-        GenerationSequence newcomer = Sequence(sampler, 3, promptLength: 40);
-        scheduler.Add(newcomer);
-        int passes = 0;
-        while (!newcomer.Output.TryRead(out _))
-        {
-            Assert.True(scheduler.RunOne());
-            passes++;
-        }
-
-        Assert.InRange(passes, 1, 3);
-        Assert.All(others, other => Assert.False(other.Output.Completion.IsCompleted));
-    }
-
-    [Fact]
-    public async Task RunOne_MoreSequencesThanRowsOfAPass_AllGoOnAlike()
-    {
-        using EngineResources resources = await LoadResourcesAsync(GoldenModels.Open("a-base").Folder, new EngineOptions { MaxSequences = 20 });
-        var scheduler = new Scheduler(resources.Forward, resources.Cache.Sequences);
-        var sampler = new Sampler(resources.Config.VocabularySize);
-        GenerationSequence[] sequences = [.. Enumerable.Range(0, 20).Select(i => Sequence(sampler, 100, promptLength: 5 + i))];
-        foreach (GenerationSequence sequence in sequences) scheduler.Add(sequence);
-        for (int i = 0; i < 60; i++) Assert.True(scheduler.RunOne());
-        foreach (GenerationSequence sequence in sequences) Assert.InRange(Count(sequence), 1, 60);
-
-        for (int i = 0; i < 50; i++) Assert.True(scheduler.RunOne());
-
-        // 50 passes of 8 rows for 20 sequences.
-        Assert.All(sequences, sequence => Assert.InRange(Count(sequence), 19, 21));
-    }
-
-    [Fact]
-    public async Task RunOne_AbandonedWhileItsPromptRuns_LeavesItsPlaceToOthers()
-    {
-        using EngineResources resources = await LoadResourcesAsync(GoldenModels.Open("a-base").Folder, new EngineOptions { MaxSequences = 1 });
-        var scheduler = new Scheduler(resources.Forward, resources.Cache.Sequences);
-        var sampler = new Sampler(resources.Config.VocabularySize);
-        GenerationSequence first = Sequence(sampler, 10, promptLength: 200), second = Sequence(sampler, 2, promptLength: 9);
-        first.Abandon();
-        scheduler.Add(first);
-        scheduler.Add(second);
-
-        while (scheduler.RunOne()) { }
-
-        Assert.True(first.Output.Completion.IsCompletedSuccessfully);
-        Assert.Equal(2, Count(second));
-    }
-
     [Theory]
     [InlineData(1.0, 0, 1.0)]
     [InlineData(2.0, 0, 1.0)]
@@ -126,17 +69,6 @@ public sealed class SchedulingTests : EngineTest
         IgnoreEndTokens = true,
         Sampling = new SamplingOptions { Temperature = i % 5 == 0 ? 0 : 1.2, TopK = i % 3 * 25, TopP = i % 2 == 0 ? 1 : 0.95, Seed = (ulong)i },
     };
-
-    private static GenerationSequence Sequence(Sampler sampler, int maxTokens, int promptLength) =>
-        new([.. Enumerable.Range(2, promptLength)], maxTokens, new SamplingOptions { Temperature = 0 }, sampler, endTokens: []);
-
-    /// <summary>How many tokens have come.</summary>
-    private static int Count(GenerationSequence sequence)
-    {
-        int count = 0;
-        while (sequence.Output.TryRead(out _)) count++;
-        return count;
-    }
 
     private static async Task<List<int>> GenerateLaterAsync(InferenceEngine engine, GenerationRequest request, int milliseconds)
     {

@@ -1,4 +1,5 @@
 using Gemma2.Backend.Device;
+using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tensors.Codecs;
@@ -17,7 +18,7 @@ public sealed class CpuMatrixFamilyTests(DeviceFixture fixture) : KernelTest(fix
     {
         CpuMatrixFamily family = Family();
         foreach (TensorType type in Enum.GetValues<TensorType>())
-            Assert.All(_columns.Where(n => n % type.BlockElements() == 0), n => Assert.True(family.Supports(Layout(type, n), 1, matrices: 2), $"{type}, {n} columns"));
+            Assert.All(_columns.Where(n => n % type.BlockElements() == 0), n => Assert.True(family.Supports(Layout(type, n), RowKind.Decoding, matrices: 2), $"{type}, {n} columns"));
     }
 
     [Fact]
@@ -25,15 +26,15 @@ public sealed class CpuMatrixFamilyTests(DeviceFixture fixture) : KernelTest(fix
     {
         WeightLayout down = Layout(TensorType.Q8_0, 36864); // of 27B
 
-        Assert.True(Family().Supports(down, 8, matrices: 1));
-        Assert.False(Family().Supports(down, 8, matrices: 2));
+        Assert.True(Family().Supports(down, RowKind.Prompt, matrices: 1));
+        Assert.False(Family().Supports(down, RowKind.Prompt, matrices: 2));
     }
 
     [Fact]
     public void FindSlice_TypesWithScalesOf256Columns_WholeOnes()
     {
-        Assert.Equal(12, CpuMatrixFamily.FindSlice(Layout(TensorType.Q4_0, 2304), matrices: 1));
-        Assert.Equal(8, CpuMatrixFamily.FindSlice(Layout(TensorType.Q4_K, 2304), matrices: 1));
+        Assert.Equal(12, CpuMatrixFamily.FindSlice(new WeightLayout(TensorType.Q4_0, 2304, TileRows: 8), matrices: 1));
+        Assert.Equal(8, CpuMatrixFamily.FindSlice(new WeightLayout(TensorType.Q4_K, 2304, TileRows: 8), matrices: 1));
     }
 
     private CpuMatrixFamily Family()

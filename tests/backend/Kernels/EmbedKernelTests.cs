@@ -27,12 +27,12 @@ public sealed class EmbedKernelTests(DeviceFixture fixture) : KernelTest(fixture
     public void Embed_AnyTypeInParts_ScalesRowsBySquareRootOfWidth(TensorType type, int width, int tileRows)
     {
         const int vocabulary = 27;
-        PassRow[] rows = [new(26, 0, 0), new(0, 1, 3), new(8, 2, 0), new(15, 3, 0), new(16, 0, 1), new(16, 9, 0)];
+        StepRow[] rows = [new(26, 0, 0), new(0, 1, 3), new(8, 2, 0), new(15, 3, 0), new(16, 0, 1), new(16, 9, 0)];
         TestMatrix table = TestMatrix.Random(Random, type, vocabulary, width);
         Activation x = PoisonedRows(rows.Length, width);
         var kernel = Own(new EmbedKernel(Device, new WeightLayout(type, width, tileRows)));
 
-        Run(commands => kernel.Record(commands, Upload<PassRow>(rows), Upload(table, tileRows, partRows: 8), x, rows.Length));
+        Run(commands => kernel.Record(commands, Upload<StepRow>(rows), Upload(table, tileRows, partRows: 8), x, rows.Length));
 
         double[] expected = [.. rows.SelectMany(row => table.Values.Skip((int)row.Token * width).Take(width)).Select(v => (double)(v * MathF.Sqrt(width)))];
         double largest = table.Values.Max(Math.Abs) * Math.Sqrt(width);

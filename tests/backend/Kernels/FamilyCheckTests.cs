@@ -46,7 +46,7 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
             foreach (FamilyCheck.Trial trial in FamilyCheck.Trials(new MatrixUse(type, 768, type == TensorType.Q4_K, TakesPrompts: true)))
             {
                 var layout = new WeightLayout(type, trial.Product.Use.Columns, MatrixKernels.TileRows(Device.Description));
-                if (!kernels.Family(name).Supports(layout, trial.Tokens, trial.Product.Use.Matrices)) continue;
+                if (!kernels.Family(name).Supports(layout, trial.Activations.Kind, trial.Product.Use.Matrices)) continue;
                 if (name == KernelFamily.Coopmat && trial.Rows > 100) continue; // CPU drivers take minutes to compile its larger tiles.
                 Assert.Null(check.FindFault(name, kernels.Family(name), trial));
                 tried++;
@@ -62,9 +62,9 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
         {
             foreach (bool isGated in new[] { false, true })
             {
-                FamilyCheck.Trial[] prompts = [.. FamilyCheck.Trials(_plain with { IsGated = isGated }).Where(trial => trial.Tokens > PassLimits.DecodingRows)];
-                Assert.Equal(tiles.ToHashSet(), prompts.Select(trial => MatrixTile.Choose(tiles, trial.Tokens, trial.Rows * (isGated ? 2 : 1))).ToHashSet());
-                Assert.All(tiles, tile => Assert.All(prompts, trial => Assert.False(trial.Tokens % tile.Tokens == 0 || trial.Rows % tile.Rows == 0)));
+                FamilyCheck.Trial[] prompts = [.. FamilyCheck.Trials(_plain with { IsGated = isGated }).Where(trial => trial.Activations.Kind == RowKind.Prompt)];
+                Assert.Equal(tiles.ToHashSet(), prompts.Select(trial => MatrixTile.Choose(tiles, trial.Activations.Count, trial.Rows * (isGated ? 2 : 1))).ToHashSet());
+                Assert.All(tiles, tile => Assert.All(prompts, trial => Assert.False(trial.Activations.Count % tile.Tokens == 0 || trial.Rows % tile.Rows == 0)));
             }
         }
     }
@@ -75,12 +75,12 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
     public void Run_ChosenFamilies_AreKept(DeviceKind kind)
     {
         MatrixKernels kernels = Kernels(Gpu with { Kind = kind });
-        IReadOnlyList<KernelFamily> before = kernels.Order(100);
+        IReadOnlyList<KernelFamily> before = kernels.Order(RowKind.Prompt);
 
         new FamilyCheck(Device, kernels).Run(_uses);
 
         Assert.Empty(kernels.Faults);
-        Assert.Equal(before, kernels.Order(100));
+        Assert.Equal(before, kernels.Order(RowKind.Prompt));
     }
 
     [Theory]
@@ -92,11 +92,11 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
     public void Run_WrongFamily_IsTurnedOffForTheNextAndNamedInOneLine(Fault fault)
     {
         MatrixKernels kernels = Kernels(Gpu, wrong: KernelFamily.Tiled, fault);
-        Assert.Equal([KernelFamily.Tiled, KernelFamily.Generic], kernels.Order(100));
+        Assert.Equal([KernelFamily.Tiled, KernelFamily.Generic], kernels.Order(RowKind.Prompt));
 
         new FamilyCheck(Device, kernels).Run(_uses);
 
-        Assert.Equal([KernelFamily.Generic], kernels.Order(100));
+        Assert.Equal([KernelFamily.Generic], kernels.Order(RowKind.Prompt));
         DriverQuirk found = Assert.Single(kernels.Faults);
         Assert.Equal(KernelFamily.Tiled, found.Family);
         Assert.Contains(fault == Fault.Throws ? "fails on this driver: no memory" : "computes wrongly on this driver: 253 x 256 by", found.Text, StringComparison.Ordinal);
@@ -158,7 +158,7 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
         new FamilyCheck(Device, kernels).Run(_uses);
 
         Assert.Empty(kernels.Faults);
-        Assert.Equal(KernelFamily.Tiled, kernels.Order(100)[0]);
+        Assert.Equal(KernelFamily.Tiled, kernels.Order(RowKind.Prompt)[0]);
     }
 
     [Fact]
@@ -192,32 +192,34 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
         TestMatrix weights = TestMatrix.Random(Random, TensorType.Q8_0, rows, columns);
         float[] x = RandomNumbers(count * columns);
         Activation y = PoisonedRows(count, rows);
-        Run(commands => kernels.Record(commands, Upload(weights, MatrixKernels.TileRows(Device.Description)), UploadRows(x, columns), y, count));
+        Run(commands => kernels.Record(commands, Upload(weights, MatrixKernels.TileRows(Device.Description)), UploadRows(x, columns), y, RowCounts.Of(RowKind.Prompt, count)));
         AssertClose(Oracle.Multiply(weights.Values, x, rows, columns).Product, ReadRows(y, count), _ => 1e-3);
     }
 
     private sealed class WrongFamily(IMatrixFamily right, Fault fault) : IMatrixFamily
     {
-        public bool Supports(in WeightLayout layout, int count, int matrices) => right.Supports(layout, count, matrices);
+        public bool TreatsKindsAlike => right.TreatsKindsAlike;
 
-        public void Record(CommandRecorder commands, in WeightLayout layout, in MatrixPart w, in Activation x, in Activation y, int count)
+        public bool Supports(in WeightLayout layout, RowKind kind, int matrices) => right.Supports(layout, kind, matrices);
+
+        public void Record(CommandRecorder commands, in WeightLayout layout, in MatrixPart w, in Activation x, in Activation y, RowGroup rows)
         {
             if (fault == Fault.Throws) throw new DeviceException("no memory");
-            (MatrixPart part, int tokens) = (Part(w), Tokens(count));
-            right.Record(commands, layout, part, x, y, tokens);
-            if (fault == Fault.WritesTooFar) right.Record(commands, layout, part with { Rows = 1 }, x, y.Columns(y.Width, 1), tokens);
+            (MatrixPart part, RowGroup kept) = (Part(w), Kept(rows));
+            right.Record(commands, layout, part, x, y, kept);
+            if (fault == Fault.WritesTooFar) right.Record(commands, layout, part with { Rows = 1 }, x, y.Columns(y.Width, 1), kept);
         }
 
         public void RecordGeglu(
-            CommandRecorder commands, in WeightLayout layout, in MatrixPart gate, in MatrixPart up, in Activation x, in Activation u, int count)
+            CommandRecorder commands, in WeightLayout layout, in MatrixPart gate, in MatrixPart up, in Activation x, in Activation u, RowGroup rows)
         {
             bool swaps = fault == Fault.SwapsGateAndUp;
-            right.RecordGeglu(commands, layout, Part(swaps ? up : gate), Part(swaps ? gate : up), x, u, Tokens(count));
+            right.RecordGeglu(commands, layout, Part(swaps ? up : gate), Part(swaps ? gate : up), x, u, Kept(rows));
         }
 
         public void Dispose() => right.Dispose();
 
-        private int Tokens(int count) => fault == Fault.LosesTheLastToken && count > 1 ? count - 1 : count;
+        private RowGroup Kept(RowGroup rows) => fault == Fault.LosesTheLastToken && rows.Count > 1 ? rows with { Count = rows.Count - 1 } : rows;
 
         private MatrixPart Part(MatrixPart part) => fault == Fault.LosesTheLastRow ? part with { Rows = part.Rows - 1 } : part;
     }

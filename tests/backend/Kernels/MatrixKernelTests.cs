@@ -43,11 +43,11 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
         int[] counts = few ? [1, 17, 1, 9, 1, 8] : [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 64, 65];
         int[] rows = [1, 5, 33, 8, 17, 64, 15];
         int[] widths = family == KernelFamily.Cpu ? FewWidths(type) : Widths(type);
-        for (int i = 0; i < counts.Length; i++) Multiply(kernels, type, isInterleaved, counts[i], rows[i % rows.Length], widths[i % widths.Length], 10);
+        for (int i = 0; i < counts.Length; i++) Multiply(kernels, family, type, isInterleaved, counts[i], rows[i % rows.Length], widths[i % widths.Length], 10);
         if (few) return;
-        Multiply(kernels, type, isInterleaved, 1, 33, 2304, 1e4f);
-        Multiply(kernels, type, isInterleaved, 8, 5, 2304, 1e4f);
-        Multiply(kernels, type, isInterleaved, 17, 33, 2304, 1e4f);
+        Multiply(kernels, family, type, isInterleaved, 1, 33, 2304, 1e4f);
+        Multiply(kernels, family, type, isInterleaved, 8, 5, 2304, 1e4f);
+        Multiply(kernels, family, type, isInterleaved, 17, 33, 2304, 1e4f);
     }
 
     [Theory]
@@ -59,22 +59,26 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
         {
             TestMatrix gate = TestMatrix.Random(Random, type, rows, columns), up = TestMatrix.Random(Random, type, rows, columns);
             float[] x = RandomNumbers(count * columns);
-            Activation u = PoisonedRows(count, rows);
+            foreach (RowKind kind in Kinds(family))
+            {
+                Activation u = PoisonedRows(count, rows);
 
-            Run(commands => kernels.RecordGeglu(commands, Upload(gate, TileRows(isInterleaved)), Upload(up, TileRows(isInterleaved)), UploadRows(x, columns), u, count));
+                Run(commands => kernels.RecordGeglu(
+                    commands, Upload(gate, TileRows(isInterleaved)), Upload(up, TileRows(isInterleaved)), UploadRows(x, columns), u, RowCounts.Of(kind, count)));
 
-            (double[] gates, double[] gateBounds) = Product(gate, x);
-            (double[] ups, double[] upBounds) = Product(up, x);
-            double[] expected = [.. gates.Zip(ups, (g, w) => Oracle.GeluTanh(g) * w)];
-            AssertClose(expected, ReadRows(u, count), i => (2 * Math.Abs(ups[i]) * gateBounds[i]) + ((Math.Abs(gates[i]) + 1) * upBounds[i]) + (1e-5 * Math.Abs(expected[i])) + 1e-5);
+                (double[] gates, double[] gateBounds) = Product(gate, x);
+                (double[] ups, double[] upBounds) = Product(up, x);
+                double[] expected = [.. gates.Zip(ups, (g, w) => Oracle.GeluTanh(g) * w)];
+                AssertClose(expected, ReadRows(u, count), i => (2 * Math.Abs(ups[i]) * gateBounds[i]) + ((Math.Abs(gates[i]) + 1) * upBounds[i]) + (1e-5 * Math.Abs(expected[i])) + 1e-5);
+            }
         }
     }
 
     [Theory]
     [MemberData(nameof(FewVariants))]
-    public void Multiply_AnyNumberOfColumnsTo8_GivesSameBits(KernelFamily family, TensorType type, bool isInterleaved)
+    public void Multiply_AnyNumberOfRowsThatDecode_GivesSameBits(KernelFamily family, TensorType type, bool isInterleaved)
     {
-        const int rows = 33, columns = 256, most = PassLimits.DecodingRows;
+        const int rows = 33, columns = 256, most = StepLimits.DecodingRows;
         MatrixKernels kernels = ForcedKernels(family);
         TestMatrix weights = TestMatrix.Random(Random, type, rows, columns);
         DeviceMatrix matrix = Upload(weights, TileRows(isInterleaved)), other = Upload(TestMatrix.Random(Random, type, rows, columns), TileRows(isInterleaved));
@@ -82,19 +86,19 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
         var (whole, wholeGeglu) = (PoisonedRows(most, rows), PoisonedRows(most, rows));
         Run(commands =>
         {
-            kernels.Record(commands, matrix, input, whole, most);
-            kernels.RecordGeglu(commands, matrix, other, input, wholeGeglu, most);
+            kernels.Record(commands, matrix, input, whole, RowCounts.Of(RowKind.Decoding, most));
+            kernels.RecordGeglu(commands, matrix, other, input, wholeGeglu, RowCounts.Of(RowKind.Decoding, most));
         });
         float[] expected = ReadRows(whole, most), expectedGeglu = ReadRows(wholeGeglu, most);
 
-        for (int count = 1; count < most; count++)
+        foreach (int count in new[] { 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 23, 25, 31 })
         {
             int first = most - count;
             var (y, u) = (PoisonedRows(count, rows), PoisonedRows(count, rows));
             Run(commands =>
             {
-                kernels.Record(commands, matrix, input.From(first), y, count);
-                kernels.RecordGeglu(commands, matrix, other, input.From(first), u, count);
+                kernels.Record(commands, matrix, input.From(first), y, RowCounts.Of(RowKind.Decoding, count));
+                kernels.RecordGeglu(commands, matrix, other, input.From(first), u, RowCounts.Of(RowKind.Decoding, count));
             });
             Assert.Equal(expected[(first * rows)..], ReadRows(y, count));
             Assert.Equal(expectedGeglu[(first * rows)..], ReadRows(u, count));
@@ -115,10 +119,36 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
         Activation whole = PoisonedRows(count, rows);
         Activation tail = PoisonedRows(count - 3, rows);
 
-        Run(commands => kernels.Record(commands, matrix, input, whole, count));
-        Run(commands => kernels.Record(commands, matrix, input.From(3), tail, count - 3));
+        Run(commands => kernels.Record(commands, matrix, input, whole, RowCounts.Of(RowKind.Prompt, count)));
+        Run(commands => kernels.Record(commands, matrix, input.From(3), tail, RowCounts.Of(RowKind.Prompt, count - 3)));
 
         Assert.Equal(ReadRows(whole, count)[(3 * rows)..], ReadRows(tail, count - 3));
+    }
+
+    [Theory]
+    [InlineData(KernelFamily.Generic, TensorType.F32, true)]
+    [InlineData(KernelFamily.Generic, TensorType.Q4_K, false)]
+    [InlineData(KernelFamily.Cpu, TensorType.F32, true)]
+    [InlineData(KernelFamily.Cpu, TensorType.Q4_K, true)]
+    public void Multiply_BothKindsTogether_GivesTheBitsOfEachAlone(KernelFamily family, TensorType type, bool isInterleaved)
+    {
+        const int rows = 50, columns = 256;
+        MatrixKernels kernels = ForcedKernels(family);
+        DeviceMatrix matrix = Upload(TestMatrix.Random(Random, type, rows, columns), TileRows(isInterleaved));
+        foreach ((int prompt, int decoding) in new[] { (1, 1), (1, 9), (17, 3), (40, 32) })
+        {
+            Activation x = UploadRows(RandomNumbers((prompt + decoding) * columns), columns);
+            var (together, prompts, others) = (PoisonedRows(prompt + decoding, rows), PoisonedRows(prompt, rows), PoisonedRows(decoding, rows));
+
+            Run(commands =>
+            {
+                kernels.Record(commands, matrix, x, together, new RowCounts(prompt, decoding));
+                kernels.Record(commands, matrix, x, prompts, new RowCounts(prompt, 0));
+                kernels.Record(commands, matrix, x.From(prompt), others, new RowCounts(0, decoding));
+            });
+
+            Assert.Equal([.. ReadRows(prompts, prompt), .. ReadRows(others, decoding)], ReadRows(together, prompt + decoding));
+        }
     }
 
     [Theory]
@@ -132,17 +162,18 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
         TestMatrix weights = TestMatrix.Random(Random, type, rows, columns);
         DeviceMatrix whole = Upload(weights, TileRows(isInterleaved)), parts = Upload(weights, TileRows(isInterleaved), partRows: 16);
         Assert.Equal(4, parts.Parts.Count);
-        foreach (int count in new[] { 1, 5, 20 })
+        foreach (RowCounts group in new RowCounts[] { new(0, 1), new(0, 5), new(20, 0), new(3, 2) })
         {
+            int count = group.Total;
             Activation x = UploadRows(RandomNumbers(count * columns), columns);
             Activation[] y = [.. Enumerable.Range(0, 4).Select(_ => PoisonedRows(count, rows))];
 
             Run(commands =>
             {
-                kernels.Record(commands, whole, x, y[0], count);
-                kernels.Record(commands, parts, x, y[1], count);
-                kernels.RecordGeglu(commands, whole, whole, x, y[2], count);
-                kernels.RecordGeglu(commands, parts, parts, x, y[3], count);
+                kernels.Record(commands, whole, x, y[0], group);
+                kernels.Record(commands, parts, x, y[1], group);
+                kernels.RecordGeglu(commands, whole, whole, x, y[2], group);
+                kernels.RecordGeglu(commands, parts, parts, x, y[3], group);
             });
 
             Assert.Equal(ReadRows(y[0], count), ReadRows(y[1], count));
@@ -163,7 +194,7 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
         {
             Activation y = PoisonedRows(1, 2);
 
-            Run(commands => kernels.Record(commands, Upload(matrix, MatrixKernels.TileRows(Device.Description)), UploadRows([1], 1), y, 1));
+            Run(commands => kernels.Record(commands, Upload(matrix, MatrixKernels.TileRows(Device.Description)), UploadRows([1], 1), y, new RowCounts(0, 1)));
 
             Assert.Equal(matrix.Values, ReadRows(y, 1));
         }
@@ -184,7 +215,7 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
             float[] x = [.. Enumerable.Repeat(1f, count)];
             Activation u = PoisonedRows(count, 4);
 
-            Run(commands => kernels.RecordGeglu(commands, Upload(gate, TileRows(isInterleaved)), Upload(up, TileRows(isInterleaved)), UploadRows(x, 1), u, count));
+            Run(commands => kernels.RecordGeglu(commands, Upload(gate, TileRows(isInterleaved)), Upload(up, TileRows(isInterleaved)), UploadRows(x, 1), u, new RowCounts(count / 2, count - (count / 2))));
 
             AssertClose([.. x.SelectMany(_ => new double[] { 0, 1e4, 0, 0 })], ReadRows(u, count), _ => 1e-3);
         }
@@ -209,17 +240,23 @@ public sealed class MatrixKernelTests(DeviceFixture fixture) : KernelTest(fixtur
 
     private int TileRows(bool isInterleaved) => isInterleaved ? Device.Description.SubgroupSize : 1;
 
-    private void Multiply(MatrixKernels kernels, TensorType type, bool isInterleaved, int count, int rows, int columns, float scale)
+    private void Multiply(MatrixKernels kernels, KernelFamily family, TensorType type, bool isInterleaved, int count, int rows, int columns, float scale)
     {
         TestMatrix weights = TestMatrix.Random(Random, type, rows, columns);
         float[] x = RandomNumbers(count * columns, scale);
-        Activation y = PoisonedRows(count, rows);
-
-        Run(commands => kernels.Record(commands, Upload(weights, TileRows(isInterleaved)), UploadRows(x, columns), y, count));
-
         (double[] expected, double[] bounds) = Product(weights, x);
-        AssertClose(expected, ReadRows(y, count), i => bounds[i]);
+        foreach (RowKind kind in Kinds(family))
+        {
+            Activation y = PoisonedRows(count, rows);
+
+            Run(commands => kernels.Record(commands, Upload(weights, TileRows(isInterleaved)), UploadRows(x, columns), y, RowCounts.Of(kind, count)));
+
+            AssertClose(expected, ReadRows(y, count), i => bounds[i]);
+        }
     }
+
+    /// <summary>One where both are the same.</summary>
+    private static RowKind[] Kinds(KernelFamily family) => family == KernelFamily.Cpu ? [RowKind.Decoding] : [RowKind.Prompt, RowKind.Decoding];
 
     /// <summary>The product, and how far rounding may take it: kernels may multiply quants and minimums apart, which both can be as large as any weight.</summary>
     private static (double[] Product, double[] Bounds) Product(TestMatrix weights, float[] x)

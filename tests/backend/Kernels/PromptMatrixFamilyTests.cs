@@ -59,7 +59,7 @@ public sealed class PromptMatrixFamilyTests(DeviceFixture fixture) : KernelTest(
             DeviceMatrix g = Upload(gate, 1), w = Upload(up, 1);
             Activation u = PoisonedRows(count, rows);
 
-            Run(commands => family.RecordGeglu(commands, g.Layout, g.Parts[0], w.Parts[0], UploadRows(x, columns), u, count));
+            Run(commands => family.RecordGeglu(commands, g.Layout, g.Parts[0], w.Parts[0], UploadRows(x, columns), u, new RowGroup(RowKind.Prompt, count)));
 
             (double[] gates, double[] gateBounds) = Product(name, gate, x);
             (double[] ups, double[] upBounds) = Product(name, up, x);
@@ -84,7 +84,7 @@ public sealed class PromptMatrixFamilyTests(DeviceFixture fixture) : KernelTest(
         DeviceMatrix matrix = Upload(weights, 1);
         Activation y = PoisonedRows(count, rows);
 
-        Run(commands => family.Record(commands, matrix.Layout, matrix.Parts[0], UploadRows(x, columns), y, count));
+        Run(commands => family.Record(commands, matrix.Layout, matrix.Parts[0], UploadRows(x, columns), y, new RowGroup(RowKind.Prompt, count)));
 
         (double[] expected, double[] bounds) = Product(name, weights, x);
         AssertClose(expected, ReadRows(y, count), i => bounds[i]);
@@ -102,7 +102,7 @@ public sealed class PromptMatrixFamilyTests(DeviceFixture fixture) : KernelTest(
         DeviceMatrix matrix = Upload(weights, 1);
         Activation y = PoisonedRows(count, rows);
 
-        Run(commands => family.Record(commands, matrix.Layout, matrix.Parts[0], UploadRows(x, columns), y, count));
+        Run(commands => family.Record(commands, matrix.Layout, matrix.Parts[0], UploadRows(x, columns), y, new RowGroup(RowKind.Prompt, count)));
 
         float[] results = ReadRows(y, count);
         for (int i = 0; i < results.Length; i++) Assert.Equal(i / rows == 3, float.IsNaN(results[i]));
@@ -123,7 +123,7 @@ public sealed class PromptMatrixFamilyTests(DeviceFixture fixture) : KernelTest(
 
         Run(commands =>
         {
-            for (int i = 0; i < y.Length; i++) family.Record(commands, matrices[i % 2].Layout, matrices[i % 2].Parts[0], inputs[i % 2], y[i], count);
+            for (int i = 0; i < y.Length; i++) family.Record(commands, matrices[i % 2].Layout, matrices[i % 2].Parts[0], inputs[i % 2], y[i], new RowGroup(RowKind.Prompt, count));
         });
 
         for (int i = 0; i < y.Length; i++)
@@ -192,9 +192,9 @@ public sealed class PromptMatrixFamilyTests(DeviceFixture fixture) : KernelTest(
         float[] x = RandomNumbers(count * columns, scale);
         DeviceMatrix matrix = Upload(weights, tileRows);
         Activation y = PoisonedRows(count, rows);
-        Assert.True(family.Supports(matrix.Layout, count, matrices: 1));
+        Assert.True(family.Supports(matrix.Layout, RowKind.Prompt, matrices: 1));
 
-        Run(commands => family.Record(commands, matrix.Layout, matrix.Parts[0], UploadRows(x, columns), y, count));
+        Run(commands => family.Record(commands, matrix.Layout, matrix.Parts[0], UploadRows(x, columns), y, new RowGroup(RowKind.Prompt, count)));
 
         (double[] expected, double[] bounds) = Product(name, weights, x);
         AssertClose(expected, ReadRows(y, count), i => bounds[i]);

@@ -5,39 +5,72 @@ using Gemma2.Backend.Tensors.Codecs;
 namespace Gemma2.Backend.Tests.Kernels;
 
 /// <summary>
-/// One layer's cache of several sequences as tests fill and read it. What was not stored is NaN in every type: a byte of it read shows in the result.
+/// One layer's cache of several sequences as tests fill and read it. Blocks lie in the pool in random order. What was not stored is NaN in every type: a byte of it
+/// read shows in the result. Entries of the table that have no block are zero or lead to a block of NaN.
 /// </summary>
 internal sealed class TestCache
 {
     private const byte Poison = 0xff;
-    private const int TableStride = 3; // layers of a cache
+    private const int Layers = 3; // of a block
     private const int Layer = 1;
 
     private readonly KernelTest _test;
     private readonly AttentionShape _shape;
     private readonly TensorType _type;
     private readonly int _rowBytes;
-    private readonly ulong[] _addresses;
+    private readonly int _blockBytes;
+    private readonly int _poolBytes;
+    private readonly int _sequences;
+    private readonly ulong _pool;
+    private readonly Stack<int> _free;
+    private readonly Dictionary<(int Slot, int Entry), int> _blocks = [];
 
-    public TestCache(KernelTest test, AttentionShape shape, TensorType type, int slots, int sequences = 1)
+    /// <param name="test">Whose memory it is in.</param>
+    /// <param name="shape">Attention's numbers.</param>
+    /// <param name="type">The cache's type.</param>
+    /// <param name="positions">Positions that each sequence may have.</param>
+    /// <param name="sequences">Rows of the table.</param>
+    /// <param name="blocks">Blocks that may be used.</param>
+    public TestCache(KernelTest test, AttentionShape shape, TensorType type, int positions, int sequences, int blocks)
     {
-        (_test, _shape, _type) = (test, shape, type);
+        (_test, _shape, _type, _sequences) = (test, shape, type, sequences);
         _rowBytes = CacheLayout.RowBytes(type, shape.HeadDimension);
-        var poison = new byte[CacheLayout.LayerBytes(type, shape, slots)];
-        Array.Fill(poison, Poison);
-        _addresses = [.. Enumerable.Range(0, sequences).Select(_ => test.Upload<byte>(poison))];
-        var table = new ulong[sequences * TableStride];
-        for (int i = 0; i < sequences; i++) table[(i * TableStride) + Layer] = _addresses[i];
-        Cache = new LayerCache(test.Upload<ulong>(table) + (Layer * sizeof(ulong)), TableStride, slots);
+        _blockBytes = (int)(Layers * CacheLayout.LayerBytes(type, shape));
+        _poolBytes = (blocks + 1) * _blockBytes;
+        var pool = new byte[_poolBytes];
+        Array.Fill(pool, Poison);
+        _pool = test.Upload<byte>(pool);
+        int[] order = [.. Enumerable.Range(0, blocks + 1)];
+        test.Shuffle(order);
+        _free = new(order[1..]);
+        int stride = (positions / CacheLayout.BlockPositions) + 2;
+        ulong unused = BlockAddress(order[0]);
+        ulong[] table = [.. Enumerable.Range(0, sequences * stride).Select(i => i % 2 == 0 ? unused : 0)];
+        Cache = new LayerCache(test.Upload<ulong>(table), stride, (uint)(Layer * CacheLayout.LayerBytes(type, shape)));
     }
 
     /// <summary>What kernels take.</summary>
     public LayerCache Cache { get; }
 
+    /// <summary>Makes a sequence see the block of another one's position as its own.</summary>
+    public void Share(int from, int to, int position)
+    {
+        int entry = position / CacheLayout.BlockPositions;
+        Map(to, entry, _blocks[(from, entry)]);
+    }
+
+    /// <summary>Takes the block of a position where there is none.</summary>
+    public void Take(int sequence, int position)
+    {
+        int entry = position / CacheLayout.BlockPositions;
+        if (!_blocks.ContainsKey((sequence, entry))) Map(sequence, entry, _free.Pop());
+    }
+
     /// <summary>Stores a head's row at a position, rounded to the cache's type; returns it as rounded.</summary>
     public float[] Store(int sequence, int position, bool isValue, int head, ReadOnlySpan<float> numbers)
     {
-        Span<byte> row = Row(sequence, position % Cache.Slots, isValue, head);
+        Take(sequence, position);
+        Span<byte> row = Row(sequence, position, isValue, head);
         row.Clear();
         if (_type == TensorType.Q8_0)
         {
@@ -53,7 +86,7 @@ internal sealed class TestCache
     /// <summary>A head's row at a position with its padding.</summary>
     public float[] Read(int sequence, int position, bool isValue, int head)
     {
-        Span<byte> row = Row(sequence, position % Cache.Slots, isValue, head);
+        Span<byte> row = Row(sequence, position, isValue, head);
         var numbers = new float[Elements(row.Length)];
         for (int i = 0; i < numbers.Length; i++)
         {
@@ -68,10 +101,25 @@ internal sealed class TestCache
     }
 
     /// <summary>The scale of a number's block.</summary>
-    public float Scale(int sequence, int position, bool isValue, int head, int element) =>
-        Scale(Row(sequence, position % Cache.Slots, isValue, head), element);
+    public float Scale(int sequence, int position, bool isValue, int head, int element) => Scale(Row(sequence, position, isValue, head), element);
 
-    public bool IsPoison(int sequence, int slot, bool isValue, int head) => !Row(sequence, slot, isValue, head).ContainsAnyExcept(Poison);
+    /// <summary>How many rows of the pool, all layers, hold anything.</summary>
+    public int RowsStored()
+    {
+        Span<byte> pool = _test.Read<byte>(_pool, _poolBytes);
+        int stored = 0;
+        for (int at = 0; at < pool.Length; at += _rowBytes)
+            if (pool.Slice(at, _rowBytes).ContainsAnyExcept(Poison)) stored++;
+        return stored;
+    }
+
+    private void Map(int sequence, int entry, int block)
+    {
+        _blocks.Add((sequence, entry), block);
+        _test.Read<ulong>(Cache.Table, _sequences * Cache.TableStride)[(sequence * Cache.TableStride) + entry] = BlockAddress(block);
+    }
+
+    private ulong BlockAddress(int block) => _pool + (ulong)(block * _blockBytes);
 
     private float Scale(Span<byte> row, int element) => (float)BitConverter.ToHalf(row[(Elements(row.Length) + (element / 32 * 2))..]);
 
@@ -91,9 +139,11 @@ internal sealed class TestCache
         }
     }
 
-    private Span<byte> Row(int sequence, int slot, bool isValue, int head)
+    private Span<byte> Row(int sequence, int position, bool isValue, int head)
     {
-        int row = ((((isValue ? 1 : 0) * _shape.KeyValueHeads) + head) * Cache.Slots) + slot;
-        return _test.Read<byte>(_addresses[sequence], (row + 1) * _rowBytes)[(row * _rowBytes)..];
+        int block = _blocks[(sequence, position / CacheLayout.BlockPositions)];
+        int row = ((((isValue ? 1 : 0) * _shape.KeyValueHeads) + head) * CacheLayout.BlockPositions) + (position % CacheLayout.BlockPositions);
+        long at = ((long)block * _blockBytes) + Cache.LayerOffset + (row * _rowBytes);
+        return _test.Read<byte>(_pool, (int)at + _rowBytes)[(int)at..];
     }
 }

@@ -1,46 +1,56 @@
+using Gemma2.Backend.Cache;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Kernels.Attention;
 using Gemma2.Backend.Model;
 using Gemma2.Backend.Tensors;
-using Gemma2.Backend.Tensors.Codecs;
 
 namespace Gemma2.Backend.Tests.Model;
 
-public sealed class KvCacheTests
+public sealed class KvCacheTests(DeviceFixture fixture)
 {
-    [Theory]
-    [InlineData(100)]
-    [InlineData(250)]
-    [InlineData(1000)]
-    [InlineData(100_000)]
-    public void Place_SizesOfEveryKind_FillBuffersWithoutOverlap(long most)
+    private static readonly TensorType[] _types = [TensorType.F32, TensorType.F16, TensorType.Q8_0];
+
+    [Fact]
+    public void Constructor_BlocksOfMoreThanOneBuffer_LieApartAndAligned()
     {
-        long[] bytes = [32, 96, 32, 160, 32, 32, 1600, 64, 96];
-
-        (long[] sizes, (int Buffer, long Offset)[] places) = KvCache.Place(bytes, most);
-
-        Assert.Equal(bytes.Sum(), sizes.Sum());
-        for (int i = 0; i < bytes.Length; i++)
+        Gemma2Config config = Gemma2Shapes.Published["27b"];
+        AttentionShape shape = ForwardPass.ShapeOf(config);
+        foreach (TensorType type in _types)
         {
-            (int buffer, long offset) = places[i];
-            Assert.Equal(places.Take(i).Select((place, j) => place.Buffer == buffer ? bytes[j] : 0).Sum(), offset);
-            Assert.True(sizes[buffer] <= most || sizes[buffer] == bytes[i]);
-            if (i > 0) Assert.InRange(buffer - places[i - 1].Buffer, 0, 1);
+            long bytes = KvCache.BytesOfBlock(config, shape, type);
+            int blocks = (int)((1L << 30) / bytes) + 3;
+            using var cache = new KvCache(fixture.Device, config, shape, type, blocks);
+
+            ulong[] addresses = [.. Enumerable.Range(0, blocks).Select(cache.AddressOf)];
+
+            Assert.All(addresses, address => Assert.Equal(0u, address % 32));
+            ulong[] sorted = [.. addresses.Order()];
+            Assert.All(sorted.Zip(sorted.Skip(1)), pair => Assert.True(pair.Second - pair.First >= (ulong)bytes));
         }
     }
 
     [Fact]
-    public void Place_ManySequencesOfALargeModel_TakesFewBuffersThatEveryDriverGives()
+    public void OffsetOf_EveryLayer_LiesInItsGroupsBlockBesideTheOthers()
     {
-        Gemma2Config config = Gemma2Shapes.Published["27b"];
+        Gemma2Config config = Gemma2Shapes.Published["9b"];
         AttentionShape shape = ForwardPass.ShapeOf(config);
-        foreach (TensorType type in new[] { TensorType.F32, TensorType.F16, TensorType.Q8_0 })
+        using var cache = new KvCache(fixture.Device, config, shape, TensorType.F16, 2);
+
+        for (int group = 0; group < cache.Groups.Windows.Count; group++)
         {
-            long[] bytes = [.. Enumerable.Range(0, 256 * config.LayerCount).Select(i => CacheLayout.LayerBytes(type, shape, KvCache.Slots(config.Layers[i % config.LayerCount], 8192)))];
-            (long[] sizes, _) = KvCache.Place(bytes, 1 << 30);
-            Assert.InRange(sizes.Length, 1, 2048);
-            Assert.All(sizes, size => Assert.InRange(size, 1, 1L << 30));
-            Assert.All(bytes, size => Assert.Equal(0, size % 32)); // so that each begins aligned
+            int[] layers = [.. Enumerable.Range(0, config.LayerCount).Where(layer => cache.Groups.GroupOf(layer) == group)];
+            Assert.Equal(21, layers.Length);
+            Assert.All(layers, layer => Assert.Equal(config.Layers[layer].Window, cache.Groups.Windows[group]));
+            long[] ends = [.. layers.Select(layer => cache.OffsetOf(layer) + CacheLayout.LayerBytes(TensorType.F16, shape)).Order()];
+            Assert.Equal(cache.BlockBytes, ends[^1]);
+            Assert.Equal(layers.Length, ends.Distinct().Count());
         }
+    }
+
+    [Fact]
+    public void BytesOfBlock_PublishedModels_AreThoseOf32Positions()
+    {
+        Gemma2Config config = Gemma2Shapes.Published["2b"];
+        Assert.Equal(13L * 2 * 4 * 256 * 2 * BlockTable.Positions, KvCache.BytesOfBlock(config, ForwardPass.ShapeOf(config), TensorType.F16));
     }
 }

@@ -164,7 +164,7 @@ public class WeightUploaderTests(DeviceFixture fixture) : KernelTest(fixture)
         Activation y = PoisonedRows(1, matrix.Rows);
         var kernels = Own(new MatrixKernels(Device, KernelOptions.Default));
 
-        Run(commands => kernels.Record(commands, matrix, UploadRows(x, matrix.Columns), y, 1));
+        Run(commands => kernels.Record(commands, matrix, UploadRows(x, matrix.Columns), y, new RowCounts(0, 1)));
 
         (double[] expected, _) = Oracle.Multiply(values, x, matrix.Rows, matrix.Columns);
         double bound = 3e-6 * values.Max(Math.Abs) * x.Sum(v => (double)Math.Abs(v));

@@ -40,6 +40,10 @@ internal sealed class ScriptedEngine(GemmaTokenizer? tokenizer, params Generated
 
     public int ContextLength => 64;
 
+    public void EnsureRoom(GenerationRequest request)
+    {
+    }
+
     public async IAsyncEnumerable<GeneratedToken> GenerateAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         try

@@ -1,3 +1,4 @@
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Tests.Text;
 using Gemma2.Backend.Text;
@@ -12,10 +13,10 @@ public sealed class TextGenerationTests
     public async Task GenerateText_EndToken_EndsWithoutText()
     {
         int[] ids = Tokenizer.Encode("Ada reads");
-        TextPiece[] pieces = await Collect(new ScriptedEngine(Tokenizer, [.. Tokens(ids), new(Tokenizer.EndOfTurn, FinishReason.Stop)]));
+        TextPiece[] pieces = await Collect(new ScriptedEngine(Tokenizer, [.. Tokens(ids), Token(Tokenizer.EndOfTurn, FinishReason.Stop)]));
         Assert.Equal("Ada reads", Text(pieces));
         Assert.Equal([.. ids, Tokenizer.EndOfTurn], pieces.Select(piece => piece.Token!.Value));
-        Assert.Equal(new TextPiece("", Tokenizer.EndOfTurn, FinishReason.Stop), pieces[^1]);
+        Assert.Equal(new TextPiece("", new TokenChoice(Tokenizer.EndOfTurn), FinishReason.Stop), pieces[^1]);
         Assert.All(pieces[..^1], piece => Assert.Null(piece.Finish));
     }
 
@@ -23,7 +24,7 @@ public sealed class TextGenerationTests
     public async Task GenerateText_CharacterOfSeveralTokens_ComesWhole()
     {
         int[] ids = [.. "😀"u8.ToArray().Select(value => Vocabularies.FirstSmallByte + value)];
-        TextPiece[] pieces = await Collect(new ScriptedEngine(Tokenizer, [.. Tokens(ids[..3]), new(ids[3], FinishReason.Length)]));
+        TextPiece[] pieces = await Collect(new ScriptedEngine(Tokenizer, [.. Tokens(ids[..3]), Token(ids[3], FinishReason.Length)]));
         Assert.Equal(["", "", "", "😀"], pieces.Select(piece => piece.Text));
         Assert.Equal(FinishReason.Length, pieces[^1].Finish);
     }
@@ -31,7 +32,7 @@ public sealed class TextGenerationTests
     [Fact]
     public async Task GenerateText_LimitInsideCharacter_EndsWithReplacementCharacter()
     {
-        TextPiece[] pieces = await Collect(new ScriptedEngine(Tokenizer, new(Vocabularies.FirstSmallByte + 0xF0, null), new(Vocabularies.FirstSmallByte + 0x9F, FinishReason.Length)));
+        TextPiece[] pieces = await Collect(new ScriptedEngine(Tokenizer, Token(Vocabularies.FirstSmallByte + 0xF0, null), Token(Vocabularies.FirstSmallByte + 0x9F, FinishReason.Length)));
         Assert.Equal(["", "\uFFFD"], pieces.Select(piece => piece.Text));
     }
 
@@ -39,7 +40,7 @@ public sealed class TextGenerationTests
     public async Task GenerateText_StopAcrossTokens_EndsBeforeItAndCancelsTheSequence()
     {
         int[] ids = Tokenizer.Encode("Ada reads a letter in Paris.");
-        ScriptedEngine engine = new(Tokenizer, [.. Tokens(ids), new(Tokenizer.Eos, FinishReason.Stop)]);
+        ScriptedEngine engine = new(Tokenizer, [.. Tokens(ids), Token(Tokenizer.Eos, FinishReason.Stop)]);
         TextPiece[] pieces = await Collect(engine, "ds a l", "never");
         Assert.Equal("Ada rea", Text(pieces));
         Assert.Equal(FinishReason.Stop, pieces[^1].Finish);
@@ -52,9 +53,9 @@ public sealed class TextGenerationTests
     public async Task GenerateText_StopThatDoesNotCome_GivesHeldTextAtTheEnd()
     {
         int[] ids = Tokenizer.Encode("Ada reads");
-        TextPiece[] pieces = await Collect(new ScriptedEngine(Tokenizer, [.. Tokens(ids), new(Tokenizer.Eos, FinishReason.Stop)]), "reads a book");
+        TextPiece[] pieces = await Collect(new ScriptedEngine(Tokenizer, [.. Tokens(ids), Token(Tokenizer.Eos, FinishReason.Stop)]), "reads a book");
         Assert.Equal("Ada reads", Text(pieces));
-        Assert.Equal(new TextPiece("", Tokenizer.Eos, null), pieces[^2]);
+        Assert.Equal(new TextPiece("", new TokenChoice(Tokenizer.Eos), null), pieces[^2]);
         Assert.Equal(new TextPiece("reads", null, FinishReason.Stop), pieces[^1]);
     }
 
@@ -62,7 +63,7 @@ public sealed class TextGenerationTests
     public async Task GenerateText_StopCompletedByTheLastToken_IsStopNotLength()
     {
         int[] ids = Tokenizer.Encode("Ada reads");
-        TextPiece[] pieces = await Collect(new ScriptedEngine(Tokenizer, [.. Tokens(ids[..^1]), new(ids[^1], FinishReason.Length)]), "reads");
+        TextPiece[] pieces = await Collect(new ScriptedEngine(Tokenizer, [.. Tokens(ids[..^1]), Token(ids[^1], FinishReason.Length)]), "reads");
         Assert.Equal("Ada ", Text(pieces));
         Assert.Equal(FinishReason.Stop, pieces[^1].Finish);
     }
@@ -71,7 +72,7 @@ public sealed class TextGenerationTests
     public async Task GenerateText_EndTokensIgnored_GoOnWithoutText()
     {
         int[] ids = Tokenizer.Encode("Ada");
-        ScriptedEngine engine = new(Tokenizer, [new(Tokenizer.EndOfTurn, null), .. Tokens(ids), new(Tokenizer.Eos, FinishReason.Length)]);
+        ScriptedEngine engine = new(Tokenizer, [Token(Tokenizer.EndOfTurn, null), .. Tokens(ids), Token(Tokenizer.Eos, FinishReason.Length)]);
         Assert.Equal("Ada", Text(await Collect(engine)));
     }
 
@@ -119,7 +120,9 @@ public sealed class TextGenerationTests
 
     private static GenerationRequest Request(params string[] stops) => new() { PromptTokens = [2], Stop = stops };
 
-    private static GeneratedToken[] Tokens(IEnumerable<int> ids) => [.. ids.Select(id => new GeneratedToken(id, null))];
+    private static GeneratedToken Token(int id, FinishReason? finish) => new(new TokenChoice(id), finish);
+
+    private static GeneratedToken[] Tokens(IEnumerable<int> ids) => [.. ids.Select(id => new GeneratedToken(new TokenChoice(id), null))];
 
     private static string Text(IEnumerable<TextPiece> pieces) => string.Concat(pieces.Select(piece => piece.Text));
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Gemma2.Backend.Config;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Text;
@@ -40,11 +41,15 @@ internal sealed class NullEngine(GemmaTokenizer tokenizer) : IInferenceEngine, I
 
     public Task<IInferenceEngine> LoadAsync(IProgress<LoadProgress> progress, CancellationToken cancellationToken) => Task.FromResult<IInferenceEngine>(this);
 
+    public void EnsureRoom(GenerationRequest request)
+    {
+    }
+
     public async IAsyncEnumerable<GeneratedToken> GenerateAsync(
         GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         await Task.CompletedTask;
-        yield return new GeneratedToken(tokenizer.Eos, FinishReason.Stop);
+        yield return new GeneratedToken(new TokenChoice(tokenizer.Eos), FinishReason.Stop);
     }
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;

@@ -5,8 +5,8 @@ using Gemma2.Backend.Tensors;
 namespace Gemma2.Backend.Kernels.Attention;
 
 /// <summary>
-/// Attention of single queries, each of its own sequence: one dispatch over splits of the keys, a second one that puts the splits together. How keys are
-/// split follows from a row's position and the window alone, so a row's result has the same bits whatever else is in the pass, and the grid is the same
+/// Attention of single queries of any sequences, several of one too: one dispatch over splits of the keys, a second one that puts the splits together. How keys are
+/// split follows from a row's position and the window alone, so a row's result has the same bits whatever else is in the step, and the grid is the same
 /// for all positions, so that it can be recorded once.
 /// </summary>
 internal sealed class AttentionDecodeKernel : IDisposable
@@ -39,24 +39,24 @@ internal sealed class AttentionDecodeKernel : IDisposable
     public static long ScratchBytes(AttentionShape shape, int rows) => (long)rows * shape.Heads * SplitsOnGpu * PartialBytes(shape.HeadDimension);
 
     /// <param name="commands">Where to record.</param>
-    /// <param name="passRows">[count] <see cref="PassRow"/>: position and sequence of each query.</param>
+    /// <param name="stepRows">[count] <see cref="StepRow"/>: position and sequence of each query.</param>
     /// <param name="qkv">[count, (heads + 2 * kvHeads) * headDim]: rotated queries first.</param>
     /// <param name="cache">Keys and values of all positions that the queries see, their own included.</param>
     /// <param name="y">[count, heads * headDim].</param>
     /// <param name="scratch"><see cref="ScratchBytes"/> of device memory.</param>
     /// <param name="window">A query sees this many positions, itself included; null for all.</param>
     /// <param name="count">Number of queries.</param>
-    public void Record(CommandRecorder commands, ulong passRows, in Activation qkv, in LayerCache cache, in Activation y, ulong scratch, int? window, int count)
+    public void Record(CommandRecorder commands, ulong stepRows, in Activation qkv, in LayerCache cache, in Activation y, ulong scratch, int? window, int count)
     {
         uint visible = (uint)(window ?? int.MaxValue);
         var decode = new DecodeArguments
         {
-            PassRows = passRows,
+            StepRows = stepRows,
             Qkv = qkv.Address,
             Table = cache.Table,
             Scratch = scratch,
             TableStride = (uint)cache.TableStride,
-            Slots = (uint)cache.Slots,
+            LayerOffset = cache.LayerOffset,
             QkvStride = (uint)qkv.Stride,
             Heads = (uint)_shape.Heads,
             Group = (uint)_shape.Group,
@@ -69,7 +69,7 @@ internal sealed class AttentionDecodeKernel : IDisposable
         commands.Barrier();
         var combine = new CombineArguments
         {
-            PassRows = passRows,
+            StepRows = stepRows,
             Scratch = scratch,
             Y = y.Address,
             YStride = (uint)y.Stride,
@@ -91,12 +91,12 @@ internal sealed class AttentionDecodeKernel : IDisposable
     [StructLayout(LayoutKind.Sequential)]
     private struct DecodeArguments
     {
-        public ulong PassRows;
+        public ulong StepRows;
         public ulong Qkv;
         public ulong Table;
         public ulong Scratch;
         public uint TableStride;
-        public uint Slots;
+        public uint LayerOffset;
         public uint QkvStride;
         public uint Heads;
         public uint Group;
@@ -108,7 +108,7 @@ internal sealed class AttentionDecodeKernel : IDisposable
     [StructLayout(LayoutKind.Sequential)]
     private struct CombineArguments
     {
-        public ulong PassRows;
+        public ulong StepRows;
         public ulong Scratch;
         public ulong Y;
         public uint YStride;

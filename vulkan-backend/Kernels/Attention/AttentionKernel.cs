@@ -21,25 +21,24 @@ internal sealed class AttentionKernel(GpuDevice device, AttentionShape shape, Te
     private AttentionPromptKernel Prompt => _prompt ??= new(
         device, shape, cacheType, promptFamily ?? (device.Description.Kind == DeviceKind.Software ? KernelFamily.Cpu : KernelFamily.Tiled));
 
-    /// <summary>Bytes of scratch that a pass needs.</summary>
-    /// <param name="shape">Attention's numbers.</param>
-    /// <param name="promptRows">Most rows of a prompt's pass.</param>
-    /// <param name="decodeRows">Most rows of a decoding pass.</param>
-    public static long ScratchBytes(AttentionShape shape, int promptRows, int decodeRows) =>
-        Math.Max(AttentionPromptKernel.ScratchBytes(shape, promptRows), AttentionDecodeKernel.ScratchBytes(shape, decodeRows));
+    /// <summary>Bytes of scratch for a segment of a prompt. Segments that may run side by side, without a barrier between them, each need their own.</summary>
+    public static long PromptScratchBytes(AttentionShape shape, int rows) => AttentionPromptKernel.ScratchBytes(shape, rows);
+
+    /// <summary>Bytes of scratch for decoding rows, which may not be a prompt's at the same time.</summary>
+    public static long DecodingScratchBytes(AttentionShape shape, int rows) => AttentionDecodeKernel.ScratchBytes(shape, rows);
 
     /// <param name="commands">Where to record.</param>
-    /// <param name="passRows">[count] <see cref="PassRow"/>: position and sequence of each query.</param>
+    /// <param name="stepRows">[count] <see cref="StepRow"/>: position and sequence of each query.</param>
     /// <param name="qkv">[count, (heads + 2 * kvHeads) * headDim]: rotated queries first.</param>
     /// <param name="cache">Keys and values of all positions that the queries see, their own included.</param>
     /// <param name="y">[count, heads * headDim].</param>
-    /// <param name="scratch"><see cref="ScratchBytes"/> of device memory.</param>
+    /// <param name="scratch"><see cref="PromptScratchBytes"/> or <see cref="DecodingScratchBytes"/> of device memory.</param>
     /// <param name="window">A query sees this many positions, itself included; null for all.</param>
-    /// <param name="isPrompt">Rows are consecutive positions of one sequence; else each is of a sequence of its own.</param>
+    /// <param name="isPrompt">Whether rows are consecutive positions of one sequence; else they may be of any sequences at any positions.</param>
     /// <param name="count">Number of queries.</param>
     public void Record(
         CommandRecorder commands,
-        ulong passRows,
+        ulong stepRows,
         in Activation qkv,
         in LayerCache cache,
         in Activation y,
@@ -50,8 +49,8 @@ internal sealed class AttentionKernel(GpuDevice device, AttentionShape shape, Te
     {
         if (qkv.Width != shape.QkvWidth || y.Width != shape.Heads * shape.HeadDimension)
             throw new ArgumentException($"Attention of {shape.Heads} heads of {shape.HeadDimension} does not take {qkv.Width} to {y.Width}.", nameof(qkv));
-        if (isPrompt) Prompt.Record(commands, passRows, qkv, cache, y, scratch, window, count);
-        else Decode.Record(commands, passRows, qkv, cache, y, scratch, window, count);
+        if (isPrompt) Prompt.Record(commands, stepRows, qkv, cache, y, scratch, window, count);
+        else Decode.Record(commands, stepRows, qkv, cache, y, scratch, window, count);
     }
 
     public void Dispose()

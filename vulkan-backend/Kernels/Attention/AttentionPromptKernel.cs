@@ -6,7 +6,7 @@ using Gemma2.Backend.Tensors;
 namespace Gemma2.Backend.Kernels.Attention;
 
 /// <summary>
-/// Attention of a prompt's chunk. A workgroup takes a tile of rows, pairs of a query and a query head of one group, which share the reads of keys and values.
+/// Attention of a segment of a prompt. A workgroup takes a tile of rows, pairs of a query and a query head of one group, which share the reads of keys and values.
 /// Two shaders: <see cref="KernelFamily.Cpu"/> for drivers that compute on the CPU, <see cref="KernelFamily.Tiled"/> with shared memory for GPUs.
 /// </summary>
 internal sealed class AttentionPromptKernel : IDisposable
@@ -50,24 +50,24 @@ internal sealed class AttentionPromptKernel : IDisposable
     }
 
     /// <param name="commands">Where to record.</param>
-    /// <param name="passRows">[count] <see cref="PassRow"/>: consecutive positions of one sequence.</param>
+    /// <param name="stepRows">[count] <see cref="StepRow"/>: consecutive positions of one sequence.</param>
     /// <param name="qkv">[count, (heads + 2 * kvHeads) * headDim]: rotated queries first.</param>
     /// <param name="cache">Keys and values of all positions that the queries see, their own included.</param>
     /// <param name="y">[count, heads * headDim].</param>
     /// <param name="scratch"><see cref="ScratchBytes"/> of device memory.</param>
     /// <param name="window">A query sees this many positions, itself included; null for all.</param>
     /// <param name="count">Number of queries.</param>
-    public void Record(CommandRecorder commands, ulong passRows, in Activation qkv, in LayerCache cache, in Activation y, ulong scratch, int? window, int count)
+    public void Record(CommandRecorder commands, ulong stepRows, in Activation qkv, in LayerCache cache, in Activation y, ulong scratch, int? window, int count)
     {
         var arguments = new Arguments
         {
-            PassRows = passRows,
+            StepRows = stepRows,
             Qkv = qkv.Address,
             Table = cache.Table,
             Scratch = scratch,
             Y = y.Address,
             TableStride = (uint)cache.TableStride,
-            Slots = (uint)cache.Slots,
+            LayerOffset = cache.LayerOffset,
             QkvStride = (uint)qkv.Stride,
             YStride = (uint)y.Stride,
             Queries = (uint)count,
@@ -86,13 +86,13 @@ internal sealed class AttentionPromptKernel : IDisposable
     [StructLayout(LayoutKind.Sequential)]
     private struct Arguments
     {
-        public ulong PassRows;
+        public ulong StepRows;
         public ulong Qkv;
         public ulong Table;
         public ulong Scratch;
         public ulong Y;
         public uint TableStride;
-        public uint Slots;
+        public uint LayerOffset;
         public uint QkvStride;
         public uint YStride;
         public uint Queries;

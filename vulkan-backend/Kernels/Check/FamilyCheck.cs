@@ -19,11 +19,11 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
     private const int PromptColumns = 256;
 
     /// <summary>Rows of activations in a prompt, and rows of all matrices together that give each size of a family's tiles work; no tile is full at the end.</summary>
-    internal const int PromptTokens = PassLimits.PromptRows - 3;
+    internal const int PromptTokens = StepLimits.PromptRows - 3;
     internal static readonly int[] PromptRows = [DecodeRows, 4093, 8197];
 
     private const int DecodeRows = 61;
-    private static readonly int[] _decodeTokens = [1, 5];
+    private static readonly int[] _decodeTokens = [1, 5, 11];
 
     private readonly WeightLayout _anyLayout = new(default, 0, MatrixKernels.TileRows(kernels.Device));
 
@@ -52,17 +52,18 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
     internal static IEnumerable<Trial> Trials(MatrixUse use, bool isSoftware = false)
     {
         var decoded = new SeededProduct(use, _decodeTokens.Max());
-        foreach (int tokens in _decodeTokens) yield return new Trial(decoded, DecodeRows, tokens);
+        foreach (int tokens in _decodeTokens) yield return new Trial(decoded, DecodeRows, new RowGroup(RowKind.Decoding, tokens));
         if (!use.TakesPrompts) yield break;
         var prompt = new SeededProduct(isSoftware ? use : use with { Columns = Math.Min(use.Columns, PromptColumns) }, PromptTokens);
-        foreach (int rows in isSoftware ? PromptRows[..1] : PromptRows) yield return new Trial(prompt, rows / use.Matrices, PromptTokens);
+        foreach (int rows in isSoftware ? PromptRows[..1] : PromptRows) yield return new Trial(prompt, rows / use.Matrices, new RowGroup(RowKind.Prompt, PromptTokens));
     }
 
     /// <summary>What is wrong with a family's product; null when it is right.</summary>
     /// <exception cref="DeviceException">The device failed.</exception>
     internal string? FindFault(KernelFamily name, IMatrixFamily family, Trial trial)
     {
-        (SeededProduct product, int rows, int tokens) = trial;
+        (SeededProduct product, int rows, RowGroup group) = trial;
+        int tokens = group.Count;
         WeightLayout layout = LayoutOf(trial);
         Activation y = new(0, rows);
         using GpuBuffer x = Upload<float>(product.X), results = device.Allocate((long)tokens * y.Stride * sizeof(float), MemoryKind.Readback, "a trial product");
@@ -76,8 +77,8 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
             MatrixPart[] parts = [.. weights.Select(buffer => new MatrixPart(buffer.Address, 0, rows))];
             var activations = new Activation(x.Address, layout.Columns);
             commands.Begin();
-            if (product.Use.IsGated) family.RecordGeglu(commands, layout, parts[0], parts[1], activations, y, tokens);
-            else family.Record(commands, layout, parts[0], activations, y, tokens);
+            if (product.Use.IsGated) family.RecordGeglu(commands, layout, parts[0], parts[1], activations, y, group);
+            else family.Record(commands, layout, parts[0], activations, y, group);
             commands.SubmitAndWait();
             return Compare(trial, computed, y.Stride, Tolerance(name));
         }
@@ -89,13 +90,13 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
 
     private DriverQuirk? FindFault(Trial trial)
     {
-        foreach (KernelFamily name in kernels.Order(trial.Tokens))
+        foreach (KernelFamily name in kernels.Order(trial.Activations.Kind))
         {
             if (name == kernels.Options.Forced) return null;
             try
             {
                 IMatrixFamily family = kernels.Family(name);
-                if (!family.Supports(LayoutOf(trial), trial.Tokens, trial.Product.Use.Matrices)) continue;
+                if (!family.Supports(LayoutOf(trial), trial.Activations.Kind, trial.Product.Use.Matrices)) continue;
                 return FindFault(name, family, trial) is { } fault ? new DriverQuirk(name, $"computes wrongly on this driver: {fault}") : null;
             }
             catch (DeviceException error)
@@ -119,7 +120,7 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
     /// <summary>Of the first number that is off, or that was written where none belongs.</summary>
     private static string? Compare(Trial trial, ReadOnlySpan<float> computed, int stride, double tolerance)
     {
-        (SeededProduct product, int rows, int tokens) = trial;
+        (SeededProduct product, int rows, (_, int tokens)) = trial;
         Span<(double Value, double Bound)> expected = stackalloc (double, double)[SeededProduct.DistinctRows];
         for (int token = 0; token < tokens; token++)
         {
@@ -149,9 +150,9 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
     /// <summary>A product that a family shall compute.</summary>
     /// <param name="Product">Its numbers.</param>
     /// <param name="Rows">Of each matrix.</param>
-    /// <param name="Tokens">The first so many rows of activations.</param>
-    internal readonly record struct Trial(SeededProduct Product, int Rows, int Tokens)
+    /// <param name="Activations">The first so many rows of activations, of a kind.</param>
+    internal readonly record struct Trial(SeededProduct Product, int Rows, RowGroup Activations)
     {
-        public override string ToString() => $"{Tokens} x {Product.Use.Columns} by {Rows} x {Product.Use.Columns} in {Product.Use.Type}{(Product.Use.IsGated ? ", gated," : "")}";
+        public override string ToString() => $"{Activations.Count} x {Product.Use.Columns} by {Rows} x {Product.Use.Columns} in {Product.Use.Type}{(Product.Use.IsGated ? ", gated," : "")}";
     }
 }

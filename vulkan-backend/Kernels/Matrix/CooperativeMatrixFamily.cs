@@ -24,7 +24,7 @@ internal sealed class CooperativeMatrixFamily(GpuDevice device, MatrixTile? tile
         capabilities.CooperativeMatrixShapes.Where(Divides).MaxBy(shape => shape.M * shape.N * shape.K);
 
     // Who keeps weights in float32 wants them exact.
-    public override bool Supports(in WeightLayout layout, int count, int matrices) => base.Supports(layout, count, matrices) && layout.Type != TensorType.F32;
+    public override bool Supports(in WeightLayout layout, RowKind kind, int matrices) => base.Supports(layout, kind, matrices) && layout.Type != TensorType.F32;
 
     public override void Dispose()
     {

@@ -14,7 +14,7 @@ internal sealed class CpuMatrixFamily(GpuDevice device) : IMatrixFamily
 {
     private const uint MostColumns = 8; // MOST_COLUMNS in mat_mul_cpu.comp
     private const int MostTiles = 1 << 16; // of uniformNumber in weights_cpu.glsl
-    private const int MostBlocks = 1 << 8; // of uniformByte there
+    private const int MostCount = (1 << 8) * (int)MostColumns; // of uniformByte there
     private const int MostSubgroups = 32; // in a workgroup of lavapipe
     private const int PlaneUnit = 256; // bytes
     private const int FewestLanes = 4; // bytes of a word in weights_cpu.glsl
@@ -29,16 +29,17 @@ internal sealed class CpuMatrixFamily(GpuDevice device) : IMatrixFamily
 
     private readonly Dictionary<PipelineKey, ComputePipeline> _pipelines = [];
 
-    public bool Supports(in WeightLayout layout, int count, int matrices) =>
-        device.Description.Capabilities.ShortIntegers && layout.TileRows == device.SubgroupSize && layout.TileRows >= FewestLanes
-            && count <= MostBlocks * MostColumns && FindSlice(layout, (uint)matrices) > 0;
+    public bool TreatsKindsAlike => true;
 
-    public void Record(CommandRecorder commands, in WeightLayout layout, in MatrixPart w, in Activation x, in Activation y, int count) =>
-        Record(commands, layout, w, w, x, y, count, matrices: 1);
+    public bool Supports(in WeightLayout layout, RowKind kind, int matrices) =>
+        device.Description.Capabilities.ShortIntegers && layout.TileRows == device.SubgroupSize && layout.TileRows >= FewestLanes && FindSlice(layout, (uint)matrices) > 0;
+
+    public void Record(CommandRecorder commands, in WeightLayout layout, in MatrixPart w, in Activation x, in Activation y, RowGroup rows) =>
+        Record(commands, layout, w, w, x, y, rows.Count, matrices: 1);
 
     public void RecordGeglu(
-        CommandRecorder commands, in WeightLayout layout, in MatrixPart gate, in MatrixPart up, in Activation x, in Activation u, int count) =>
-        Record(commands, layout, gate, up, x, u, count, matrices: 2);
+        CommandRecorder commands, in WeightLayout layout, in MatrixPart gate, in MatrixPart up, in Activation x, in Activation u, RowGroup rows) =>
+        Record(commands, layout, gate, up, x, u, rows.Count, matrices: 2);
 
     public void Dispose()
     {
@@ -66,6 +67,7 @@ internal sealed class CpuMatrixFamily(GpuDevice device) : IMatrixFamily
         uint columns = Columns(count);
         uint tiles = Grid.Cover(first.Rows, device.SubgroupSize);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(tiles, (uint)MostTiles, nameof(first));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, MostCount);
         var arguments = new Arguments
         {
             W = first.Address,

@@ -5,10 +5,11 @@ using Gemma2.Backend.Tensors.Packing;
 
 namespace Gemma2.Backend.Kernels.Matrix;
 
-/// <summary>Matrix kernels for every device, type, tile and number of rows. mat_vec.comp for up to 8 rows of activations, mat_mul.comp for more.</summary>
+/// <summary>Matrix kernels for every device, type, tile and number of rows: mat_vec.comp for rows that decode, mat_mul.comp for those of prompts.</summary>
 internal sealed class GenericMatrixFamily(GpuDevice device) : IMatrixFamily
 {
     private const uint MostSums = 16; // that a thread keeps in mat_vec.comp
+    private const int MostColumns = 8; // rows of activations that mat_vec.comp takes at once
     private const uint MostRows = 4; // that share loads of activations there
     private const uint MostSubgroups = 8; // that share out a row there
     private const int ColumnsPerThread = 16; // at once in mat_vec.comp
@@ -18,14 +19,16 @@ internal sealed class GenericMatrixFamily(GpuDevice device) : IMatrixFamily
     private readonly Dictionary<VectorPipeline, ComputePipeline> _vector = [];
     private readonly Dictionary<MatrixPipeline, ComputePipeline> _matrix = [];
 
-    public bool Supports(in WeightLayout layout, int count, int matrices) => true;
+    public bool TreatsKindsAlike => false;
 
-    public void Record(CommandRecorder commands, in WeightLayout layout, in MatrixPart w, in Activation x, in Activation y, int count) =>
-        Record(commands, layout, new Arguments { W = w.Planes(layout), Rows = (uint)w.Rows }, x, y, count, matrices: 1);
+    public bool Supports(in WeightLayout layout, RowKind kind, int matrices) => true;
+
+    public void Record(CommandRecorder commands, in WeightLayout layout, in MatrixPart w, in Activation x, in Activation y, RowGroup rows) =>
+        Record(commands, layout, new Arguments { W = w.Planes(layout), Rows = (uint)w.Rows }, x, y, rows, matrices: 1);
 
     public void RecordGeglu(
-        CommandRecorder commands, in WeightLayout layout, in MatrixPart gate, in MatrixPart up, in Activation x, in Activation u, int count) =>
-        Record(commands, layout, new Arguments { W = gate.Planes(layout), Up = up.Planes(layout), Rows = (uint)gate.Rows }, x, u, count, matrices: 2);
+        CommandRecorder commands, in WeightLayout layout, in MatrixPart gate, in MatrixPart up, in Activation x, in Activation u, RowGroup rows) =>
+        Record(commands, layout, new Arguments { W = gate.Planes(layout), Up = up.Planes(layout), Rows = (uint)gate.Rows }, x, u, rows, matrices: 2);
 
     public void Dispose()
     {
@@ -34,25 +37,25 @@ internal sealed class GenericMatrixFamily(GpuDevice device) : IMatrixFamily
     }
 
     private void Record(
-        CommandRecorder commands, in WeightLayout layout, Arguments arguments, in Activation x, in Activation y, int count, uint matrices)
+        CommandRecorder commands, in WeightLayout layout, Arguments arguments, in Activation x, in Activation y, RowGroup group, uint matrices)
     {
         arguments.X = x.Address;
         arguments.Y = y.Address;
         arguments.Chunks = (uint)layout.Chunks;
         arguments.XStride = (uint)x.Stride;
         arguments.YStride = (uint)y.Stride;
-        arguments.Count = (uint)count;
+        arguments.Count = (uint)group.Count;
         int rows = (int)arguments.Rows;
-        if (count <= PassLimits.DecodingRows)
+        if (group.Kind == RowKind.Decoding)
             RecordVector(commands, layout, arguments, matrices);
         else
-            commands.Dispatch(Matrix(layout, matrices), arguments, Grid.Cover(rows, RowsPerThread / matrices * device.SubgroupSize), Grid.Cover(count, TokensPerTile));
+            commands.Dispatch(Matrix(layout, matrices), arguments, Grid.Cover(rows, RowsPerThread / matrices * device.SubgroupSize), Grid.Cover(group.Count, TokensPerTile));
     }
 
     private void RecordVector(CommandRecorder commands, in WeightLayout layout, in Arguments arguments, uint matrices)
     {
         int columns = 1;
-        while (columns < arguments.Count) columns *= 2;
+        while (columns < Math.Min(arguments.Count, MostColumns)) columns *= 2;
         var key = new VectorPipeline(layout.Type, layout.TileRows, Subgroups(layout), (uint)columns, matrices);
         uint rows = Math.Min(MostRows, MostSums / (key.Columns * key.Matrices));
         if (!_vector.TryGetValue(key, out ComputePipeline? pipeline))
@@ -61,7 +64,7 @@ internal sealed class GenericMatrixFamily(GpuDevice device) : IMatrixFamily
                 device, "mat_vec", key.Subgroups * device.SubgroupSize, (uint)key.Type, (uint)key.TileRows, key.Columns, key.Matrices, rows, key.Subgroups);
             _vector.Add(key, pipeline);
         }
-        commands.Dispatch(pipeline, arguments, Grid.Cover((int)arguments.Rows, rows));
+        commands.Dispatch(pipeline, arguments, Grid.Cover((int)arguments.Count, key.Columns), Grid.Cover((int)arguments.Rows, rows));
     }
 
     private ComputePipeline Matrix(in WeightLayout layout, uint matrices)

@@ -20,7 +20,7 @@ internal sealed class Int8MatrixFamily(GpuDevice device, MatrixTile? tile = null
     private readonly ComputePipeline _quantize = new(device, "quantize_rows", Grid.ElementwiseWidth);
     private readonly ScratchBuffer _scratch = new(device, "prompts in integers");
 
-    public override bool Supports(in WeightLayout layout, int count, int matrices) => base.Supports(layout, count, matrices) && layout.Type.IsQuantized();
+    public override bool Supports(in WeightLayout layout, RowKind kind, int matrices) => base.Supports(layout, kind, matrices) && layout.Type.IsQuantized();
 
     public override void Dispose()
     {

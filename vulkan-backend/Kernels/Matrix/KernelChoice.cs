@@ -12,7 +12,7 @@ public sealed record KernelChoice
     // What shaders/Shaders.targets leaves out where no glslc knows their extensions.
     internal static IReadOnlyList<string> ModernShaders { get; } = ["mat_mul_coopmat", "mat_mul_int8"];
 
-    /// <summary>Computes one new token each of 1 to 8 sequences.</summary>
+    /// <summary>Computes new tokens of sequences.</summary>
     public KernelFamily Decode => DecodeOrder[0];
 
     /// <summary>Computes chunks of prompts.</summary>

@@ -48,17 +48,16 @@ internal sealed class MatrixKernels : IDisposable
     /// <summary>Records y = x W^T.</summary>
     /// <param name="commands">Where to record.</param>
     /// <param name="w">[rows, columns].</param>
-    /// <param name="x">[count, columns].</param>
-    /// <param name="y">[count, rows].</param>
-    /// <param name="count">Rows of activations.</param>
-    public void Record(CommandRecorder commands, DeviceMatrix w, in Activation x, in Activation y, int count)
+    /// <param name="x">[rows of activations, columns].</param>
+    /// <param name="y">[rows of activations, rows].</param>
+    /// <param name="rows">Rows of activations.</param>
+    public void Record(CommandRecorder commands, DeviceMatrix w, in Activation x, in Activation y, RowCounts rows)
     {
         CheckShapes(w, x, y);
-        IMatrixFamily family = Family(w.Layout, count, matrices: 1);
-        for (int i = 0; i < w.Parts.Count; i++)
+        foreach ((IMatrixFamily family, int first, RowGroup group) in Shares(w.Layout, rows, matrices: 1))
         {
-            MatrixPart part = w.Parts[i];
-            family.Record(commands, w.Layout, part, x, y.Columns(part.FirstRow, part.Rows), count);
+            foreach (MatrixPart part in w.Parts)
+                family.Record(commands, w.Layout, part, x.From(first), y.From(first).Columns(part.FirstRow, part.Rows), group);
         }
     }
 
@@ -66,25 +65,27 @@ internal sealed class MatrixKernels : IDisposable
     /// <param name="commands">Where to record.</param>
     /// <param name="gate">[rows, columns].</param>
     /// <param name="up">The same in type and shape.</param>
-    /// <param name="x">[count, columns].</param>
-    /// <param name="u">[count, rows].</param>
-    /// <param name="count">Rows of activations.</param>
-    public void RecordGeglu(CommandRecorder commands, DeviceMatrix gate, DeviceMatrix up, in Activation x, in Activation u, int count)
+    /// <param name="x">[rows of activations, columns].</param>
+    /// <param name="u">[rows of activations, rows].</param>
+    /// <param name="rows">Rows of activations.</param>
+    public void RecordGeglu(CommandRecorder commands, DeviceMatrix gate, DeviceMatrix up, in Activation x, in Activation u, RowCounts rows)
     {
         CheckShapes(gate, x, u);
         CheckShapes(up, x, u);
         if (gate.Layout != up.Layout || gate.Parts.Count != up.Parts.Count) throw new ArgumentException("Gate and up do not lie alike.", nameof(up));
-        IMatrixFamily family = Family(gate.Layout, count, matrices: 2);
-        for (int i = 0; i < gate.Parts.Count; i++)
+        foreach ((IMatrixFamily family, int first, RowGroup group) in Shares(gate.Layout, rows, matrices: 2))
         {
-            MatrixPart part = gate.Parts[i];
-            family.RecordGeglu(commands, gate.Layout, part, up.Parts[i], x, u.Columns(part.FirstRow, part.Rows), count);
+            for (int i = 0; i < gate.Parts.Count; i++)
+            {
+                MatrixPart part = gate.Parts[i];
+                family.RecordGeglu(commands, gate.Layout, part, up.Parts[i], x.From(first), u.From(first).Columns(part.FirstRow, part.Rows), group);
+            }
         }
     }
 
     /// <summary>The chosen families, best first.</summary>
-    /// <param name="count">Rows of activations.</param>
-    public IReadOnlyList<KernelFamily> Order(int count) => count <= PassLimits.DecodingRows ? _choice.DecodeOrder : _choice.PromptOrder;
+    /// <param name="kind">Kind of the rows of activations.</param>
+    public IReadOnlyList<KernelFamily> Order(RowKind kind) => kind == RowKind.Decoding ? _choice.DecodeOrder : _choice.PromptOrder;
 
     /// <summary>Uses a family no more, unless it was asked for by name: the next one computes what it did. Call before anything is recorded.</summary>
     /// <exception cref="DeviceException">It is the generic one, to which the others leave what they do not support.</exception>
@@ -109,11 +110,24 @@ internal sealed class MatrixKernels : IDisposable
     }
 
     /// <summary>The best of the chosen families that does it; the last of them, the generic one, does everything.</summary>
-    private IMatrixFamily Family(in WeightLayout layout, int count, int matrices)
+    private IMatrixFamily Family(in WeightLayout layout, RowKind kind, int matrices)
     {
-        foreach (KernelFamily name in Order(count))
-            if (Family(name) is { } family && family.Supports(layout, count, matrices)) return family;
+        foreach (KernelFamily name in Order(kind))
+            if (Family(name) is { } family && family.Supports(layout, kind, matrices)) return family;
         return Family(KernelFamily.Generic);
+    }
+
+    /// <summary>Who multiplies which rows: one pass over the weights where one family does both kinds alike.</summary>
+    private IEnumerable<(IMatrixFamily Family, int First, RowGroup Rows)> Shares(WeightLayout layout, RowCounts rows, int matrices)
+    {
+        IMatrixFamily prompt = Family(layout, RowKind.Prompt, matrices), decode = Family(layout, RowKind.Decoding, matrices);
+        if (ReferenceEquals(prompt, decode) && prompt.TreatsKindsAlike)
+        {
+            yield return (prompt, 0, new RowGroup(RowKind.Prompt, rows.Total));
+            yield break;
+        }
+        if (rows.Prompt > 0) yield return (prompt, 0, new RowGroup(RowKind.Prompt, rows.Prompt));
+        if (rows.Decoding > 0) yield return (decode, rows.Prompt, new RowGroup(RowKind.Decoding, rows.Decoding));
     }
 
     private static IMatrixFamily Create(GpuDevice device, KernelFamily name) => name switch

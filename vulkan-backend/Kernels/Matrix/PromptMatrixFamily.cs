@@ -17,14 +17,16 @@ internal abstract class PromptMatrixFamily(GpuDevice device, IReadOnlyList<Matri
 
     protected GpuDevice Device => device;
 
-    public virtual bool Supports(in WeightLayout layout, int count, int matrices) => count > PassLimits.DecodingRows;
+    public bool TreatsKindsAlike => false;
 
-    public void Record(CommandRecorder commands, in WeightLayout layout, in MatrixPart w, in Activation x, in Activation y, int count) =>
-        Record(commands, layout, new Arguments { W = w.Planes(layout), Rows = (uint)w.Rows }, x, y, count, matrices: 1);
+    public virtual bool Supports(in WeightLayout layout, RowKind kind, int matrices) => kind == RowKind.Prompt;
+
+    public void Record(CommandRecorder commands, in WeightLayout layout, in MatrixPart w, in Activation x, in Activation y, RowGroup rows) =>
+        Record(commands, layout, new Arguments { W = w.Planes(layout), Rows = (uint)w.Rows }, x, y, rows.Count, matrices: 1);
 
     public void RecordGeglu(
-        CommandRecorder commands, in WeightLayout layout, in MatrixPart gate, in MatrixPart up, in Activation x, in Activation u, int count) =>
-        Record(commands, layout, new Arguments { W = gate.Planes(layout), Up = up.Planes(layout), Rows = (uint)gate.Rows }, x, u, count, matrices: 2);
+        CommandRecorder commands, in WeightLayout layout, in MatrixPart gate, in MatrixPart up, in Activation x, in Activation u, RowGroup rows) =>
+        Record(commands, layout, new Arguments { W = gate.Planes(layout), Up = up.Planes(layout), Rows = (uint)gate.Rows }, x, u, rows.Count, matrices: 2);
 
     public virtual void Dispose()
     {

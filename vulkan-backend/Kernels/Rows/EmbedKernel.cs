@@ -11,11 +11,11 @@ internal sealed class EmbedKernel(GpuDevice device, WeightLayout layout) : IDisp
     private readonly ComputePipeline _pipeline = new(device, "embed", device.SubgroupSize, (uint)layout.Type, (uint)layout.TileRows);
 
     /// <param name="commands">Where to record.</param>
-    /// <param name="passRows">[count] <see cref="PassRow"/>: tokens below the embedding's rows (the caller checks).</param>
+    /// <param name="stepRows">[count] <see cref="StepRow"/>: tokens below the embedding's rows (the caller checks).</param>
     /// <param name="embedding">[vocabulary, hidden].</param>
     /// <param name="x">[count, hidden].</param>
     /// <param name="count">Number of rows.</param>
-    public void Record(CommandRecorder commands, ulong passRows, DeviceMatrix embedding, in Activation x, int count)
+    public void Record(CommandRecorder commands, ulong stepRows, DeviceMatrix embedding, in Activation x, int count)
     {
         if (embedding.Layout != layout || x.Width != layout.Columns) throw new ArgumentException("Another embedding than the kernel is for.", nameof(embedding));
         for (int i = 0; i < embedding.Parts.Count; i++)
@@ -24,7 +24,7 @@ internal sealed class EmbedKernel(GpuDevice device, WeightLayout layout) : IDisp
             var arguments = new Arguments
             {
                 Embedding = part.Planes(layout),
-                PassRows = passRows,
+                StepRows = stepRows,
                 X = x.Address,
                 FirstRow = (uint)part.FirstRow,
                 Rows = (uint)part.Rows,
@@ -43,7 +43,7 @@ internal sealed class EmbedKernel(GpuDevice device, WeightLayout layout) : IDisp
     private struct Arguments
     {
         public WeightAddresses Embedding;
-        public ulong PassRows;
+        public ulong StepRows;
         public ulong X;
         public uint FirstRow;
         public uint Rows;

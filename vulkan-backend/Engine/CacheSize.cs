@@ -1,0 +1,38 @@
+using System.Globalization;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Device;
+
+namespace Gemma2.Backend.Engine;
+
+/// <summary>How many blocks the KV cache gets.</summary>
+internal static class CacheSize
+{
+    // Of the memory that is left: a GPU is there for this program, the memory of a CPU device for others too.
+    private const double ShareOfGpu = 0.9;
+    private const double ShareOfHost = 0.5;
+
+    /// <summary>
+    /// What the option says; else as much as all sequences can hold at their longest, if the memory that is left allows it, and no less than one sequence needs.
+    /// </summary>
+    /// <param name="device">Where the cache comes to lie; all else that is large is there already.</param>
+    /// <param name="config">The model.</param>
+    /// <param name="type">How keys and values are kept.</param>
+    /// <param name="contextLength">Longest sequence.</param>
+    /// <param name="options">Sequences, and memory if given.</param>
+    /// <exception cref="InvalidRequestException">The option gives less than one sequence needs.</exception>
+    public static int Blocks(GpuDevice device, Gemma2Config config, KvCacheType type, int contextLength, EngineOptions options)
+    {
+        long blockBytes = MemoryEstimate.BlockBytes(config, type);
+        int one = MemoryEstimate.SequenceBlocks(config, contextLength);
+        if (options.KvCacheMemory is { } given)
+        {
+            if (given / blockBytes >= one) return (int)Math.Min(given / blockBytes, int.MaxValue);
+            throw new InvalidRequestException(nameof(options.KvCacheMemory), string.Create(
+                CultureInfo.InvariantCulture,
+                $"KvCacheMemory is {given} bytes; a sequence of {contextLength} tokens needs {one * blockBytes}. Give more, or a shorter context."));
+        }
+        double share = device.Description.Kind == DeviceKind.Software ? ShareOfHost : ShareOfGpu;
+        long most = (long)one * options.MaxSequences, left = (long)(device.FreeBytes() * share) / blockBytes;
+        return (int)Math.Clamp(left, one, Math.Min(most, int.MaxValue));
+    }
+}
