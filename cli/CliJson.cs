@@ -39,6 +39,7 @@ namespace Gemma2.Cli;
 [JsonSerializable(typeof(BenchReport))]
 [JsonSerializable(typeof(ChatMessage[]))]
 [JsonSerializable(typeof(CompletionBody))]
+[JsonSerializable(typeof(DeviceCheckReport))]
 [JsonSerializable(typeof(DeviceReport))]
 [JsonSerializable(typeof(ErrorAnswer))]
 [JsonSerializable(typeof(FetchReport))]

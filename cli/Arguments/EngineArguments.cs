@@ -11,7 +11,7 @@ internal sealed class EngineArguments
     private readonly Option<KvCacheType?> _kv = Shared.KvCache();
     private readonly Option<TensorType?> _type = Shared.WeightType("Quantize the matrices while loading (without it: as the files have them); some get more bits.");
     private readonly Option<int?> _context = Shared.Context();
-    private readonly Option<string?> _device = Values.Text("--device", "Which device: part of its name, or its number in `gemma2 devices`.", "NAME");
+    private readonly Option<string?> _device = Shared.Device();
     private readonly Option<KernelOptions?> _kernels = Shared.Kernels();
 
     /// <summary>Adds all of them to a command.</summary>

@@ -40,6 +40,9 @@ internal static class Shared
     public static Option<KvCacheType?> KvCache() => Values.Choice(
         "--kv", KvCacheDescription, KvCacheTypes);
 
+    /// <summary>Which device computes.</summary>
+    public static Option<string?> Device() => Values.Text("--device", "Which device: part of its name, or its number in `gemma2 devices`.", "NAME");
+
     /// <summary>Which families of matrix kernels may be used.</summary>
     public static Option<KernelOptions?> Kernels() => Values.Parsed(
         "--kernels",

@@ -48,6 +48,8 @@ internal sealed class SequenceRun(IInferenceEngine engine, int promptTokens, int
             PromptTokens = prompt,
             MaxTokens = newTokens,
             IgnoreEndTokens = true,
+            // How often guesses are right is a matter of the text.
+            Drafts = false,
             Sampling = new SamplingOptions { Temperature = 0 },
         };
         var times = new List<long>(newTokens);

@@ -8,7 +8,7 @@ using Gemma2.Cli.Terminal;
 
 namespace Gemma2.Cli.Commands;
 
-/// <summary><c>gemma2 devices</c>: every Vulkan device, and which one would be used.</summary>
+/// <summary><c>gemma2 devices</c>: every Vulkan device, and which one would be used; with <c>--check</c>, whether one computes rightly.</summary>
 internal static class DevicesCommand
 {
     /// <summary>The command.</summary>
@@ -16,12 +16,21 @@ internal static class DevicesCommand
     {
         Option<bool> json = Shared.Json();
         Option<KernelOptions?> kernels = Shared.Kernels();
-        var command = new Command("devices", "List the Vulkan devices, say which one would be used with which kernels, and why.") { kernels, json };
-        command.SetAction(parse =>
+        Option<bool> check = new("--check") { Description = "Let every kernel of one device compute something known, in all shapes, and compare. Takes minutes." };
+        Option<string?> device = Shared.Device();
+        var command = new Command("devices", "List the Vulkan devices, say which one would be used with which kernels, and why.") { check, device, kernels, json };
+        command.Validators.Add(result =>
         {
-            DeviceReport report = Look(parse.GetValue(kernels) ?? KernelOptions.Default);
+            if (result.GetResult(device) is not null && result.GetResult(check) is null) result.AddError("--device is for --check: all devices are listed.");
+        });
+        command.SetAction((parse, cancellationToken) =>
+        {
+            KernelOptions options = parse.GetValue(kernels) ?? KernelOptions.Default;
+            if (parse.GetValue(check)) return DeviceCheckReport.RunAsync(parse.GetValue(device), options, parse.GetValue(json), cancellationToken);
+            DeviceReport report = Look(options);
             if (parse.GetValue(json)) StandardOutput.WriteJson(report, CliJson.Document.DeviceReport);
             else Print(report);
+            return Task.CompletedTask;
         });
         return command;
     }

@@ -23,6 +23,7 @@ internal static class GenerateCommand
     {
         Argument<string> model = Shared.Model();
         Option<bool> ignoreEos = new("--ignore-eos") { Description = "Go on past the tokens that end an answer." };
+        Option<bool> noDrafts = new("--no-drafts") { Description = "Do not guess tokens from the text so far: the same answer, one token a step." };
         Option<bool> json = Shared.Json();
         var prompt = new PromptArguments();
         var sampling = new SamplingArguments($"{DefaultMaxTokens}", $"{DefaultTemperature}");
@@ -33,6 +34,7 @@ internal static class GenerateCommand
         sampling.AddTo(command);
         engine.AddTo(command);
         command.Add(ignoreEos);
+        command.Add(noDrafts);
         command.Add(json);
         command.SetAction((parse, cancellationToken) => RunAsync(
             parse.GetRequiredValue(model),
@@ -43,6 +45,7 @@ internal static class GenerateCommand
                 MaxTokens = parse.GetValue(sampling.MaxTokens) ?? DefaultMaxTokens,
                 Sampling = Sampling(parse, sampling),
                 IgnoreEndTokens = parse.GetValue(ignoreEos),
+                Drafts = !parse.GetValue(noDrafts),
             },
             parse.GetValue(json),
             cancellationToken));

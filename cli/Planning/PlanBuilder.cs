@@ -27,7 +27,7 @@ internal sealed partial class PlanBuilder
         WeightFormat format = _scenario.Require(PlanSettings.Type);
         Gpu gpu = _scenario.Require(PlanSettings.Gpu);
         DescribeReplica(model, format, gpu);
-        int sequences = Take(PlanSettings.Sequences, new EngineOptions().MaxSequences, "sequences of a replica", Whole);
+        int sequences = Take(PlanSettings.Sequences, 4, "sequences of a replica", Whole);
         int context = Take(PlanSettings.Context, 8192, "longest prompt plus answer", Tokens);
         KvCacheType kv = _scenario.Get(PlanSettings.KvCache, KvCacheType.Auto).For([format.Type]);
         CheckMemory(model, format, gpu, kv, context, sequences);

@@ -25,7 +25,7 @@ internal static class Gemma2OptionsReader
     private static readonly string[] Keys =
     [
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
-        nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.KvCacheMemory), nameof(Gemma2Options.MaxWaitingRequests), nameof(Gemma2Options.MaxWaitingTokens),
+        nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.JobsAtOnce), nameof(Gemma2Options.KvCacheMemory), nameof(Gemma2Options.MaxWaitingRequests), nameof(Gemma2Options.MaxWaitingTokens),
         nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous),
         nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
@@ -50,6 +50,7 @@ internal static class Gemma2OptionsReader
             AllowSoftwareDevice = Boolean(section, nameof(Gemma2Options.AllowSoftwareDevice)) ?? defaults.AllowSoftwareDevice,
             ContextLength = Integer(section, nameof(Gemma2Options.ContextLength), ShortestContext, LongestContext),
             MaxSequences = Integer(section, nameof(Gemma2Options.MaxSequences), 1, MostSequences) ?? defaults.MaxSequences,
+            JobsAtOnce = Integer(section, nameof(Gemma2Options.JobsAtOnce), 1, MostSequences) ?? defaults.JobsAtOnce,
             KvCacheMemory = Bytes(section, nameof(Gemma2Options.KvCacheMemory)),
             MaxWaitingRequests = Integer(section, nameof(Gemma2Options.MaxWaitingRequests), 0, MostWaitingRequests) ?? defaults.MaxWaitingRequests,
             MaxWaitingTokens = Integer(section, nameof(Gemma2Options.MaxWaitingTokens), 0, int.MaxValue) ?? defaults.MaxWaitingTokens,

@@ -44,6 +44,7 @@ internal sealed class Completion
             MaxTokens = request.MaxTokens ?? DefaultMaxTokens(engine.ContextLength - prompt.Count),
             Sampling = request.Sampling with { Seed = unchecked((ulong)seed) },
             Stop = request.Stop,
+            Drafts = request.Drafts,
         };
     }
 

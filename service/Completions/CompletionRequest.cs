@@ -21,6 +21,9 @@ internal sealed record CompletionRequest
     /// <summary>The seed, where the request gives one.</summary>
     public long? Seed { get; init; }
 
+    /// <summary>Whether the engine may guess tokens and check them together: the answer is the same, the time is not.</summary>
+    public bool Drafts { get; init; } = true;
+
     /// <summary>Texts that end the answer.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 

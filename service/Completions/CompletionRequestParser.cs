@@ -7,13 +7,13 @@ using Gemma2.Backend.Engine;
 namespace Gemma2.Service.Completions;
 
 /// <summary>
-/// Reads the bodies of <c>POST /v1/completions</c> and <c>POST /v1/chat/completions</c>, with OpenAI's defaults and <c>top_k</c> as an extension.
+/// Reads the bodies of <c>POST /v1/completions</c> and <c>POST /v1/chat/completions</c>, with OpenAI's defaults and <c>top_k</c> and <c>drafts</c> as extensions.
 /// Everything wrong that can be seen without the model is an <see cref="InvalidRequestException"/>.
 /// </summary>
 internal static class CompletionRequestParser
 {
     private static readonly string[] SharedFields =
-        ["model", "max_tokens", "temperature", "top_p", "top_k", "seed", "stop", "stream", "stream_options"];
+        ["model", "max_tokens", "temperature", "top_p", "top_k", "seed", "stop", "stream", "stream_options", "drafts"];
 
     private static readonly FrozenSet<string> TextFields = SharedFields.Append("prompt").ToFrozenSet();
     private static readonly FrozenSet<string> ChatFields = SharedFields.Concat(["messages", "max_completion_tokens"]).ToFrozenSet();
@@ -65,6 +65,7 @@ internal static class CompletionRequestParser
             Prompt = prompt,
             Sampling = sampling,
             Seed = request.Integer("seed"),
+            Drafts = request.Boolean("drafts") ?? true,
             Stop = Stop(request),
             Stream = stream,
             IncludeUsage = IncludeUsage(request, stream),

@@ -16,7 +16,7 @@ internal sealed class CompletionJobHandler(JobWork work, JobRunner runner, JobCa
     public JobQueue Queue => work.Messages;
 
     /// <inheritdoc/>
-    public int Concurrency => options.MaxSequences;
+    public int Concurrency => options.JobsAtOnce;
 
     /// <inheritdoc/>
     /// <exception cref="JobMessageException">The message is no job: after its tries it becomes a dead letter.</exception>

@@ -25,8 +25,11 @@ internal sealed record Gemma2Options
     /// <summary>Longest prompt plus answer in tokens, 1 to 8192; left out means the model's own limit.</summary>
     public int? ContextLength { get; init; }
 
-    /// <summary>How many sequences are worked on at once, 1 to 256; without a Functions host also how many jobs are taken from the queue at once.</summary>
-    public int MaxSequences { get; init; } = 4;
+    /// <summary>How many sequences are worked on at once, 1 to 256: requests, jobs and lines of batches together.</summary>
+    public int MaxSequences { get; init; } = 32;
+
+    /// <summary>How many jobs are taken from the queue at once, 1 to 256; under a Functions host its host.json says so.</summary>
+    public int JobsAtOnce { get; init; } = 4;
 
     /// <summary>
     /// Bytes of device memory for the KV cache that they share, such as <c>8G</c> or <c>512M</c>; left out takes what all of them can need, as far as the memory that is left allows it.

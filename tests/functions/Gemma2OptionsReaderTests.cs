@@ -17,7 +17,7 @@ public sealed class Gemma2OptionsReaderTests
 
         Assert.Equal("nano", options.Model);
         Assert.False(options.AllowSoftwareDevice);
-        Assert.Equal((null, null, 4, KvCacheType.Auto), (options.Device, options.ContextLength, options.MaxSequences, options.KvCacheType));
+        Assert.Equal((null, null, 32, 4, KvCacheType.Auto), (options.Device, options.ContextLength, options.MaxSequences, options.JobsAtOnce, options.KvCacheType));
         Assert.Empty(options.ApiKeys);
     }
 
@@ -61,6 +61,7 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__KvCacheMemory is 'G'", "Model=nano", "KvCacheMemory=G")]
     [InlineData("Gemma2__MaxWaitingRequests is '-1'; allowed: integers from 0 to 100000", "Model=nano", "MaxWaitingRequests=-1")]
     [InlineData("Gemma2__MaxWaitingTokens is 'all'", "Model=nano", "MaxWaitingTokens=all")]
+    [InlineData("Gemma2__JobsAtOnce is '0'; allowed: integers from 1 to 256", "Model=nano", "JobsAtOnce=0")]
     [InlineData("Gemma2__WeightType is 'q3'; allowed: f32, f16, bf16, q8_0, q4_0,", "Model=nano", "WeightType=q3")]
     [InlineData("Gemma2__WeightType is '4'", "Model=nano", "WeightType=4")]
     [InlineData("Gemma2__KvCacheType is 'q4_0'; allowed: auto, f16, f32 or q8_0", "Model=nano", "KvCacheType=q4_0")]

@@ -25,7 +25,7 @@ public sealed class HostFilesTests(PublishedApp published)
         Assert.Equal(JobQueue.DefaultMaxDequeueCount, queues.GetProperty("maxDequeueCount").GetInt32());
         Assert.Equal("none", queues.GetProperty("messageEncoding").GetString());
         Assert.Equal(MessageProcessor.RetryDelay, TimeSpan.Parse(queues.GetProperty("visibilityTimeout").GetString()!, null));
-        Assert.Equal(new Gemma2Options { Model = "nano" }.MaxSequences, queues.GetProperty("batchSize").GetInt32() + queues.GetProperty("newBatchThreshold").GetInt32());
+        Assert.Equal(new Gemma2Options { Model = "nano" }.JobsAtOnce, queues.GetProperty("batchSize").GetInt32() + queues.GetProperty("newBatchThreshold").GetInt32());
     }
 
     [Fact]

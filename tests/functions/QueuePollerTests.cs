@@ -99,7 +99,7 @@ public sealed class QueuePollerTests(AzuriteFixture azurite)
         };
         for (int i = 0; i < 3; i++)
             await account.SubmitAsync($"job-{i}", Chat);
-        await using TestApp app = await StartAsync(account, engine, "Gemma2:MaxSequences=2");
+        await using TestApp app = await StartAsync(account, engine, "Gemma2:JobsAtOnce=2");
 
         await Task.Run(() => two.Wait(Cancellation), Cancellation);
         var left = (await account.Messages.ReceiveAsync(32, TimeSpan.FromMinutes(1), Cancellation)).Single();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Silk.NET.Vulkan;
 
 namespace Gemma2.Backend.Device;
@@ -65,8 +66,8 @@ internal sealed unsafe class CommandRecorder : DeviceObject
         Debug.Assert(sizeof(TArguments) <= GpuDevice.PushConstantBytes, "push constants fit");
         if (_compiled is not null)
         {
-            if (!_compiled.Add(pipeline)) return;
-            (x, y, z) = (0, 0, 0);
+            _compiled.Add(pipeline);
+            return;
         }
         Device.Api.CmdBindPipeline(_commands, PipelineBindPoint.Compute, pipeline.Handle);
         fixed (TArguments* values = &arguments)
@@ -92,6 +93,7 @@ internal sealed unsafe class CommandRecorder : DeviceObject
     /// <summary>Ends recording: from now on it can be submitted, until the next <see cref="Begin"/>. The host sees its results after a wait.</summary>
     public void End()
     {
+        if (_compiled is not null) CompileAll(_compiled);
         Barrier(PipelineStageFlags.HostBit, AccessFlags.HostReadBit);
         Device.Api.EndCommandBuffer(_commands).Check("end recording");
     }
@@ -129,6 +131,27 @@ internal sealed unsafe class CommandRecorder : DeviceObject
         _timer?.Dispose();
         Device.Api.DestroyFence(Device.Handle, _fence, null);
         Device.Api.DestroyCommandPool(Device.Handle, _pool, null);
+    }
+
+    /// <summary>Makes the pipelines, by several threads; then dispatches each over no workgroups.</summary>
+    private void CompileAll(HashSet<ComputePipeline> pipelines)
+    {
+        try
+        {
+            Parallel.ForEach(pipelines, pipeline => pipeline.Compile());
+        }
+        catch (AggregateException errors)
+        {
+            // One of them is enough to tell.
+            ExceptionDispatchInfo.Throw(errors.InnerExceptions[0]);
+        }
+        byte* nothing = stackalloc byte[(int)GpuDevice.PushConstantBytes];
+        foreach (ComputePipeline pipeline in pipelines)
+        {
+            Device.Api.CmdBindPipeline(_commands, PipelineBindPoint.Compute, pipeline.Handle);
+            Device.Api.CmdPushConstants(_commands, Device.PipelineLayout, ShaderStageFlags.ComputeBit, 0, GpuDevice.PushConstantBytes, nothing);
+            Device.Api.CmdDispatch(_commands, 0, 0, 0);
+        }
     }
 
     private void Barrier(PipelineStageFlags after, AccessFlags touched)

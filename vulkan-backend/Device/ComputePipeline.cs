@@ -5,10 +5,13 @@ using Silk.NET.Vulkan;
 namespace Gemma2.Backend.Device;
 
 /// <summary>
-/// One shader, specialized. Specialization constant 0 is the workgroup's width in every shader, constants 1, 2, ... are the kernel's own.
+/// One shader, specialized. Specialization constant 0 is the workgroup's width in every shader, constants 1, 2, ... are the kernel's own. The driver compiles it when it is first needed,
+/// or when <see cref="Compile"/> says so.
 /// </summary>
 internal sealed unsafe class ComputePipeline : DeviceObject
 {
+    private readonly Lazy<Pipeline> _pipeline;
+
     /// <param name="device">The device that runs it.</param>
     /// <param name="shader">Name of the shader in shaders/ops, without ".comp".</param>
     /// <param name="workgroupSize">Threads a workgroup: a multiple of the subgroup size.</param>
@@ -17,15 +20,17 @@ internal sealed unsafe class ComputePipeline : DeviceObject
         : base(device)
     {
         Shader = shader;
-        Span<uint> values = [workgroupSize, .. constants];
-        Handle = Create(LoadSpirv(shader), values);
-        device.PipelineCount++;
+        uint[] values = [workgroupSize, .. constants];
+        _pipeline = new Lazy<Pipeline>(() => Create(LoadSpirv(shader), values));
     }
 
-    public Pipeline Handle { get; }
+    public Pipeline Handle => _pipeline.Value;
 
     /// <summary>The shader's name.</summary>
     public string Shader { get; }
+
+    /// <summary>Lets the driver compile it now. Several pipelines may be compiled at once, by several threads.</summary>
+    public void Compile() => _ = Handle;
 
     /// <summary>Whether a shader was compiled into this build: some need a newer compiler than every machine has.</summary>
     public static bool IsEmbedded(string shader) => Assembly.GetExecutingAssembly().GetManifestResourceInfo($"{shader}.spv") is not null;
@@ -34,7 +39,10 @@ internal sealed unsafe class ComputePipeline : DeviceObject
     public static IEnumerable<(string Shader, byte[] Spirv)> Embedded() => Assembly.GetExecutingAssembly().GetManifestResourceNames()
         .Where(name => name.EndsWith(".spv", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(name => name[..^4]).Select(shader => (shader, LoadSpirv(shader)));
 
-    protected override void Free() => Device.Api.DestroyPipeline(Device.Handle, Handle, null);
+    protected override void Free()
+    {
+        if (_pipeline is { IsValueCreated: true }) Device.Api.DestroyPipeline(Device.Handle, Handle, null);
+    }
 
     private static byte[] LoadSpirv(string shader)
     {
@@ -87,6 +95,7 @@ internal sealed unsafe class ComputePipeline : DeviceObject
                 };
                 Pipeline pipeline;
                 Device.Api.CreateComputePipelines(Device.Handle, default, 1, &info, null, &pipeline).Check("compile a shader");
+                Device.CountPipeline();
                 return pipeline;
             }
         }

@@ -5,7 +5,7 @@ namespace Gemma2.Backend.Device;
 /// <summary>Timestamps between the dispatches of one command buffer.</summary>
 internal sealed unsafe class DispatchTimer : IDisposable
 {
-    /// <summary>Most dispatches of a command buffer that are timed: more than ten times those of a pass of the largest model.</summary>
+    /// <summary>Most dispatches of a command buffer that are timed: more than ten times those of a step of the largest model.</summary>
     private const uint Capacity = 8192;
 
     private readonly GpuDevice _device;

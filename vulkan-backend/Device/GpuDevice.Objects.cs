@@ -16,13 +16,16 @@ internal sealed unsafe partial class GpuDevice
         }
     }
 
+    /// <summary>How many objects were made so far.</summary>
+    public long MadeCount => Interlocked.Read(ref _made);
+
     /// <summary>Which object, counted from 1, cannot be made; null lets all be. Tests play a device without memory.</summary>
     public long? FailAt { get; set; }
 
     /// <summary>Makes something of several parts. Where that fails, what this thread had made by then is freed at once, not only with the device.</summary>
     public T Make<T>(Func<T> make)
     {
-        long before = Interlocked.Read(ref _made);
+        long before = MadeCount;
         try
         {
             return make();

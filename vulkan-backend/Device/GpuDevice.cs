@@ -19,6 +19,7 @@ internal sealed unsafe partial class GpuDevice : IDisposable
     private readonly long _maxAllocationBytes;
     private readonly uint _queueFamily;
     private readonly bool _hideDeviceMemory;
+    private int _pipelineCount;
 
     private GpuDevice(VulkanInstance instance, DeviceDescription description, bool hideDeviceMemory)
     {
@@ -58,7 +59,7 @@ internal sealed unsafe partial class GpuDevice : IDisposable
     public PipelineLayout PipelineLayout { get; }
 
     /// <summary>How many pipelines were made on the device.</summary>
-    public int PipelineCount { get; set; }
+    public int PipelineCount => _pipelineCount;
 
     /// <summary>What the validation layer reported so far.</summary>
     public IReadOnlyCollection<string> ValidationReports => _instance.ValidationReports;
@@ -82,6 +83,9 @@ internal sealed unsafe partial class GpuDevice : IDisposable
             throw;
         }
     }
+
+    /// <summary>Counts a pipeline that was made.</summary>
+    public void CountPipeline() => Interlocked.Increment(ref _pipelineCount);
 
     /// <summary>A command buffer to record into.</summary>
     /// <param name="timed">Whether every dispatch is timed.</param>

@@ -31,8 +31,11 @@ internal static class CacheSize
                 CultureInfo.InvariantCulture,
                 $"KvCacheMemory is {given} bytes; a sequence of {contextLength} tokens needs {one * blockBytes}. Give more, or a shorter context."));
         }
-        double share = device.Description.Kind == DeviceKind.Software ? ShareOfHost : ShareOfGpu;
-        long most = (long)one * options.MaxSequences, left = (long)(device.FreeBytes() * share) / blockBytes;
+        long most = (long)one * options.MaxSequences, left = (long)(device.Description.Kind == DeviceKind.Software ? HostBytes(device) * ShareOfHost : device.FreeBytes() * ShareOfGpu) / blockBytes;
         return (int)Math.Clamp(left, one, Math.Min(most, int.MaxValue));
     }
+
+    /// <summary>A driver that computes on the CPU knows the machine's memory, but not a container's limit; the runtime does.</summary>
+    private static long HostBytes(GpuDevice device) =>
+        Math.Max(0, Math.Min(device.FreeBytes(), GC.GetGCMemoryInfo().TotalAvailableMemoryBytes - device.AllocatedBytes));
 }

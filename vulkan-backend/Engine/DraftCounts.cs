@@ -1,21 +1,18 @@
 namespace Gemma2.Backend.Engine;
 
-/// <summary>How many tokens were guessed, and how many guesses were right. Written by the engine's thread, read by any.</summary>
+/// <summary>How many tokens were guessed, and how many guesses were right. Of the engine's thread.</summary>
 internal sealed class DraftCounts
 {
-    private long _drafted;
-    private long _accepted;
-
     /// <summary>Tokens that were guessed.</summary>
-    public long Drafted => Interlocked.Read(ref _drafted);
+    public long Drafted { get; private set; }
 
     /// <summary>Those of them that were right.</summary>
-    public long Accepted => Interlocked.Read(ref _accepted);
+    public long Accepted { get; private set; }
 
     /// <summary>Adds the guesses of one step of a sequence.</summary>
     public void Add(int drafted, int accepted)
     {
-        Interlocked.Add(ref _drafted, drafted);
-        Interlocked.Add(ref _accepted, accepted);
+        Drafted += drafted;
+        Accepted += accepted;
     }
 }

@@ -4,7 +4,6 @@ using System.Text.Json;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
-using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Model;
 using Gemma2.Backend.Text;
 
@@ -28,9 +27,9 @@ internal sealed record EngineFingerprint(string Weights, Gemma2Config Config, Ge
     /// <param name="config">The model's numbers.</param>
     /// <param name="tokenizer">Its vocabulary.</param>
     /// <param name="kvCacheType">How keys and values are kept.</param>
-    /// <param name="kernels">The matrix kernels, after their check.</param>
-    public EngineFingerprint(string weights, Gemma2Config config, GemmaTokenizer? tokenizer, KvCacheType kvCacheType, MatrixKernels kernels)
-        : this(weights, config, tokenizer, kvCacheType, Describe(kernels), $"{kernels.Device.Name}; {kernels.Device.Driver}; {kernels.Device.SubgroupSize}")
+    /// <param name="kernels">The kernels, after their check.</param>
+    public EngineFingerprint(string weights, Gemma2Config config, GemmaTokenizer? tokenizer, KvCacheType kvCacheType, KernelSet kernels)
+        : this(weights, config, tokenizer, kvCacheType, Describe(kernels), $"{kernels.Matrices.Device.Name}; {kernels.Matrices.Device.Driver}; {kernels.Matrices.Device.SubgroupSize}")
     {
     }
 
@@ -38,8 +37,8 @@ internal sealed record EngineFingerprint(string Weights, Gemma2Config Config, Ge
     public override string ToString() => Hash(
         $"{HostVersion}\n{_shaders.Value}\n{Weights}\n{JsonSerializer.Serialize(Config)}\n{HashVocabulary(Tokenizer)}\n{KvCacheType}\n{Families}\n{Device}");
 
-    private static string Describe(MatrixKernels kernels) =>
-        $"{string.Join(' ', kernels.Order(RowKind.Decoding))}; {string.Join(' ', kernels.Order(RowKind.Prompt))}; {KernelSet.PromptAttention(kernels.Options, kernels.Device)}";
+    private static string Describe(KernelSet kernels) =>
+        $"{string.Join(' ', kernels.Matrices.Order(RowKind.Decoding))}; {string.Join(' ', kernels.Matrices.Order(RowKind.Prompt))}; {kernels.PromptAttention}";
 
     private static string HashShaders() => Hash(string.Join('\n', ComputePipeline.Embedded().Select(shader => $"{shader.Shader} {Convert.ToHexStringLower(SHA256.HashData(shader.Spirv))}")));
 

@@ -18,10 +18,13 @@ public sealed record EngineOptions
     public int? ContextLength { get; init; }
 
     /// <summary>How many sequences are worked on at once.</summary>
-    public int MaxSequences { get; init; } = 4;
+    public int MaxSequences { get; init; } = 32;
 
     /// <summary>Bytes of device memory for the KV cache that they share; null takes what all of them can need, as far as the memory that is left allows it.</summary>
     public long? KvCacheMemory { get; init; }
+
+    /// <summary>Find what prompts have in common with earlier ones in the cache instead of computing it again. The same bits either way; off for measurements.</summary>
+    public bool ReusePrefixes { get; init; } = true;
 
     /// <summary>Most interactive requests that wait while <see cref="MaxSequences"/> run; more are refused.</summary>
     public int MaxWaiting { get; init; } = 256;
@@ -41,8 +44,8 @@ public sealed record EngineOptions
     /// <summary>Which families of matrix kernels may be used.</summary>
     public KernelOptions Kernels { get; init; } = KernelOptions.Default;
 
-    /// <summary>Told, by the engine's thread, of every pass and how long each of its dispatches took; null times nothing.</summary>
-    public Action<PassProfile>? PassTimed { get; init; }
+    /// <summary>Told, by the engine's thread, of every step and how long each of its dispatches took; null times nothing.</summary>
+    public Action<StepProfile>? StepTimed { get; init; }
 
     /// <summary>Let matrix kernels compute something known before the model is loaded, see <see cref="FamilyCheck"/>.</summary>
     internal bool CheckKernels { get; init; } = true;

@@ -14,6 +14,7 @@ namespace Gemma2.Backend.Engine;
 internal sealed class EngineResources : IDisposable
 {
     private readonly ModelWeights _weights;
+    private readonly StepBudget _budget;
 
     private EngineResources(
         GpuDevice device,
@@ -22,7 +23,7 @@ internal sealed class EngineResources : IDisposable
         long weightBytes,
         int contextLength,
         KvCacheType kvCacheType,
-        MatrixKernels matrices,
+        KernelSet kernels,
         string fingerprint,
         EngineOptions options)
     {
@@ -33,11 +34,12 @@ internal sealed class EngineResources : IDisposable
         Config = config;
         _weights = weights;
         ContextLength = contextLength;
-        Warnings = [.. matrices.Warnings];
+        Warnings = [.. kernels.Matrices.Warnings, .. kernels.Warnings];
         TensorType cacheType = kvCacheType.ToTensorType();
         Slots = options.MaxSequences;
+        _budget = StepBudget.For(device.Description.Kind) with { ReusesPrefixes = options.ReusePrefixes };
         Cache = new KvCache(device, config, ForwardPass.ShapeOf(config), cacheType, CacheSize.Blocks(device, config, kvCacheType, contextLength, options));
-        Forward = new ForwardPass(device, config, weights, Cache, Slots, contextLength, cacheType, matrices, options.PassTimed is not null);
+        Forward = new ForwardPass(device, config, weights, Cache, Slots, contextLength, kernels, options.StepTimed is not null);
     }
 
     public GpuDevice Device { get; }
@@ -64,7 +66,7 @@ internal sealed class EngineResources : IDisposable
     public int Slots { get; }
 
     /// <summary>A scheduler of its own sequences over the whole cache.</summary>
-    public Scheduler CreateScheduler() => new(new BlockPool(Cache.Blocks), Cache.Groups.Windows, Slots);
+    public Scheduler CreateScheduler() => new(new BlockPool(Cache.Blocks), Cache.Groups.Windows, Slots, _budget);
 
     public static async Task<EngineResources> LoadAsync(
         OpenModel model,
@@ -83,16 +85,20 @@ internal sealed class EngineResources : IDisposable
             options.DeviceOpened?.Invoke(device);
             // Before all weights are read.
             var matrices = new MatrixKernels(device, options.Kernels);
+            var kernels = new KernelSet(device, model.Config, tensors.First(tensor => tensor.Name == TensorNames.Embedding).Type, kvCacheType.ToTensorType(), matrices);
             if (options.CheckKernels)
+            {
                 new FamilyCheck(device, matrices).RunOnce(MatrixUses.Of(model.Config, tensors), CheckMemory.Default);
+                kernels.CheckOnce(CheckMemory.Default);
+            }
             using var uploader = new WeightUploader(device, model.Config);
             var stored = new HashingSink(uploader);
             ITensorSink sink = options.WeightType is { } type ? new QuantizingSink(stored, new WeightMix(type, model.Config).TypeOf) : stored;
             await model.ReadAsync(sink, progress, cancellationToken).ConfigureAwait(false);
             ModelWeights weights = uploader.Finish();
             long weightBytes = MemoryEstimate.Of(model.Config, tensors, contextLength, kvCacheType).WeightBytes;
-            string fingerprint = new EngineFingerprint(stored.Hash(), model.Config, model.Tokenizer, kvCacheType, matrices).ToString();
-            return new EngineResources(device, model.Config, weights, weightBytes, contextLength, kvCacheType, matrices, fingerprint, options);
+            string fingerprint = new EngineFingerprint(stored.Hash(), model.Config, model.Tokenizer, kvCacheType, kernels).ToString();
+            return new EngineResources(device, model.Config, weights, weightBytes, contextLength, kvCacheType, kernels, fingerprint, options);
         }
         catch
         {

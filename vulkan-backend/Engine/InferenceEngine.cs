@@ -29,6 +29,7 @@ public sealed class InferenceEngine : IInferenceEngine
     private readonly Sampler _sampler;
     private readonly WaitingRoom _waitingRoom;
     private readonly DraftCounts _draftCounts = new();
+    private EngineStatistics _statistics;
     private readonly ConcurrentQueue<Sequence> _arrived = new();
     private readonly Thread _thread;
     private readonly AutoResetEvent _work = new(false);
@@ -42,7 +43,7 @@ public sealed class InferenceEngine : IInferenceEngine
         ModelName = modelName;
         Tokenizer = tokenizer;
         _scheduler = resources.CreateScheduler();
-        _runner = new StepRunner(resources.Forward, _scheduler, options.PassTimed);
+        _runner = new StepRunner(resources.Forward, _scheduler, options.StepTimed);
         _waitingRoom = new WaitingRoom(options.MaxWaiting + options.MaxSequences, options.MaxWaitingTokens);
         _sampler = new Sampler(Config.VocabularySize);
         _thread = new Thread(Run) { IsBackground = true, Name = "inference" };
@@ -82,11 +83,14 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <summary>Bytes of the KV cache in device memory.</summary>
     public long CacheBytes => _resources.Cache.Blocks * _resources.Cache.BlockBytes;
 
-    /// <summary>Tokens that were guessed so far, see <see cref="GenerationRequest.Drafts"/>.</summary>
-    public long DraftedTokens => _draftCounts.Drafted;
-
-    /// <summary>Those of them that were right.</summary>
-    public long AcceptedTokens => _draftCounts.Accepted;
+    /// <summary>What the engine is doing, as of the end of the last step, and has done so far.</summary>
+    public EngineStatistics Statistics
+    {
+        get
+        {
+            lock (_draftCounts) return _statistics;
+        }
+    }
 
     /// <summary>Bytes of all device memory that is taken: weights, caches, activations.</summary>
     public long DeviceBytes => _resources.Device.AllocatedBytes;
@@ -183,7 +187,7 @@ public sealed class InferenceEngine : IInferenceEngine
             _ = token;
     }
 
-    /// <summary>Stops the thread after the pass that is running and frees the device. Sequences that are not finished are cancelled.</summary>
+    /// <summary>Stops the thread after the step that is running and frees the device. Sequences that are not finished are cancelled.</summary>
     public ValueTask DisposeAsync()
     {
         if (_isStopping) return ValueTask.CompletedTask;
@@ -247,7 +251,9 @@ public sealed class InferenceEngine : IInferenceEngine
             {
                 Compile();
                 while (_arrived.TryDequeue(out Sequence? sequence)) _scheduler.Add(sequence);
-                if (!_runner.RunOne()) _work.WaitOne();
+                bool ran = _runner.RunOne();
+                Count();
+                if (!ran) _work.WaitOne();
             }
             _fault = new OperationCanceledException("The engine was stopped.");
         }
@@ -259,6 +265,12 @@ public sealed class InferenceEngine : IInferenceEngine
         _scheduler.FailAll(_fault);
         while (_arrived.TryDequeue(out Sequence? sequence)) sequence.Complete(_fault);
         while (_toCompile.TryDequeue(out TaskCompletionSource? waiting)) waiting.TrySetException(_fault);
+    }
+
+    private void Count()
+    {
+        EngineStatistics now = _scheduler.Statistics with { Steps = _runner.Steps, DraftedTokens = _draftCounts.Drafted, AcceptedTokens = _draftCounts.Accepted };
+        lock (_draftCounts) _statistics = now;
     }
 
     private void Compile()

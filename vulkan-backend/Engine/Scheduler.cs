@@ -16,6 +16,7 @@ internal sealed class Scheduler
     private readonly IReadOnlyList<int?> _windows;
     private readonly StepBudget _budget;
     private readonly Stack<int> _slots;
+    private readonly int _slotCount;
     private readonly LinkedList<Sequence> _waiting = [];
     private readonly List<Sequence> _running = [];
     private readonly List<Sequence> _turns = []; // of this step, in the order in which they get rows
@@ -29,7 +30,7 @@ internal sealed class Scheduler
     /// <param name="budget">Rows of a step.</param>
     public Scheduler(BlockPool pool, IReadOnlyList<int?> windows, int slots, StepBudget? budget = null)
     {
-        (_pool, _windows, _budget) = (pool, windows, budget ?? new StepBudget());
+        (_pool, _windows, _slotCount, _budget) = (pool, windows, slots, budget ?? new StepBudget());
         _slots = new Stack<int>(Enumerable.Range(0, slots).Reverse());
     }
 
@@ -41,6 +42,20 @@ internal sealed class Scheduler
 
     /// <summary>How often a running sequence had to give its blocks up.</summary>
     public long Preemptions { get; private set; }
+
+    /// <summary>What it is doing; without what it does not know.</summary>
+    public EngineStatistics Statistics => new()
+    {
+        Running = _running.Count,
+        Waiting = _waiting.Count,
+        Blocks = _pool.Count,
+        HeldBlocks = _pool.Held,
+        KeptBlocks = _pool.Kept,
+        Preemptions = Preemptions,
+        Steps = 0,
+        DraftedTokens = 0,
+        AcceptedTokens = 0,
+    };
 
     /// <summary>Puts a sequence in line.</summary>
     public void Add(Sequence sequence)
@@ -124,9 +139,9 @@ internal sealed class Scheduler
 
     private void Admit()
     {
-        while (_waiting.First?.Value is { } sequence)
+        while (Next() is { } sequence)
         {
-            if (_slots.Count == 0 && !(sequence.Class == RequestClass.Interactive && Preempt(null, sequence))) return;
+            if (_slots.Count == 0 && !TakeSlot(sequence)) return;
             sequence.Blocks ??= new BlockTable(_pool, _windows, sequence.MostTokens);
             AdoptBlocks(sequence);
             if (!MakeRoom(sequence, sequence.Length, promised: true) && _running.Count > 0)
@@ -135,16 +150,39 @@ internal sealed class Scheduler
                 sequence.Restart();
                 return;
             }
-            _waiting.RemoveFirst();
+            _waiting.Remove(sequence);
             sequence.Start();
             sequence.Slot = _slots.Pop();
             _running.Add(sequence);
         }
     }
 
+    /// <summary>Who gets a slot next: the first in line, but the first of the batch class while that has less than its floor.</summary>
+    private Sequence? Next()
+    {
+        if (_waiting.First?.Value is { Class: RequestClass.Interactive } && BatchRunning() < Floor(_slotCount))
+        {
+            foreach (Sequence sequence in _waiting)
+                if (sequence.Class == RequestClass.Batch) return sequence;
+        }
+        return _waiting.First?.Value;
+    }
+
+    /// <summary>An interactive sequence may take the slot of a batch one, as long as these have more than their floor.</summary>
+    private bool TakeSlot(Sequence sequence) =>
+        sequence.Class == RequestClass.Interactive && BatchRunning() > Floor(_slotCount) && Preempt(null, sequence);
+
+    private int BatchRunning()
+    {
+        int count = 0;
+        foreach (Sequence sequence in _running)
+            if (sequence.Class == RequestClass.Batch) count++;
+        return count;
+    }
+
     private void PlanDecoding(ScheduledStep step)
     {
-        int rows = _budget.Decoding, forBatch = Math.Min(_budget.DecodingForBatch, Turns(RowKind.Decoding));
+        int rows = _budget.Decoding, forBatch = Math.Min(Floor(_budget.Decoding), Turns(RowKind.Decoding));
         int drafts = Math.Max(0, _budget.WithDrafts - _turns.Count);
         foreach (Sequence sequence in CollectionsMarshal.AsSpan(_turns))
         {
@@ -169,17 +207,22 @@ internal sealed class Scheduler
     private void PlanPrompts(ScheduledStep step)
     {
         int rows = step.HasStreams ? _budget.PromptBesideStreams : _budget.Prompt;
-        int forBatch = Turns(RowKind.Prompt) > 0 ? _budget.PromptForBatch : 0;
+        int forBatch = Turns(RowKind.Prompt) > 0 ? Floor(rows) : 0, ofBatch = _budget.PromptOfBatch;
         foreach (Sequence sequence in CollectionsMarshal.AsSpan(_turns))
         {
             if (step.Prompts.Count == StepLimits.Prompts) break;
             if (sequence.Slot is not null) AdoptBlocks(sequence);
-            int left = sequence.Class == RequestClass.Interactive ? rows - forBatch : rows;
+            int left = sequence.Class == RequestClass.Interactive ? rows - forBatch : Math.Min(rows, ofBatch);
             if (sequence.ScoresPrompt) left = Math.Min(left, StepLimits.Results - step.Plan.Wanted);
             int count = ChunkOf(sequence, left, hasResult: step.Plan.Wanted < StepLimits.Results);
-            if (count > 0 && TryAdd(step, sequence, RowKind.Prompt, count)) rows -= count;
+            if (count <= 0 || !TryAdd(step, sequence, RowKind.Prompt, count)) continue;
+            rows -= count;
+            if (sequence.Class == RequestClass.Batch) ofBatch -= count;
         }
     }
+
+    /// <summary>What interactive sequences leave to batch ones, which then always get on: of rows, and of slots.</summary>
+    private int Floor(int all) => all < 2 ? 0 : Math.Max(1, all / _budget.BatchShare);
 
     /// <summary>Finds out whose turn it is, in order: by class, then who has waited longest.</summary>
     /// <returns>How many of them are of the batch class.</returns>
@@ -234,9 +277,9 @@ internal sealed class Scheduler
     }
 
     /// <summary>Takes over what others have computed of the same tokens.</summary>
-    private static void AdoptBlocks(Sequence sequence)
+    private void AdoptBlocks(Sequence sequence)
     {
-        if (!sequence.ScoresPrompt) sequence.Find(sequence.Blocks!.Adopt(sequence.Tokens, sequence.PromptLength, sequence.Computed, sequence.Length - 1));
+        if (_budget.ReusesPrefixes && !sequence.ScoresPrompt) sequence.Find(sequence.Blocks!.Adopt(sequence.Tokens, sequence.PromptLength, sequence.Computed, sequence.Length - 1));
     }
 
     /// <summary>Lets younger sequences give their blocks up until there is room for a length of this one.</summary>

@@ -9,12 +9,15 @@ namespace Gemma2.Backend.Engine;
 /// <param name="forward">Computes steps.</param>
 /// <param name="scheduler">Plans them.</param>
 /// <param name="stepTimed">Told of every step when steps are timed.</param>
-internal sealed class StepRunner(ForwardPass forward, Scheduler scheduler, Action<PassProfile>? stepTimed = null)
+internal sealed class StepRunner(ForwardPass forward, Scheduler scheduler, Action<StepProfile>? stepTimed = null)
 {
     private readonly ScheduledStep[] _steps = [.. Enumerable.Range(0, ForwardPass.MaxInFlight).Select(_ => new ScheduledStep())];
     private readonly Queue<(ScheduledStep Scheduled, StepInFlight InFlight)> _inFlight = new(ForwardPass.MaxInFlight);
-    private int _planned;
+    private long _planned;
     private bool _resultsAreOnTheirWay;
+
+    /// <summary>Steps that were handed over.</summary>
+    public long Steps => _planned;
 
     /// <summary>Keeps the device busy until one step more is done.</summary>
     /// <returns>False when there was nothing to do.</returns>
@@ -41,9 +44,9 @@ internal sealed class StepRunner(ForwardPass forward, Scheduler scheduler, Actio
         return true;
     }
 
-    private static PassProfile Profile(StepPlan plan, StepInFlight step)
+    private static StepProfile Profile(StepPlan plan, StepInFlight step)
     {
         bool isPrompt = plan.Rows.Prompt > 0;
-        return new PassProfile(isPrompt, plan.Rows.Total, (isPrompt ? plan.Prompts : plan.Decoding)[0].Position, step.ReadTimes());
+        return new StepProfile(isPrompt, plan.Rows.Total, (isPrompt ? plan.Prompts : plan.Decoding)[0].Position, step.ReadTimes());
     }
 }

@@ -3,8 +3,6 @@ using Gemma2.Backend.Config;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Kernels.Attention;
-using Gemma2.Backend.Kernels.Matrix;
-using Gemma2.Backend.Tensors;
 
 namespace Gemma2.Backend.Model;
 
@@ -36,8 +34,7 @@ internal sealed partial class ForwardPass : IDisposable
     /// <param name="cache">Keys and values of all sequences.</param>
     /// <param name="slots">Sequences that run at once.</param>
     /// <param name="contextLength">Longest sequence.</param>
-    /// <param name="cacheType">How keys and values are kept.</param>
-    /// <param name="matrices">The matrix kernels; the pass frees them.</param>
+    /// <param name="kernels">The kernels; the forward pass frees them.</param>
     /// <param name="timed">Whether every dispatch is timed.</param>
     public ForwardPass(
         GpuDevice device,
@@ -46,13 +43,11 @@ internal sealed partial class ForwardPass : IDisposable
         KvCache cache,
         int slots,
         int contextLength,
-        TensorType cacheType,
-        MatrixKernels matrices,
+        KernelSet kernels,
         bool timed = false)
     {
-        (_device, _config, _weights, _cache) = (device, config, weights, cache);
+        (_device, _config, _weights, _cache, _kernels) = (device, config, weights, cache, kernels);
         _shape = ShapeOf(config);
-        _kernels = new KernelSet(device, _shape, weights.Embedding.Layout, cacheType, config.VocabularySize, matrices);
         _activations = new Activations(device, config, _shape, ScratchBytes());
         _angles = CreateAngles(device, config, contextLength);
         _results = new StepResults(device, config.VocabularySize);

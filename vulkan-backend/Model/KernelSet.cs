@@ -1,3 +1,4 @@
+using Gemma2.Backend.Config;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels.Attention;
 using Gemma2.Backend.Kernels.Matrix;
@@ -9,10 +10,16 @@ using Gemma2.Backend.Tensors.Packing;
 namespace Gemma2.Backend.Model;
 
 /// <summary>The kernels that a model needs on a device; it frees them, those of <see cref="Matrices"/> too. This is the one place that picks variants.</summary>
-internal sealed class KernelSet(
-    GpuDevice device, AttentionShape shape, WeightLayout embedding, TensorType cacheType, int vocabularySize, MatrixKernels matrices) : IDisposable
+/// <param name="device">The device.</param>
+/// <param name="config">The model.</param>
+/// <param name="embeddingType">Type of its embedding.</param>
+/// <param name="cacheType">How keys and values are kept.</param>
+/// <param name="matrices">The matrix kernels.</param>
+internal sealed partial class KernelSet(GpuDevice device, Gemma2Config config, TensorType embeddingType, TensorType cacheType, MatrixKernels matrices) : IDisposable
 {
-    public EmbedKernel Embed { get; } = new(device, embedding);
+    private readonly AttentionShape _shape = ForwardPass.ShapeOf(config);
+
+    public EmbedKernel Embed { get; } = new(device, EmbeddingLayout(device, config, embeddingType));
 
     public MatrixKernels Matrices { get; } = matrices;
 
@@ -20,11 +27,15 @@ internal sealed class KernelSet(
 
     public AddNormKernel AddNorm { get; } = new(device);
 
-    public RopeStoreKernel RopeStore { get; } = new(device, shape, cacheType);
+    public RopeStoreKernel RopeStore { get; } = new(device, ForwardPass.ShapeOf(config), cacheType);
 
-    public AttentionKernel Attention { get; } = new(device, shape, cacheType, PromptAttention(matrices.Options, device.Description));
+    /// <summary>Which kernels of attention compute prompts: there are two, in the style of the matrix kernels for CPU drivers and of those for GPUs.</summary>
+    public KernelFamily PromptAttention { get; private set; } = PromptAttentionFor(matrices.Options, device.Description);
 
-    public CandidatesKernel Candidates { get; } = new(device, vocabularySize);
+    public AttentionKernel Attention { get; private set; } =
+        new(device, ForwardPass.ShapeOf(config), cacheType, PromptAttentionFor(matrices.Options, device.Description));
+
+    public CandidatesKernel Candidates { get; } = new(device, config.VocabularySize);
 
     public void Dispose()
     {
@@ -37,8 +48,10 @@ internal sealed class KernelSet(
         Embed.Dispose();
     }
 
-    /// <summary>Attention's kernels for prompts are two, in the style of the matrix kernels for CPU drivers and of those for GPUs.</summary>
-    public static KernelFamily PromptAttention(KernelOptions options, DeviceDescription device) => options.Forced switch
+    private static WeightLayout EmbeddingLayout(GpuDevice device, Gemma2Config config, TensorType type) =>
+        new(type, config.HiddenSize, MatrixKernels.TileRows(device.Description));
+
+    private static KernelFamily PromptAttentionFor(KernelOptions options, DeviceDescription device) => options.Forced switch
     {
         KernelFamily.Cpu => KernelFamily.Cpu,
         not null => KernelFamily.Tiled,

@@ -15,7 +15,7 @@ internal static class ChromeTrace
     private const double NanosecondsPerMicrosecond = 1e3;
 
     /// <summary>Writes all passes of a run as one JSON document.</summary>
-    public static void Write(Stream output, string device, IReadOnlyList<PassProfile> passes)
+    public static void Write(Stream output, string device, IReadOnlyList<StepProfile> passes)
     {
         using var json = new Utf8JsonWriter(output);
         json.WriteStartObject();
@@ -25,12 +25,12 @@ internal static class ChromeTrace
         WriteName(json, "thread_name", "passes", PassLine);
         WriteName(json, "thread_name", "kernels", DispatchLine);
         long zero = passes.SelectMany(pass => pass.Dispatches).Select(dispatch => dispatch.Begin).DefaultIfEmpty().Min();
-        foreach (PassProfile pass in passes.Where(pass => pass.Dispatches.Count > 0)) WritePass(json, pass, zero);
+        foreach (StepProfile pass in passes.Where(pass => pass.Dispatches.Count > 0)) WritePass(json, pass, zero);
         json.WriteEndArray();
         json.WriteEndObject();
     }
 
-    private static void WritePass(Utf8JsonWriter json, PassProfile pass, long zero)
+    private static void WritePass(Utf8JsonWriter json, StepProfile pass, long zero)
     {
         string category = pass.IsPrompt ? "prompt" : "decode";
         DispatchTime last = pass.Dispatches[^1];

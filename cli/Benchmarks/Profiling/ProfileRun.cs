@@ -13,7 +13,7 @@ namespace Gemma2.Cli.Benchmarks.Profiling;
 /// <param name="options">Those of the measured engine.</param>
 internal sealed class ProfileRun(string model, BenchSettings settings, EngineOptions options)
 {
-    private readonly List<PassProfile> _passes = [];
+    private readonly List<StepProfile> _passes = [];
     private volatile bool _isWarm;
 
     /// <summary>Loads the model again and runs it.</summary>
@@ -27,7 +27,7 @@ internal sealed class ProfileRun(string model, BenchSettings settings, EngineOpt
         IReadOnlyList<TensorEntry> tensors;
         await using (OpenModel open = await ModelReader.OpenAsync(ModelLocation.Open(model), cancellationToken)) tensors = open.TensorsAs(options.WeightType);
         string device;
-        await using (InferenceEngine engine = await EngineLoader.LoadAsync(model, options with { PassTimed = Take }, cancellationToken))
+        await using (InferenceEngine engine = await EngineLoader.LoadAsync(model, options with { StepTimed = Take }, cancellationToken))
         {
             device = engine.Device.Name;
             await LiveLine.RunAsync("Timing kernels", async _ =>
@@ -51,7 +51,7 @@ internal sealed class ProfileRun(string model, BenchSettings settings, EngineOpt
         return new ProfileSummary(new StepWork(work, tensors), bandwidth).Of(_passes);
     }
 
-    private void Take(PassProfile pass)
+    private void Take(StepProfile pass)
     {
         if (_isWarm) _passes.Add(pass);
     }

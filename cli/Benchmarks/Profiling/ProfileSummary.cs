@@ -13,10 +13,10 @@ internal sealed class ProfileSummary(StepWork work, double bandwidth)
     private const double MillisecondsPerSecond = 1e3;
 
     /// <summary>The report of all passes of a run.</summary>
-    public ProfileReport Of(IReadOnlyList<PassProfile> passes) =>
+    public ProfileReport Of(IReadOnlyList<StepProfile> passes) =>
         new(Phase([.. passes.Where(pass => pass.IsPrompt)]), Phase([.. passes.Where(pass => !pass.IsPrompt)]));
 
-    private PhaseTime Phase(PassProfile[] passes)
+    private PhaseTime Phase(StepProfile[] passes)
     {
         double total = passes.Sum(pass => pass.Dispatches.Sum(Milliseconds));
         return new PhaseTime(
@@ -30,11 +30,11 @@ internal sealed class ProfileSummary(StepWork work, double bandwidth)
             ]);
     }
 
-    private KernelTime Kernel(string step, string shader, DispatchTime[] dispatches, PassProfile[] passes, double total)
+    private KernelTime Kernel(string step, string shader, DispatchTime[] dispatches, StepProfile[] passes, double total)
     {
         double milliseconds = dispatches.Sum(Milliseconds);
         // A step of several kernels reads its bytes in the one that does most; a step that not every pass has, in those that have it.
-        PassProfile[] with = [.. passes.Where(pass => pass.Dispatches.Any(dispatch => dispatch.Step == step && dispatch.Shader == shader))];
+        StepProfile[] with = [.. passes.Where(pass => pass.Dispatches.Any(dispatch => dispatch.Step == step && dispatch.Shader == shader))];
         double? bytes = with.Sum(pass => work.Bytes(step, pass));
         bool isMain = shader == passes.SelectMany(pass => pass.Dispatches).Where(dispatch => dispatch.Step == step).GroupBy(dispatch => dispatch.Shader)
             .MaxBy(group => group.Sum(Milliseconds))!.Key;

@@ -38,7 +38,7 @@ internal sealed class StepWork
     public string? Shape(string step) => _matrices.TryGetValue(step, out Matrix? matrix) ? $"[{matrix.Rows}, {matrix.Columns}]" : null;
 
     /// <summary>Bytes that a step reads in a pass, all layers together; null where that is little.</summary>
-    public double? Bytes(string step, PassProfile pass) => step == Attention
+    public double? Bytes(string step, StepProfile pass) => step == Attention
         ? (pass.IsPrompt ? 1 : pass.Rows) * MemoryEstimate.BytesRead(_work.Config, pass.Position + (pass.IsPrompt ? pass.Rows : 1), _work.KvCache)
         : _matrices.TryGetValue(step, out Matrix? matrix) ? matrix.Bytes : null;
 

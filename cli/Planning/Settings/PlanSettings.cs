@@ -32,7 +32,7 @@ internal static class PlanSettings
     public static Setting<int> Context { get; } = Whole("context", "Longest prompt plus answer, in tokens (without it: 8192).", 2, LongestContext);
 
     /// <summary>Sequences of a replica.</summary>
-    public static Setting<int> Sequences { get; } = Whole("sequences", "Requests that a replica works on at once, Gemma2__MaxSequences (without it: 4).", 1, 256);
+    public static Setting<int> Sequences { get; } = Whole("sequences", "Requests that a replica works on at once (without it: 4, the jobs that a process takes at once).", 1, 256);
 
     /// <summary>Mean arrival rate.</summary>
     public static Setting<double> RequestsPerHour { get; } =

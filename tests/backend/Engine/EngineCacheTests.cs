@@ -94,8 +94,9 @@ public sealed class EngineCacheTests : EngineTest
             };
             Assert.Equal(await GenerateAsync(engine, request with { Drafts = false }), await GenerateAsync(engine, request));
         }
-        Assert.True(engine.DraftedTokens > 0);
-        Assert.InRange(engine.AcceptedTokens, 0, engine.DraftedTokens);
+        EngineStatistics statistics = engine.Statistics;
+        Assert.True(statistics.DraftedTokens > 0);
+        Assert.InRange(statistics.AcceptedTokens, 0, statistics.DraftedTokens);
     }
 
     private static async Task<(int SequenceBlocks, long BlockBytes)> SizeAsync()

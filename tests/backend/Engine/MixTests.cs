@@ -75,7 +75,7 @@ public sealed class MixTests : EngineTest
     {
         try
         {
-            var options = new EngineOptions { MaxSequences = Slots, KvCacheType = cache, ContextLength = 256, Kernels = new KernelOptions { Forced = family }, PassTimed = _ => { } };
+            var options = new EngineOptions { MaxSequences = Slots, KvCacheType = cache, ContextLength = 256, Kernels = new KernelOptions { Forced = family }, StepTimed = _ => { } };
             return await LoadResourcesAsync(GoldenModels.Open("a-base").Folder, options);
         }
         catch (DeviceException error) when (error.Message.Contains("cannot be used", StringComparison.Ordinal))

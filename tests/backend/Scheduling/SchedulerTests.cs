@@ -154,6 +154,20 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public void Plan_InteractiveSequencesFillAllSlotsForEver_BatchStillEnds()
+    {
+        var engine = new SimulatedEngine(4000, 8);
+        SimulatedSequence[] batch = [.. Enumerable.Range(0, 3).Select(i => engine.Add(new SimulatedSequence([.. Enumerable.Range(i, 60)], 40, RequestClass.Batch)))];
+        var random = new Random(1);
+        for (int i = 0; i < 600 && !batch.All(sequence => sequence.IsDone); i++)
+        {
+            while (engine.Scheduler.Waiting < 10) engine.Add(new SimulatedSequence([.. Enumerable.Range(0, 30).Select(_ => random.Next(1000))], 20));
+            engine.Step();
+        }
+        Assert.All(batch, sequence => Assert.True(sequence.IsDone, $"{sequence.Length} tokens"));
+    }
+
+    [Fact]
     public void Plan_PoolRunsDry_PreemptsTheYoungestOfTheBatchClass()
     {
         // Each needs 5 blocks at its end, in one group; there are 12.

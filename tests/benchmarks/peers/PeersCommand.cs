@@ -3,7 +3,7 @@ using Gemma2.Backend.Device;
 using Gemma2.Backend.Model;
 using Gemma2.Benchmarks.Peers.Accuracy;
 using Gemma2.Benchmarks.Peers.Reports;
-using Gemma2.Benchmarks.Peers.Sides;
+using Gemma2.Benchmarks.Sides;
 using Gemma2.Cli.Benchmarks;
 
 namespace Gemma2.Benchmarks.Peers;

@@ -1,10 +1,7 @@
-using System.CommandLine;
 using Gemma2.Benchmarks.Peers;
-using Gemma2.Benchmarks.Peers.Sides;
-using Gemma2.Benchmarks.Peers.Workers;
+using Gemma2.Benchmarks.Sides.Workers;
 
 // A worker is started by this program alone: see Worker.
-if (args is [Worker.Command, var side, var file, var context, var threadCount, var kv, var deviceIndex])
-    return await WorkerHost.RunAsync(() => SideName.LoadAsync(side, file, new SideOptions(int.Parse(context, null), int.Parse(threadCount, null), kv, int.Parse(deviceIndex, null))));
+if (args is [Worker.Command, .. var worker]) return await WorkerHost.RunAsync(worker);
 
 return await new PeersCommand().Create().Parse(args).InvokeAsync();

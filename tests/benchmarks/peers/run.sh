@@ -9,6 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../../.."
 source scripts/common.sh
 source scripts/processes.sh
 source scripts/packages.sh
+source scripts/npm.sh
 
 readonly folder=tests/benchmarks/peers
 readonly gemma2=cli/bin/Release/net10.0/gemma2
@@ -71,15 +72,7 @@ set_up() {
   local packages=(glslc spirv-tools libvulkan1)
   has_vulkan_gpu || packages+=(mesa-vulkan-drivers)
   install_packages "${packages[@]}"
-  install_llama_cpp
-}
-
-install_llama_cpp() {
-  local installed=$folder/node_modules/installed-package-lock.json
-  ! cmp --silent "$folder/package-lock.json" "$installed" || return 0
-  say "To install from npm: llama.cpp's binaries, into $folder/node_modules (100 MB)"
-  run npm ci --prefix "$folder" --ignore-scripts --update-notifier=false --loglevel=error
-  cp "$folder/package-lock.json" "$installed"
+  install_from_npm "$folder" "llama.cpp's binaries (100 MB)"
 }
 
 build() {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels.Matrix;
@@ -60,14 +59,18 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
 
     /// <summary>What is wrong with a family's product; null when it is right.</summary>
     /// <exception cref="DeviceException">The device failed.</exception>
-    internal string? FindFault(KernelFamily name, IMatrixFamily family, Trial trial)
+    internal string? FindFault(KernelFamily name, IMatrixFamily family, Trial trial) => Try(name, family, trial).Fault is { } fault ? $"{trial} {fault}" : null;
+
+    /// <summary>Lets a family compute a product.</summary>
+    /// <exception cref="DeviceException">The device failed.</exception>
+    internal KernelVerdict Try(KernelFamily name, IMatrixFamily family, Trial trial)
     {
         (SeededProduct product, int rows, RowGroup group) = trial;
         int tokens = group.Count;
         WeightLayout layout = LayoutOf(trial);
         Activation y = new(0, rows);
         using GpuBuffer x = Upload<float>(product.X), results = device.Allocate((long)tokens * y.Stride * sizeof(float), MemoryKind.Readback, "a trial product");
-        GpuBuffer[] weights = [.. product.Pack(layout, rows).Select(bytes => Upload<byte>(bytes))];
+        GpuBuffer[] weights = device.Make<GpuBuffer[]>(() => [.. product.Pack(layout, rows).Select(bytes => Upload<byte>(bytes))]);
         using CommandRecorder commands = device.CreateRecorder();
         try
         {
@@ -80,11 +83,35 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
             if (product.Use.IsGated) family.RecordGeglu(commands, layout, parts[0], parts[1], activations, y, group);
             else family.Record(commands, layout, parts[0], activations, y, group);
             commands.SubmitAndWait();
-            return Compare(trial, computed, y.Stride, Tolerance(name));
+            var comparison = new Comparison();
+            Compare(comparison, trial, computed, y.Stride, Tolerance(name));
+            return KernelVerdict.Of(NameOf(name, trial), trial.ToString(), comparison);
         }
         finally
         {
             foreach (GpuBuffer buffer in weights) buffer.Dispose();
+        }
+    }
+
+    /// <summary>Lets every family that may be chosen compute a use of matrices.</summary>
+    internal IEnumerable<KernelVerdict> TryAll(MatrixUse use)
+    {
+        foreach (Trial trial in Trials(use, kernels.Device.Kind == DeviceKind.Software))
+            foreach (KernelFamily name in kernels.Order(trial.Activations.Kind).Distinct())
+                if (TryIfSupported(name, trial) is { } verdict) yield return verdict;
+    }
+
+    /// <returns>Null where the family leaves it to others.</returns>
+    private KernelVerdict? TryIfSupported(KernelFamily name, Trial trial)
+    {
+        try
+        {
+            IMatrixFamily family = kernels.Family(name);
+            return family.Supports(LayoutOf(trial), trial.Activations.Kind, trial.Product.Use.Matrices) ? Try(name, family, trial) : null;
+        }
+        catch (DeviceException error)
+        {
+            return KernelVerdict.Failed(NameOf(name, trial), trial.ToString(), error);
         }
     }
 
@@ -107,6 +134,8 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
         return null;
     }
 
+    private static string NameOf(KernelFamily name, Trial trial) => $"matrices, {(trial.Activations.Kind == RowKind.Prompt ? "prompt" : "decode")} {name.Word()}";
+
     private WeightLayout LayoutOf(Trial trial) => _anyLayout with { Type = trial.Product.Use.Type, Columns = trial.Product.Use.Columns };
 
     private GpuBuffer Upload<T>(ReadOnlySpan<T> values)
@@ -117,8 +146,7 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
         return buffer;
     }
 
-    /// <summary>Of the first number that is off, or that was written where none belongs.</summary>
-    private static string? Compare(Trial trial, ReadOnlySpan<float> computed, int stride, double tolerance)
+    private static void Compare(Comparison comparison, Trial trial, ReadOnlySpan<float> computed, int stride, double tolerance)
     {
         (SeededProduct product, int rows, (_, int tokens)) = trial;
         Span<(double Value, double Bound)> expected = stackalloc (double, double)[SeededProduct.DistinctRows];
@@ -129,14 +157,10 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
             for (int row = 0; row < rows; row++)
             {
                 (double value, double bound) = expected[row % SeededProduct.DistinctRows];
-                // Written so that NaN fails.
-                if (!(Math.Abs(line[row] - value) <= bound))
-                    return string.Create(CultureInfo.InvariantCulture, $"{trial} gave {line[row]:g6} for {value:g6} in column {row} of row {token}");
+                comparison.Add(line[row], value, bound, token, row);
             }
-            foreach (float padding in line[rows..])
-                if (!float.IsNaN(padding)) return $"{trial} wrote past the end of row {token}";
+            comparison.AddPadding(line[rows..], token);
         }
-        return null;
     }
 
     /// <summary>Error of a sum that rounding explains, as <see cref="SeededProduct.Expect"/> takes it.</summary>
@@ -153,6 +177,6 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
     /// <param name="Activations">The first so many rows of activations, of a kind.</param>
     internal readonly record struct Trial(SeededProduct Product, int Rows, RowGroup Activations)
     {
-        public override string ToString() => $"{Activations.Count} x {Product.Use.Columns} by {Rows} x {Product.Use.Columns} in {Product.Use.Type}{(Product.Use.IsGated ? ", gated," : "")}";
+        public override string ToString() => $"{Activations.Count} x {Product.Use.Columns} by {Rows} x {Product.Use.Columns} in {(Product.Use.IsGated ? "gated " : "")}{Product.Use.Type}";
     }
 }

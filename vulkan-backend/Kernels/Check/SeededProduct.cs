@@ -1,4 +1,3 @@
-using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tensors.Codecs;
@@ -23,7 +22,7 @@ internal sealed class SeededProduct
     public SeededProduct(in MatrixUse use, int tokens)
     {
         Use = use;
-        float[] x = Uniform(seed: 1, tokens * use.Columns);
+        float[] x = KernelTrial.Uniform(seed: 1, tokens * use.Columns);
         int stride = RowLayout.Stride(use.Columns);
         X = new float[tokens * stride];
         for (int token = 0; token < tokens; token++) x.AsSpan(token * use.Columns, use.Columns).CopyTo(X.AsSpan(token * stride));
@@ -58,20 +57,13 @@ internal sealed class SeededProduct
 
     private static double GeluTanh(double x) => 0.5 * x * (1 + Math.Tanh(Math.Sqrt(2 / Math.PI) * (x + (0.044715 * x * x * x))));
 
-    private static float[] Uniform(ulong seed, int count)
-    {
-        var numbers = new float[count];
-        for (int i = 0; i < count; i++) numbers[i] = (float)((2 * SplitMix64.UniformAt(seed, (ulong)i)) - 1);
-        return numbers;
-    }
-
     private sealed class Matrix
     {
         private readonly byte[] _stored;
 
         public Matrix(in MatrixUse use, float[] x, ulong seed)
         {
-            float[] values = Uniform(seed, DistinctRows * use.Columns);
+            float[] values = KernelTrial.Uniform(seed, DistinctRows * use.Columns);
             _stored = new byte[DistinctRows * use.Type.RowBytes(use.Columns)];
             BlockCodec.Quantize(use.Type, values, _stored);
             BlockCodec.Dequantize(use.Type, _stored, values);

@@ -1,5 +1,5 @@
-using Gemma2.Benchmarks.Peers.Sides;
-using Gemma2.Benchmarks.Peers.Workers;
+using Gemma2.Benchmarks.Sides;
+using Gemma2.Benchmarks.Sides.Workers;
 
 namespace Gemma2.Benchmarks.Peers.Accuracy;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Gemma2.Benchmarks.Peers.Accuracy;
+using Gemma2.Benchmarks.Sides;
 using Gemma2.Cli.Benchmarks;
 
 namespace Gemma2.Benchmarks.Peers.Reports;
@@ -40,13 +41,13 @@ internal static class MarkdownReport
         {
             text.Append(CultureInfo.InvariantCulture, $"| {c.Model} | {c.Peer} | {c.PromptTokens} + {c.DecodeTokens} | {c.Rounds.Count} | {Show(c.PromptRatio)} | {Show(c.DecodeRatio)} ");
             text.Append(CultureInfo.InvariantCulture, $"| {Rate(c.OurPromptRate)} / {Rate(c.TheirPromptRate)} | {Rate(c.OurDecodeRate)} / {Rate(c.TheirDecodeRate)} ");
-            text.Append(CultureInfo.InvariantCulture, $"| {Digits(c.PromptCpuRatio.Median)} / {Digits(c.DecodeCpuRatio.Median)} | {c.OtherWork.Median:P0} ({c.OtherWork.Lowest:P0} to {c.OtherWork.Highest:P0}) |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {Digits.Of(c.PromptCpuRatio.Median)} / {Digits.Of(c.DecodeCpuRatio.Median)} | {c.OtherWork.Median:P0} ({c.OtherWork.Lowest:P0} to {c.OtherWork.Highest:P0}) |\n");
         }
         text.Append("\nWhat ran:\n\n");
         foreach (Comparison c in report.Comparisons)
         {
-            text.Append(CultureInfo.InvariantCulture, $"- {c.Model}: ours {c.Ours.Backend}, loaded in {Digits(c.Ours.LoadSeconds)} s, {c.OurPeakBytes / 1e9:F1} GB resident at most; ");
-            text.Append(CultureInfo.InvariantCulture, $"theirs {c.Theirs.Engine}, {c.Theirs.Backend}, {Digits(c.Theirs.LoadSeconds)} s, {c.TheirPeakBytes / 1e9:F1} GB\n");
+            text.Append(CultureInfo.InvariantCulture, $"- {c.Model}: ours {c.Ours.Backend}, loaded in {Digits.Of(c.Ours.LoadSeconds)} s, {c.OurPeakBytes / 1e9:F1} GB resident at most; ");
+            text.Append(CultureInfo.InvariantCulture, $"theirs {c.Theirs.Engine}, {c.Theirs.Backend}, {Digits.Of(c.Theirs.LoadSeconds)} s, {c.TheirPeakBytes / 1e9:F1} GB\n");
         }
         text.Append('\n');
     }
@@ -57,23 +58,14 @@ internal static class MarkdownReport
         text.Append("| file | KV cache | prompts | ours | llama.cpp | **ours / theirs** |\n|---|---|---|---|---|---|\n");
         foreach (LogitError e in errors)
         {
-            text.Append(CultureInfo.InvariantCulture, $"| {e.Model} | {e.KvCache} | {e.Prompts} | {Error(e.Ours)} | {Error(e.Theirs)} | {Digits(e.Ratio)} ({Digits(e.LargestRatio)}) |\n");
+            text.Append(CultureInfo.InvariantCulture, $"| {e.Model} | {e.KvCache} | {e.Prompts} | {Error(e.Ours)} | {Error(e.Theirs)} | {Digits.Of(e.Ratio)} ({Digits.Of(e.LargestRatio)}) |\n");
         }
         text.Append('\n');
     }
 
-    private static string Show(Spread ratio) => $"**{Digits(ratio.Median)}** ({Digits(ratio.Lowest)} to {Digits(ratio.Highest)})";
+    private static string Show(Spread ratio) => $"**{Digits.Of(ratio.Median)}** ({Digits.Of(ratio.Lowest)} to {Digits.Of(ratio.Highest)})";
 
-    private static string Rate(Spread rate) => Digits(rate.Median);
+    private static string Rate(Spread rate) => Digits.Of(rate.Median);
 
-    private static string Error(ErrorSize error) => $"{Digits(error.RootMeanSquare)} ({Digits(error.Largest)})";
-
-    // Three digits, never with an exponent where a reader would stumble.
-    private static string Digits(double value) => value switch
-    {
-        0 => "0",
-        < 0.001 => value.ToString("0.0e0", CultureInfo.InvariantCulture),
-        >= 100 => value.ToString("0", CultureInfo.InvariantCulture),
-        _ => value.ToString("G3", CultureInfo.InvariantCulture),
-    };
+    private static string Error(ErrorSize error) => $"{Digits.Of(error.RootMeanSquare)} ({Digits.Of(error.Largest)})";
 }

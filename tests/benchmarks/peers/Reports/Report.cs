@@ -1,8 +1,8 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Gemma2.Benchmarks.Peers.Accuracy;
+using Gemma2.Benchmarks.Sides;
 
 namespace Gemma2.Benchmarks.Peers.Reports;
 
@@ -34,14 +34,11 @@ internal sealed record Report(
 
     /// <summary>A report of this machine.</summary>
     public static Report Of(string command, string revision, int threads, IReadOnlyList<Comparison> comparisons, IReadOnlyList<LogitError> errors) => new(
-        DateTime.UtcNow, command, revision, ProcessorName(), threads, $"{RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}", comparisons, errors);
+        DateTime.UtcNow, command, revision, Machine.Processor, threads, Machine.System, comparisons, errors);
 
     /// <summary>The report for programs.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
     /// <summary>The date as the tables show it.</summary>
     public string Day => Date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
-
-    private static string ProcessorName() =>
-        File.ReadLines("/proc/cpuinfo").FirstOrDefault(line => line.StartsWith("model name", StringComparison.Ordinal))?.Split(':', 2)[1].Trim() ?? "unknown";
 }
