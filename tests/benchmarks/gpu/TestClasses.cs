@@ -27,9 +27,9 @@ internal static class TestClasses
         string file = Path.GetTempFileName();
         try
         {
-            ProgramEnd end = await Programs.RunAsync(time, "Backend.Tests", [.. group.Arguments, "-noColor", "-noLogo", "-xml", file]);
+            ProgramEnd end = await Programs.RunAsync(time, "Backend.Tests", [.. group.Arguments, "-noColor", "-noLogo", "-result-xml", file]);
             if (end.ExitCode is null) return TestOutcome.None(end.Reason);
-            return new FileInfo(file).Length > 0 ? TestOutcome.Read(file) : TestOutcome.None($"no report: {Programs.LastLine(end.Output)}");
+            return new FileInfo(file).Length > 0 ? TestOutcome.Read(file) : TestOutcome.None($"no report: {(end.Reason.Length > 0 ? end.Reason : Programs.LastLine(end.Output))}");
         }
         finally
         {

@@ -41,7 +41,7 @@ usage() {
 
 set_up() {
   require_tools
-  install_packages glslc spirv-tools libvulkan1
+  install_packages glslc spirv-tools libvulkan1 libssl3 xz-utils
   run scripts/modern-glslc.sh
   install_from_npm "$peer" "llama.cpp's binaries (100 MB)"
 }
@@ -70,13 +70,15 @@ copy_runtime() {
   for name in "${left_out[@]}"; do rm -f "$folder/dotnet/shared/Microsoft.NETCore.App/$version/$name"; done
 }
 
-# The Vulkan loader; and, only for machines that lack them, the libraries of the C++ compiler.
+# The Vulkan loader; and, only for machines that lack them, the libraries of the C++ compiler and OpenSSL, whose hashes the test program takes.
 copy_libraries() {
-  mkdir -p "$folder/lib" "$folder/lib-c++"
+  mkdir -p "$folder/lib" "$folder/lib-c++" "$folder/lib-ssl"
   cp --dereference /usr/lib/x86_64-linux-gnu/libvulkan.so.1 "$folder/lib/"
   cp --dereference /usr/lib/x86_64-linux-gnu/libstdc++.so.6 /usr/lib/x86_64-linux-gnu/libgcc_s.so.1 "$folder/lib-c++/"
+  cp --dereference /usr/lib/x86_64-linux-gnu/libssl.so.3 /usr/lib/x86_64-linux-gnu/libcrypto.so.3 "$folder/lib-ssl/"
   cp /usr/share/doc/libvulkan1/copyright "$folder/lib/copyright"
   cp /usr/share/doc/libgcc-s1/copyright "$folder/lib-c++/copyright"
+  cp /usr/share/doc/libssl3/copyright "$folder/lib-ssl/copyright"
 }
 
 # llama.cpp's Vulkan backend, and those for CPUs that it keeps the embedding on.
