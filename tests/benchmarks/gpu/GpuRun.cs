@@ -5,9 +5,8 @@ namespace Gemma2.Benchmarks.Gpu;
 /// <param name="budget">How long.</param>
 internal sealed class GpuRun(RunSettings settings, TimeBudget budget)
 {
-    // Of all the time, for the tests together and for one group of them.
+    // Of all the time, for the tests together.
     private const double TestsShare = 0.4;
-    private const double GroupSeconds = 60;
 
     /// <summary>Runs all parts and writes the tables.</summary>
     /// <exception cref="InvalidOperationException">There is no device to measure.</exception>
@@ -22,8 +21,8 @@ internal sealed class GpuRun(RunSettings settings, TimeBudget budget)
         var measuringTime = TimeSpan.FromSeconds(budget.Left.TotalSeconds * (1 - TestsShare));
         foreach (TestGroup group in TestClasses.All)
         {
-            TimeSpan left = budget.Left - measuringTime;
-            tables.Add(group, await TestClasses.RunAsync(group, left < TimeSpan.FromSeconds(GroupSeconds) ? left : TimeSpan.FromSeconds(GroupSeconds)));
+            double left = Math.Max(0, (budget.Left - measuringTime).TotalSeconds);
+            tables.Add(group, await TestClasses.RunAsync(group, TimeSpan.FromSeconds(Math.Min(left, settings.TestSeconds))));
         }
         foreach (string shape in settings.Shapes) await MeasureAsync(new Model(shape, settings, device.Index, budget), device, tables);
         return tables.ToMarkdown();

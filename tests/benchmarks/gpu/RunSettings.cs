@@ -17,4 +17,7 @@ internal sealed record RunSettings(IReadOnlyList<string> Shapes, string Models, 
 
     /// <summary>How often.</summary>
     public int Rounds => IsSoftware ? 1 : 3;
+
+    /// <summary>What one group of tests may take: a CPU needs minutes for some.</summary>
+    public double TestSeconds => IsSoftware ? 900 : 60;
 }
