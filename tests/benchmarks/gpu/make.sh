@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a folder, and an archive of it, that checks and measures a GPU on a machine that has nothing but its Vulkan driver (and Linux on x64 with glibc 2.34 or newer).
+# Makes a folder, and an archive of it, that checks and measures a GPU on a machine that has nothing but its Vulkan driver (and Linux on x64 with glibc 2.36 or newer).
 # usage: tests/benchmarks/gpu/make.sh [FOLDER]    without FOLDER it is .local/gpu-benchmark; FOLDER.tar.xz is what to copy
 #        There: tar xf gpu-benchmark.tar.xz && gpu-benchmark/run.sh    writes gpu.md within 8 minutes; run.sh --help tells its options
 set -euo pipefail
