@@ -13,6 +13,7 @@ layout(constant_id = 3) const uint SLICES = 1;   // of a row: SLICE * SLICES chu
 layout(constant_id = 4) const uint COLUMNS = 1;  // rows of x at once
 layout(constant_id = 5) const uint MATRICES = 1; // 2: gate and up
 layout(constant_id = 6) const uint TILE = 8;     // rows side by side: the subgroup's lanes
+layout(constant_id = 7) const uint LAST = 0;
 const uint MOST_COLUMNS = 8; // With fewer, they are all there are.
 #include "weights.glsl"
 
@@ -29,8 +30,7 @@ layout(push_constant) uniform Arguments {
 } a;
 #include "weights_cpu.glsl"
 
-// Columns whose products are left to the branch at the end of a chunk: enough of them that the compiler keeps it a branch. One row of activations is better off without.
-const uint LAST = COLUMNS == 1 ? 0 : 4;
+// Columns whose products are left to the branch at the end of a chunk, 4 or none (CpuMatrixFamily.cs): enough of them that the compiler keeps it a branch.
 const uint FIRST = 32 - LAST;
 
 const uint SUBGROUPS = MATRICES * SLICES;

@@ -17,6 +17,7 @@ internal sealed class CpuMatrixFamily(GpuDevice device) : IMatrixFamily
     private const int MostCount = (1 << 8) * (int)MostColumns; // of uniformByte there
     private const int MostSubgroups = 32; // in a workgroup of lavapipe
     private const int PlaneUnit = 256; // bytes
+    private const int WideLanes = 16; // of AVX-512
     private const int FewestLanes = 4; // bytes of a word in weights_cpu.glsl
 
     /// <summary>
@@ -95,12 +96,29 @@ internal sealed class CpuMatrixFamily(GpuDevice device) : IMatrixFamily
         _ => MostColumns,
     };
 
+    /// <summary>
+    /// Columns of a chunk that wait for a branch behind the others, which keeps chunks apart: else the compiler mixes them. That wins where registers run out, and costs where loads shall run
+    /// ahead; which of them it is depends on type and width, and was measured (docs/performance-lavapipe.md). Sums are the same either way.
+    /// </summary>
+    private static uint LastColumns(TensorType type, uint columns, uint lanes)
+    {
+        bool keepsApart = columns switch
+        {
+            1 => lanes >= WideLanes && (type is TensorType.Q4_0 or TensorType.Q2_K),
+            _ when lanes < WideLanes => true,
+            2 => type is TensorType.F32 or TensorType.Q6_K,
+            4 => type is TensorType.F32 or TensorType.BF16 or TensorType.Q6_K or TensorType.IQ4_XS,
+            _ => type is not (TensorType.Q8_0 or TensorType.Q5_0 or TensorType.Q3_K or TensorType.Q5_K),
+        };
+        return keepsApart ? 4u : 0u;
+    }
+
     private ComputePipeline Pipeline(in WeightLayout layout, uint columns, uint matrices)
     {
         var key = new PipelineKey(layout.Type, layout.Chunks, columns, matrices);
         if (_pipelines.TryGetValue(key, out ComputePipeline? pipeline)) return pipeline;
         uint slice = (uint)FindSlice(layout, matrices), slices = (uint)layout.Chunks / slice, lanes = device.SubgroupSize;
-        pipeline = new ComputePipeline(device, "mat_mul_cpu", matrices * slices * lanes, (uint)layout.Type, slice, slices, columns, matrices, lanes);
+        pipeline = new ComputePipeline(device, "mat_mul_cpu", matrices * slices * lanes, (uint)layout.Type, slice, slices, columns, matrices, lanes, LastColumns(layout.Type, columns, lanes));
         _pipelines.Add(key, pipeline);
         return pipeline;
     }
