@@ -24,6 +24,25 @@ type serviceSettings = {
   @maxValue(256)
   maxSequences: int?
 
+  @description('How many jobs a replica takes from the queue at once; under a Functions host its host.json says so.')
+  @minValue(1)
+  @maxValue(256)
+  jobsAtOnce: int?
+
+  @description('Device memory for the KV cache that all sequences share, such as 8G or 512M. Left out it gets what they can need, as far as the memory that is left allows it.')
+  @maxLength(20)
+  kvCacheMemory: string?
+
+  @description('How many HTTP requests may wait for their turn on one replica; more are answered with status 429.')
+  @minValue(0)
+  @maxValue(100000)
+  maxWaitingRequests: int?
+
+  @description('How many tokens the prompts of waiting HTTP requests may have together on one replica; more are answered with status 429.')
+  @minValue(0)
+  @maxValue(2147483647)
+  maxWaitingTokens: int?
+
   @description('Quantize the matrices of a model that is not quantized while it is loaded.')
   weightType: ('f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0' | 'q4_1' | 'q5_0' | 'q5_1' | 'q2_k' | 'q3_k' | 'q4_k' | 'q5_k' | 'q6_k' | 'iq4_nl' | 'iq4_xs')?
 

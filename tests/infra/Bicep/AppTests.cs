@@ -176,7 +176,7 @@ public sealed class AppTests(Deployments deployments)
         JsonElement rule = deployment.Scale.GetProperty("rules").EnumerateArray().Single(rule => rule.GetProperty("name").GetString() == StorageNames.CompletionRequests);
 
         Assert.Equal(jobs.ToString(CultureInfo.InvariantCulture), rule.GetProperty("custom").GetProperty("metadata").GetProperty("queueLength").GetString());
-        Assert.Equal(jobs, Gemma2OptionsReader.Read(Configuration(deployment.Environment)).MaxSequences);
+        Assert.Equal(jobs, Gemma2OptionsReader.Read(Configuration(deployment.Environment)).JobsAtOnce);
     }
 
     [Theory]

@@ -34,7 +34,7 @@ public sealed class PlannerTests(Deployments deployments)
         Assert.Equal(deployment.Scale.GetProperty("cooldownPeriod").GetDouble(), plan.Scaling.Cooldown);
         Assert.Equal(deployment.Scale.GetProperty("minReplicas").GetInt32(), plan.Scaling.MinReplicas);
         Assert.Equal(rule.GetProperty("custom").GetProperty("metadata").GetProperty("queueLength").GetString(), plan.Scaling.QueueLength.ToString(CultureInfo.InvariantCulture));
-        Assert.Equal(settings.MaxSequences, plan.Sequences);
+        Assert.Equal(settings.JobsAtOnce, plan.Sequences);
         Assert.Equal(settings.QueueLease.TotalSeconds, plan.LeaseSeconds);
     }
 

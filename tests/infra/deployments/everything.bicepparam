@@ -14,6 +14,10 @@ param settings = {
   device: 'A100'
   contextLength: 4096
   maxSequences: 16
+  jobsAtOnce: 8
+  kvCacheMemory: '4G'
+  maxWaitingRequests: 100
+  maxWaitingTokens: 200000
   weightType: 'q8_0'
   kvCacheType: 'f16'
   kernels: '-int8'
