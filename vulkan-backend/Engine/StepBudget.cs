@@ -9,7 +9,7 @@ internal sealed record StepBudget
     /// <summary>
     /// What suits a device. On a CPU a row of a prompt takes about as long in a small step as in a large one, and long enough to count: there steps stay small where somebody may wait for their end.
     /// </summary>
-    public static StepBudget For(DeviceKind device) => device == DeviceKind.Software ? new() { PromptBesideStreams = 32, PromptOfBatch = 64 } : new();
+    public static StepBudget For(DeviceKind device) => device == DeviceKind.Software ? new() { PromptBesideStreams = 64, PromptOfBatch = 64 } : new();
 
     /// <summary>Rows that decode.</summary>
     public int Decoding { get; init; } = StepLimits.DecodingRows;
