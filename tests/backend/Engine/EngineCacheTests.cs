@@ -54,7 +54,7 @@ public sealed class EngineCacheTests : EngineTest
     {
         await using InferenceEngine engine = await LoadAsync(_model, new EngineOptions { MaxSequences = 1, MaxWaiting = 2 });
         GenerationRequest request = Request(1, promptLength: 20, maxTokens: 100);
-        IAsyncEnumerator<GeneratedToken>[] taken = [.. Enumerable.Range(0, 3).Select(_ => engine.GenerateAsync(request, Cancellation).GetAsyncEnumerator(Cancellation))];
+        IAsyncEnumerator<GeneratedToken>[] taken = [.. Enumerable.Range(0, 3).Select(_ => engine.GenerateAsync(request with { MaxTokens = null }, Cancellation).GetAsyncEnumerator(Cancellation))];
         Task<bool>[] begun = [.. taken.Select(one => one.MoveNextAsync().AsTask())];
 
         Assert.Throws<BusyException>(() => engine.EnsureRoom(request));
