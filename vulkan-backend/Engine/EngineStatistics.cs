@@ -19,14 +19,14 @@ public readonly record struct EngineStatistics
     public required int KeptBlocks { get; init; }
 
     /// <summary>Steps over the weights.</summary>
-    public required long Steps { get; init; }
+    public long Steps { get; init; }
 
     /// <summary>How often a sequence had to wait for another's sake after it had begun.</summary>
     public required long Preemptions { get; init; }
 
     /// <summary>Tokens that were guessed, see <see cref="GenerationRequest.Drafts"/>.</summary>
-    public required long DraftedTokens { get; init; }
+    public long DraftedTokens { get; init; }
 
     /// <summary>Those of them that were right.</summary>
-    public required long AcceptedTokens { get; init; }
+    public long AcceptedTokens { get; init; }
 }

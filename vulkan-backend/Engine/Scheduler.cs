@@ -43,7 +43,7 @@ internal sealed class Scheduler
     /// <summary>How often a running sequence had to give its blocks up.</summary>
     public long Preemptions { get; private set; }
 
-    /// <summary>What it is doing; without what it does not know.</summary>
+    /// <summary>What it is doing; others know the steps and the guesses.</summary>
     public EngineStatistics Statistics => new()
     {
         Running = _running.Count,
@@ -52,9 +52,6 @@ internal sealed class Scheduler
         HeldBlocks = _pool.Held,
         KeptBlocks = _pool.Kept,
         Preemptions = Preemptions,
-        Steps = 0,
-        DraftedTokens = 0,
-        AcceptedTokens = 0,
     };
 
     /// <summary>Puts a sequence in line.</summary>
@@ -170,7 +167,7 @@ internal sealed class Scheduler
 
     /// <summary>An interactive sequence may take the slot of a batch one, as long as these have more than their floor.</summary>
     private bool TakeSlot(Sequence sequence) =>
-        sequence.Class == RequestClass.Interactive && BatchRunning() > Floor(_slotCount) && Preempt(null, sequence);
+        sequence.Class == RequestClass.Interactive && BatchRunning() > Floor(_slotCount) && Preempt(sequence);
 
     private int BatchRunning()
     {
@@ -289,7 +286,7 @@ internal sealed class Scheduler
     private bool MakeRoom(Sequence sequence, int positions, bool promised = false)
     {
         while (sequence.Blocks!.Missing(positions) + (promised ? Promised() : 0) > _pool.Available)
-            if (!Preempt(sequence, sequence)) return false;
+            if (!Preempt(sequence)) return false;
         return true;
     }
 
@@ -304,14 +301,13 @@ internal sealed class Scheduler
     /// <summary>
     /// Takes blocks and slot from a running sequence that has no rows in this step: the youngest of the batch class; for an interactive one also the youngest that came later than it.
     /// </summary>
-    /// <param name="spared">Not from this one.</param>
-    /// <param name="cause">For whom it is done.</param>
-    private bool Preempt(Sequence? spared, Sequence cause)
+    /// <param name="cause">For whom it is done; it does not go before itself, and so is spared.</param>
+    private bool Preempt(Sequence cause)
     {
         Sequence? victim = null;
         foreach (Sequence sequence in _running)
         {
-            if (sequence == spared || sequence.Turn >= _firstTurn || !GoesBefore(cause, sequence)) continue;
+            if (sequence.Turn >= _firstTurn || !GoesBefore(cause, sequence)) continue;
             if (victim is null || GoesBefore(victim, sequence)) victim = sequence;
         }
         if (victim is null) return false;

@@ -9,7 +9,7 @@ namespace Gemma2.Backend.Model;
 /// <param name="vocabularySize">Tokens that a mask tells of.</param>
 internal sealed class StepMasks(GpuDevice device, int vocabularySize) : IDisposable
 {
-    private readonly int _words = (vocabularySize + 31) / 32;
+    private readonly int _words = TokenBits.Words(vocabularySize);
     private GpuBuffer? _host;
     private GpuBuffer? _device;
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats;
@@ -60,6 +61,10 @@ public abstract class EngineTest
         await foreach (GeneratedToken token in engine.GenerateAsync(request, Cancellation)) ids.Add(token.Id);
         return ids;
     }
+
+    /// <summary>How long a test goes on that can be made longer by an environment variable.</summary>
+    private protected static TimeSpan Minutes(string variable, double otherwise) =>
+        TimeSpan.FromMinutes(Environment.GetEnvironmentVariable(variable) is { } minutes ? double.Parse(minutes, CultureInfo.InvariantCulture) : otherwise);
 
     private protected static float LargestDifference(float[] expected, float[] actual)
     {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Gemma2.Backend.Cache;
 using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Device;
@@ -29,7 +28,7 @@ public sealed class MixTests : EngineTest
         using EngineResources resources = await LoadAsync(family, cache);
         Request[] requests = Requests(resources.Config.VocabularySize);
         Answer[] alone = [.. requests.Select(request => Alone(resources, request))];
-        TimeSpan time = TimeSpan.FromMinutes(double.Parse(Environment.GetEnvironmentVariable("GEMMA2_MIX_MINUTES") ?? "0", CultureInfo.InvariantCulture));
+        TimeSpan time = Minutes("GEMMA2_MIX_MINUTES", otherwise: 0);
         long preemptions = 0, cached = 0, wide = 0;
         var drafts = new DraftCounts();
         var clock = System.Diagnostics.Stopwatch.StartNew();

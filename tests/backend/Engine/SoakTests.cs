@@ -1,4 +1,3 @@
-using System.Globalization;
 using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
 using Gemma2.Golden;
@@ -14,7 +13,7 @@ public sealed class SoakTests : EngineTest
     [Fact]
     public async Task Generate_ClientsOfEveryKind_LeaveNothingBehind()
     {
-        TimeSpan time = TimeSpan.FromMinutes(double.Parse(Environment.GetEnvironmentVariable("GEMMA2_SOAK_MINUTES") ?? "0.1", CultureInfo.InvariantCulture));
+        TimeSpan time = Minutes("GEMMA2_SOAK_MINUTES", otherwise: 0.1);
         await using InferenceEngine engine = await LoadAsync(
             GoldenModels.Open("a-base").Folder, new EngineOptions { MaxSequences = 12, ContextLength = 256, MaxWaiting = 6, KvCacheMemory = 1200_000 });
         Dictionary<int, List<int>> alone = [];
