@@ -34,6 +34,7 @@ COPY .editorconfig Directory.Build.props Directory.Packages.props host.json loca
 COPY .config .config
 COPY shaders shaders
 COPY vulkan-backend vulkan-backend
+COPY grammars grammars
 COPY storage storage
 COPY service service
 COPY functions functions

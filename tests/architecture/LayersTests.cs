@@ -8,7 +8,7 @@ namespace Gemma2.Architecture.Tests;
 /// <summary>Projects and the folders inside them form layers: arrows point one way. docs/architecture.md draws them.</summary>
 public sealed class LayersTests
 {
-    private static readonly string[] Projects = ["Gemma2.Backend", "Gemma2.Storage", "Gemma2.Service", "Gemma2.Functions"];
+    private static readonly string[] Projects = ["Gemma2.Backend", "Gemma2.Grammars", "Gemma2.Storage", "Gemma2.Service", "Gemma2.Functions"];
 
     private static readonly ArchUnitNET.Domain.Architecture Loaded = new ArchLoader().LoadAssemblies([.. Projects.Select(Assembly.Load)]).Build();
 
