@@ -160,6 +160,14 @@ public sealed class GemmaTokenizer
     /// <summary>Whether an id stands for no text but for the beginning or end of a text or turn, or for nothing.</summary>
     public bool IsControl(int id) => Checked(id).Type is PieceType.Control or PieceType.Unknown || id == StartOfTurn || id == EndOfTurn;
 
+    /// <summary>The bytes that an id adds to a text, in UTF-8: of a byte piece one, which may be part of a character. False for ids that add none: control pieces and the like.</summary>
+    /// <exception cref="InvalidRequestException">The id is not in the vocabulary.</exception>
+    public bool TryGetBytes(int id, out byte[] bytes)
+    {
+        bytes = IsControl(id) ? [] : TryGetByte(id, out byte value) ? [value] : Encoding.UTF8.GetBytes(Surface(id));
+        return bytes.Length > 0;
+    }
+
     /// <summary>The byte that an id stands for, if it is a byte piece.</summary>
     internal bool TryGetByte(int id, out byte value)
     {
