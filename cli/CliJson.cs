@@ -47,6 +47,8 @@ namespace Gemma2.Cli;
 [JsonSerializable(typeof(GenerationReport))]
 [JsonSerializable(typeof(JobListReport))]
 [JsonSerializable(typeof(JobReport))]
+[JsonSerializable(typeof(MaskError))]
+[JsonSerializable(typeof(MaskReport))]
 [JsonSerializable(typeof(ModelReport))]
 [JsonSerializable(typeof(PlanReport))]
 [JsonSerializable(typeof(PullReport))]

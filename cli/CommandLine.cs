@@ -49,6 +49,7 @@ internal static class CommandLine
         BenchCommand.Create(),
         TokenizeCommand.Create(),
         DetokenizeCommand.Create(),
+        MasksCommand.Create(),
         QuantizeCommand.Create(),
         SynthesizeCommand.Create(),
         PushCommand.Create(),
