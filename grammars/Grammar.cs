@@ -1,4 +1,5 @@
 using Gemma2.Grammars.Gbnf;
+using Gemma2.Grammars.Json;
 using Gemma2.Grammars.Masks;
 using Gemma2.Grammars.Regexes;
 using Gemma2.Grammars.Syntax;
@@ -66,6 +67,9 @@ public sealed class Grammar
         RegexStore regexes = store.Regexes;
         return source switch
         {
+            GrammarSource.JsonObject => JsonSchemaCompiler.Compile("""{"type":"object"}""", store),
+            GrammarSource.JsonSchema schema => JsonSchemaCompiler.Compile(schema.Schema, store),
+            GrammarSource.Regex regex => store.Terminal(EcmaRegex.Parse(regex.Pattern, regexes, anchored: true)),
             GrammarSource.Gbnf gbnf => GbnfCompiler.Compile(gbnf.Text, store),
             GrammarSource.Literal literal => store.Terminal(regexes.Literal(literal.Text)),
             GrammarSource.TextWithout text => store.Terminal(regexes.Not(regexes.Concat(regexes.Or([.. text.Beginnings.Select(regexes.Literal)]), regexes.AnyText))),
