@@ -10,7 +10,7 @@ internal sealed class Evaluator<TSet>(IKindAlgebra<TSet> algebra, ShapeStore sha
     where TSet : class
 {
     private readonly Dictionary<(Formula, bool), TSet> _known = [];
-    private readonly HashSet<Formula> _open = [];
+    private readonly HashSet<(Formula, int)> _open = [];
 
     /// <summary>Whether there may be a value that a formula holds for.</summary>
     public bool MayHold(Formula formula) => !algebra.IsNone(Evaluate(formula));
@@ -27,7 +27,7 @@ internal sealed class Evaluator<TSet>(IKindAlgebra<TSet> algebra, ShapeStore sha
             Formula.Not not => Evaluate(not.Inner, !holds),
             Formula.All all => holds ? EvaluateAll(all.Parts, true) : EvaluateAny(all.Parts, false),
             Formula.Any any => holds ? EvaluateAny(any.Options, true) : EvaluateAll(any.Options, false),
-            Formula.ExactlyOne one => Evaluate(shapes.Spell(one), holds),
+            Formula.ExactlyOne one => Evaluate(shapes.Spell(one, []), holds),
             Formula.At at => EvaluateAt(at, holds),
             _ => algebra.Keyword(formula, holds) ?? (holds ? algebra.All : algebra.None),
         };
@@ -41,7 +41,9 @@ internal sealed class Evaluator<TSet>(IKindAlgebra<TSet> algebra, ShapeStore sha
         // What says most comes first: alternatives are sorted out early.
         foreach (Formula part in parts.OrderBy(part => part is Formula.At or Formula.Any or Formula.ExactlyOne or Formula.Not))
         {
-            result = algebra.And(result, Evaluate(part, holds));
+            // What is said beside it often tells apart what exactly one of must hold.
+            Formula said = holds && part is Formula.ExactlyOne one ? shapes.Spell(one, parts.Where(other => other is not Formula.ExactlyOne)) : part;
+            result = algebra.And(result, Evaluate(said, holds));
             if (algebra.IsNone(result)) return algebra.None;
         }
 
@@ -53,9 +55,10 @@ internal sealed class Evaluator<TSet>(IKindAlgebra<TSet> algebra, ShapeStore sha
 
     private TSet EvaluateAt(Formula.At at, bool holds)
     {
-        if (!_open.Add(at)) throw at.Place.Error("This schema refers to itself without going into a value.");
+        (Formula, int) entry = (at, shapes.Level);
+        if (!_open.Add(entry)) throw at.Place.Error("This schema refers to itself without going into a value.");
         TSet set = Evaluate(shapes.Read(at.Place), holds);
-        _open.Remove(at);
+        _open.Remove(entry);
         return set;
     }
 }

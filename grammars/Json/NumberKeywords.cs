@@ -26,7 +26,12 @@ internal static class NumberKeywords
         return reader.Formulas.Number(new(beyond.Outside, beyond.Inside));
     }
 
-    private static Formula MultipleOf(SchemaLocation value, SchemaReader reader) => throw value.Error("'multipleOf' is not supported.");
+    private static Formula MultipleOf(SchemaLocation value, SchemaReader reader)
+    {
+        DecimalNumber divisor = SchemaReader.Number(value);
+        if (divisor.IsNegative || divisor.IsZero) throw value.Error("'multipleOf' is a number above 0.");
+        return reader.Formulas.Number(reader.Numbers.MultipleOf(divisor) ?? throw value.Error("'multipleOf' has at most 18 digits."));
+    }
 
     // In draft 4 the bound is in one keyword and whether it belongs to the range in the other.
     private static bool IsExclusive(SchemaLocation bound, string keyword) => bound.Parent![keyword] is { } flag && IsFlag(flag) && SchemaReader.Flag(flag);

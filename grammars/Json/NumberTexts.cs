@@ -51,6 +51,14 @@ internal sealed class NumberTexts
         _store.And(Above(value, orEqual: true), Below(value, orEqual: true)),
         _store.Or(Above(value, orEqual: false), Below(value, orEqual: false)));
 
+    /// <summary>Multiples of a number above 0, written without an exponent; null where the number has too many digits.</summary>
+    public NumberSet? MultipleOf(DecimalNumber value)
+    {
+        if (!long.TryParse(value.Whole + value.Fraction, NumberStyles.None, CultureInfo.InvariantCulture, out long divisor)) return null;
+        Regex plain = Signed(_store.Concat(_whole, _fraction)), multiple = Signed(_store.Machine(new MultipleMachine(divisor, 0, value.Fraction.Length, null)));
+        return new(_store.And(plain, multiple), _store.And(plain, _store.Not(multiple)));
+    }
+
     private Regex Above(DecimalNumber value, bool orEqual)
     {
         Regex magnitudes = value.IsNegative ? Smaller(value, orEqual) : Greater(value, orEqual);

@@ -18,8 +18,6 @@ internal sealed class ShapeStore
     private readonly Evaluator<IReadOnlyList<ObjectConstraint>> _object;
     private readonly Dictionary<SchemaLocation, Formula> _read = [];
     private readonly Dictionary<Formula, bool> _empty = [];
-    private int _level;
-
     /// <summary>A store of shapes.</summary>
     /// <param name="reader">Reads schemas.</param>
     public ShapeStore(SchemaReader reader)
@@ -31,6 +29,9 @@ internal sealed class ShapeStore
         _array = new(new ArrayAlgebra(_formulas, this), this);
         _object = new(new ObjectAlgebra(_formulas, this), this);
     }
+
+    /// <summary>How deep in values inside values the work is: to look into a value anew is no loop.</summary>
+    public int Level { get; private set; }
 
     private RegexStore Regexes => _formulas.Regexes;
 
@@ -54,17 +55,21 @@ internal sealed class ShapeStore
         return formula;
     }
 
-    /// <summary>Says of exactly one option by and, or and not: options that share no value need not be told apart.</summary>
-    public Formula Spell(Formula.ExactlyOne one)
+    /// <summary>Says by and, or and not that exactly one of some options holds: those that share no value need not be told apart.</summary>
+    /// <param name="one">The options.</param>
+    /// <param name="beside">What is said beside it, and holds too.</param>
+    public Formula Spell(Formula.ExactlyOne one, IEnumerable<Formula> beside)
     {
         IReadOnlyList<Formula> options = one.Options;
+        Formula context = _formulas.All(beside);
         List<Formula> exact = [];
         for (int i = 0; i < options.Count; i++)
         {
             List<Formula> parts = [options[i]];
             for (int other = 0; other < options.Count; other++)
             {
-                if (other != i && !IsPlainlyEmpty(_formulas.All(options[i], options[other]))) parts.Add(_formulas.Not(options[other]));
+                if (other == i || IsPlainlyEmpty(_formulas.All(options[i], options[other])) || IsPlainlyEmpty(_formulas.All(context, options[i], options[other]))) continue;
+                parts.Add(_formulas.Not(options[other]));
             }
 
             exact.Add(_formulas.All(parts));
@@ -78,14 +83,14 @@ internal sealed class ShapeStore
     {
         if (formula is Formula.Constant constant) return !constant.Holds;
         if (_empty.TryGetValue(formula, out bool known)) return known;
-        if (_level >= MostLevels) return false;
+        if (Level >= MostLevels) return false;
         RuntimeHelpers.EnsureSufficientExecutionStack();
-        _level++;
+        Level++;
         // While it is worked out it counts as not empty: it may lie in itself.
         _empty[formula] = false;
         bool empty = !_constants.Any(kind => kind.MayHold(formula)) && Regexes.IsNothing(_text.Evaluate(formula).Regex) && Regexes.IsNothing(_number.Evaluate(formula).Regex)
             && !_array.MayHold(formula) && !_object.MayHold(formula);
-        _level--;
+        Level--;
         return _empty[formula] = empty;
     }
 

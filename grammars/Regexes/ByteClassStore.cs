@@ -20,6 +20,23 @@ internal sealed class ByteClassStore
         return Intern(map);
     }
 
+    /// <summary>Each byte of a set, and what is not in it.</summary>
+    public ByteClasses Each(ByteSet set)
+    {
+        byte[] map = new byte[256];
+        byte count = 0;
+        Span<short> numbers = stackalloc short[257];
+        numbers.Fill(-1);
+        for (int value = 0; value < 256; value++)
+        {
+            ref short number = ref numbers[set.Contains((byte)value) ? value : 256];
+            if (number < 0) number = count++;
+            map[value] = (byte)number;
+        }
+
+        return Intern(map);
+    }
+
     /// <summary>The coarsest division that is finer than two.</summary>
     public ByteClasses Join(ByteClasses left, ByteClasses right)
     {

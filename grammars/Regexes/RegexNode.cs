@@ -29,6 +29,9 @@ internal enum RegexKind : byte
 
     /// <summary>What stands between the quotes of a JSON string whose value the operand matches.</summary>
     JsonText,
+
+    /// <summary>What a <see cref="IByteMachine"/> takes.</summary>
+    Machine,
 }
 
 /// <summary>One expression of a <see cref="RegexStore"/>, with what is known about it. It compares by what it is made of.</summary>
@@ -36,14 +39,15 @@ internal sealed class RegexNode : IEquatable<RegexNode>
 {
     private readonly int _hash;
 
-    public RegexNode(RegexKind kind, int[] operands, ByteSet set = default, int min = 0, int? max = null)
+    public RegexNode(RegexKind kind, int[] operands, ByteSet set = default, int min = 0, int? max = null, IByteMachine? machine = null)
     {
-        (Kind, Operands, Set, Min, Max) = (kind, operands, set, min, max);
+        (Kind, Operands, Set, Min, Max, Machine) = (kind, operands, set, min, max, machine);
         HashCode hash = default;
         hash.Add(kind);
         hash.Add(set);
         hash.Add(min);
         hash.Add(max);
+        hash.Add(machine);
         foreach (int operand in operands) hash.Add(operand);
         _hash = hash.ToHashCode();
     }
@@ -62,6 +66,9 @@ internal sealed class RegexNode : IEquatable<RegexNode>
     /// <summary>How often at most, for <see cref="RegexKind.Repeat"/>; null for any number of times.</summary>
     public int? Max { get; }
 
+    /// <summary>The machine, for <see cref="RegexKind.Machine"/>.</summary>
+    public IByteMachine? Machine { get; }
+
     /// <summary>Its place in the store.</summary>
     public int Id { get; set; }
 
@@ -71,7 +78,7 @@ internal sealed class RegexNode : IEquatable<RegexNode>
     /// <summary>With which bytes texts may begin, or more.</summary>
     public ByteSet FirstBytes { get; set; }
 
-    /// <summary>Whether And or Complement is in it: only then can it match nothing without being <see cref="RegexKind.Nothing"/>.</summary>
+    /// <summary>Whether And, Complement or a machine is in it: only then can it match nothing without being <see cref="RegexKind.Nothing"/>.</summary>
     public bool HasBoolean { get; set; }
 
     /// <summary>Whether it matches no text at all; null while nobody has looked.</summary>
@@ -84,7 +91,7 @@ internal sealed class RegexNode : IEquatable<RegexNode>
     public int[]? Derivatives { get; set; }
 
     public bool Equals(RegexNode? other) =>
-        other is not null && _hash == other._hash && Kind == other.Kind && Set == other.Set && Min == other.Min && Max == other.Max && Operands.AsSpan().SequenceEqual(other.Operands);
+        other is not null && _hash == other._hash && Kind == other.Kind && Set == other.Set && Min == other.Min && Max == other.Max && Equals(Machine, other.Machine) && Operands.AsSpan().SequenceEqual(other.Operands);
 
     public override bool Equals(object? obj) => Equals(obj as RegexNode);
 

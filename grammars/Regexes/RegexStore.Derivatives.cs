@@ -18,6 +18,7 @@ internal sealed partial class RegexStore
         {
             case RegexKind.Nothing or RegexKind.Empty: return Nothing;
             case RegexKind.Bytes: return node.Set.Contains(value) ? Empty : Nothing;
+            case RegexKind.Machine when !node.Machine!.First.Contains(value): return Nothing;
             case RegexKind.Concat when _nodes[node.Operands[0]].Kind == RegexKind.Bytes: return _nodes[node.Operands[0]].Set.Contains(value) ? new(node.Operands[1]) : Nothing;
         }
 
@@ -43,6 +44,7 @@ internal sealed partial class RegexStore
         ByteClasses classes = node.Kind switch
         {
             RegexKind.Bytes => _classes.Of(node.Set),
+            RegexKind.Machine => _classes.Each(node.Machine!.First),
             RegexKind.JsonText => _classes.Join(_classes.Of(Backslash), _classes.Of(Quote | Controls)),
             _ => _classes.One,
         };
@@ -55,7 +57,7 @@ internal sealed partial class RegexStore
     /// <summary>The coarsest division that is finer than two.</summary>
     public ByteClasses Join(ByteClasses left, ByteClasses right) => _classes.Join(left, right);
 
-    /// <summary>Whether an expression matches no text at all. Exact: where And or Not is in it, derivatives are followed until one matches or none are left.</summary>
+    /// <summary>Whether an expression matches no text at all. Exact: where And, Not or a machine is in it, derivatives are followed until one matches or none are left.</summary>
     public bool IsNothing(Regex regex)
     {
         RegexNode node = _nodes[regex.Id];
@@ -86,13 +88,13 @@ internal sealed partial class RegexStore
             Regex derivative = Derive(new(top.Node.Id), classes.Examples[top.Next]);
             RegexNode node = _nodes[derivative.Id];
             if (!seen.Add(node.Id)) continue;
-            if (node.IsNullable || (node.Kind is RegexKind.And or RegexKind.Complement ? node.IsNothing == false : !IsNothing(derivative)))
+            if (node.IsNullable || (NeedsSearch(node.Kind) ? node.IsNothing == false : !IsNothing(derivative)))
             {
                 foreach ((RegexNode passed, _) in way) passed.IsNothing = false;
                 return true;
             }
 
-            if (node.Kind is RegexKind.And or RegexKind.Complement && node.IsNothing is null) way.Push((node, 0));
+            if (NeedsSearch(node.Kind) && node.IsNothing is null) way.Push((node, 0));
         }
 
         foreach (int id in seen) _nodes[id].IsNothing = true;
@@ -110,6 +112,7 @@ internal sealed partial class RegexStore
             case RegexKind.Or: return Or(DeriveAll(node, value));
             case RegexKind.And: return And(DeriveAll(node, value));
             case RegexKind.Complement: return Complement(Derive(new(node.Operands[0]), value));
+            case RegexKind.Machine: return Machine(node.Machine!.Next(value));
             case RegexKind.Repeat:
                 Regex item = new(node.Operands[0]);
                 return Concat(Derive(item, value), Repeat(item, Math.Max(node.Min - 1, 0), node.Max - 1));

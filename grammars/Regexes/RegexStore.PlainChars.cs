@@ -14,7 +14,7 @@ internal sealed partial class RegexStore
         RegexNode node = _nodes[regex.Id];
         if ((node.FirstBytes & chars.Leads).IsEmpty) return Nothing;
         if (_holdPlain[chars.Index].Contains(regex.Id)) return Empty;
-        if (node.Kind == RegexKind.Bytes) return null;
+        if (node.Kind is RegexKind.Bytes or RegexKind.Machine) return null;
         if (_plainDerivatives[chars.Index].TryGetValue(regex.Id, out Regex? known)) return known;
         RuntimeHelpers.EnsureSufficientExecutionStack();
         Budget.Spend(1);

@@ -155,6 +155,9 @@ internal sealed partial class RegexStore
     public Regex JsonText(Regex content) =>
         content == Nothing || content == Empty ? content : Intern(new(RegexKind.JsonText, [content.Id]), _nodes[content.Id].IsNullable);
 
+    /// <summary>What a machine takes.</summary>
+    public Regex Machine(IByteMachine machine) => Intern(new(RegexKind.Machine, [], machine: machine), machine.IsNullable);
+
     /// <summary>Whether an expression matches the empty text.</summary>
     public bool IsNullable(Regex regex) => _nodes[regex.Id].IsNullable;
 
@@ -249,10 +252,13 @@ internal sealed partial class RegexStore
             RegexKind.Or => node.Operands.Aggregate(default(ByteSet), (set, id) => set | _nodes[id].FirstBytes),
             RegexKind.And => node.Operands.Aggregate(ByteSet.All, (set, id) => set & _nodes[id].FirstBytes),
             RegexKind.Complement => ByteSet.All,
+            RegexKind.Machine => node.Machine!.First,
             RegexKind.Repeat => Of(0),
             _ => Of(0) | Backslash,
         };
     }
+
+    private static bool NeedsSearch(RegexKind kind) => kind is RegexKind.And or RegexKind.Complement or RegexKind.Machine;
 
     private Regex Intern(RegexNode node, bool isNullable) => _interned.TryGetValue(node, out RegexNode? known) ? new(known.Id) : Add(node, isNullable);
 
@@ -262,7 +268,7 @@ internal sealed partial class RegexStore
         node.Id = _nodes.Count;
         node.IsNullable = isNullable;
         node.FirstBytes = FirstBytes(node);
-        node.HasBoolean = node.Kind is RegexKind.And or RegexKind.Complement || node.Operands.Any(id => _nodes[id].HasBoolean);
+        node.HasBoolean = NeedsSearch(node.Kind) || node.Operands.Any(id => _nodes[id].HasBoolean);
         if (!node.HasBoolean) node.IsNothing = node.Kind == RegexKind.Nothing;
         _nodes.Add(node);
         _interned.Add(node);
