@@ -11,7 +11,7 @@ internal sealed class ArrayAlgebra(FormulaStore formulas, ShapeStore shapes) : A
     public override IReadOnlyList<ArrayConstraint>? Keyword(Formula keyword, bool holds) => keyword switch
     {
         Formula.Items items => holds ? [ArrayConstraint.Any with { Rules = [items.Rules] }] : Possible(Broken(items.Rules)),
-        Formula.ItemCount count => [holds ? ArrayConstraint.Any with { Min = count.Min } : ArrayConstraint.Any with { Max = count.Min - 1 }],
+        Formula.ItemCount count => holds ? Possible(ArrayConstraint.Any with { Min = count.Min, Max = count.Max }) : Possible(Miscounted(count)),
         Formula.Contains contains => holds ? Counted(contains.Counter) : Miscounted(contains.Counter),
         Formula.Unique unique => holds
             ? [ArrayConstraint.Any with { Unique = unique.Place }]
@@ -28,6 +28,12 @@ internal sealed class ArrayAlgebra(FormulaStore formulas, ShapeStore shapes) : A
         constraint.Max < constraint.Min
         || constraint.Counters.Any(counter => counter.Max < counter.Min || constraint.Max < counter.From + counter.Min || (counter.Min > 0 && shapes.IsPlainlyEmpty(counter.Value)))
         || Enumerable.Range(0, Math.Min(constraint.Min, MostSeen)).Any(index => shapes.IsPlainlyEmpty(shapes.ValueOf(constraint.Rules, index)));
+
+    private static IEnumerable<ArrayConstraint> Miscounted(Formula.ItemCount count)
+    {
+        if (count.Min > 0) yield return ArrayConstraint.Any with { Max = count.Min - 1 };
+        if (count.Max is int max) yield return ArrayConstraint.Any with { Min = max + 1 };
+    }
 
     private IReadOnlyList<ArrayConstraint> Counted(Counter counter)
     {

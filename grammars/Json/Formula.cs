@@ -85,9 +85,11 @@ internal abstract class Formula(int id)
     }
 
     /// <summary>Objects by how many members they have.</summary>
-    public sealed class MemberCount(int id, int min) : Formula(id)
+    public sealed class MemberCount(int id, int min, int? max) : Formula(id)
     {
         public int Min => min;
+
+        public int? Max => max;
     }
 
     /// <summary>Lists by the values of their items.</summary>
@@ -97,9 +99,11 @@ internal abstract class Formula(int id)
     }
 
     /// <summary>Lists by how many items they have.</summary>
-    public sealed class ItemCount(int id, int min) : Formula(id)
+    public sealed class ItemCount(int id, int min, int? max) : Formula(id)
     {
         public int Min => min;
+
+        public int? Max => max;
     }
 
     /// <summary>Lists by how many of their items a formula holds for.</summary>

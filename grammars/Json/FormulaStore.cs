@@ -94,8 +94,8 @@ internal sealed class FormulaStore(RegexStore regexes)
     /// <summary>Objects with a member.</summary>
     public Formula Required(string name) => Intern(new(typeof(Formula.Required), name), id => new Formula.Required(id, name));
 
-    /// <summary>Objects with so many members or more.</summary>
-    public Formula MemberCount(int min) => min == 0 ? True : Intern(new(typeof(Formula.MemberCount), min), id => new Formula.MemberCount(id, min));
+    /// <summary>Objects by how many members they have; no most means any number.</summary>
+    public Formula MemberCount(int min, int? max) => Intern(new(typeof(Formula.MemberCount), (min, max)), id => new Formula.MemberCount(id, min, max));
 
     /// <summary>Lists by the values of their items.</summary>
     public Formula Items(ItemRules rules)
@@ -104,8 +104,8 @@ internal sealed class FormulaStore(RegexStore regexes)
         return Intern(new(typeof(Formula.Items), Ids([.. rules.Prefix, rules.Rest])), id => new Formula.Items(id, rules));
     }
 
-    /// <summary>Lists with so many items or more.</summary>
-    public Formula ItemCount(int min) => min == 0 ? True : Intern(new(typeof(Formula.ItemCount), min), id => new Formula.ItemCount(id, min));
+    /// <summary>Lists by how many items they have; no most means any number.</summary>
+    public Formula ItemCount(int min, int? max) => Intern(new(typeof(Formula.ItemCount), (min, max)), id => new Formula.ItemCount(id, min, max));
 
     /// <summary>Lists by how many of their items a formula holds for.</summary>
     public Formula Contains(Counter counter) => Intern(new(typeof(Formula.Contains), counter), id => new Formula.Contains(id, counter));

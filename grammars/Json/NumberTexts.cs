@@ -9,11 +9,10 @@ namespace Gemma2.Grammars.Json;
 /// </summary>
 internal sealed class NumberTexts
 {
-    private const int MostZeros = 16, MostExponent = 999;
+    private const int MostZeros = 16, MostExponent = 999, MostRemainders = 5_000;
 
     private readonly RegexStore _store;
     private readonly Regex _digits, _nonZero, _zeros, _minus, _point, _fraction, _whole;
-    private NumberSet? _integers;
 
     /// <summary>Makes expressions of numbers.</summary>
     /// <param name="store">Where they are kept.</param>
@@ -34,11 +33,12 @@ internal sealed class NumberTexts
     public Regex Any { get; }
 
     /// <summary>Numbers without a fraction; <c>1.0</c> has none.</summary>
-    public NumberSet Integers => _integers ??= new(
+    public NumberSet Integers => new(
         Signed(_store.Concat(_whole, Optional(_store.Concat(_point, Digit('0', '0'), _zeros)))),
-        Signed(_store.Or(
-            _store.Concat(_whole, _point, _digits, _nonZero, _digits),
-            _store.Concat(_nonZero, _fraction, Exponent(-MostExponent, -1)))));
+        Signed(_store.Or(_store.Concat(_whole, _point, _digits, _nonZero, _digits), _store.Concat(_nonZero, _fraction, Exponent(-MostExponent, -1)))));
+
+    /// <summary>Numbers that are written without a point and without an exponent, which are draft 4's integers.</summary>
+    public NumberSet PlainIntegers => new(Signed(_whole), _store.And(Any, _store.Not(Signed(_whole))));
 
     /// <summary>Numbers of a value or more.</summary>
     public NumberSet AtLeast(DecimalNumber value) => new(Above(value, orEqual: true), Below(value, orEqual: false));
@@ -51,10 +51,15 @@ internal sealed class NumberTexts
         _store.And(Above(value, orEqual: true), Below(value, orEqual: true)),
         _store.Or(Above(value, orEqual: false), Below(value, orEqual: false)));
 
-    /// <summary>Multiples of a number above 0, written without an exponent; null where the number has too many digits.</summary>
+    /// <summary>Multiples of a number above 0, written without an exponent; null where to find one takes too long.</summary>
     public NumberSet? MultipleOf(DecimalNumber value)
     {
         if (!long.TryParse(value.Whole + value.Fraction, NumberStyles.None, CultureInfo.InvariantCulture, out long divisor)) return null;
+        // Zeros at the end make multiples of 2 and 5 soon; those of anything else are found by trying as many remainders.
+        long rest = divisor;
+        while (rest % 2 == 0) rest /= 2;
+        while (rest % 5 == 0) rest /= 5;
+        if (rest > MostRemainders) return null;
         Regex plain = Signed(_store.Concat(_whole, _fraction)), multiple = Signed(_store.Machine(new MultipleMachine(divisor, 0, value.Fraction.Length, null)));
         return new(_store.And(plain, multiple), _store.And(plain, _store.Not(multiple)));
     }

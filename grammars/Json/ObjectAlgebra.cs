@@ -13,7 +13,7 @@ internal sealed class ObjectAlgebra(FormulaStore formulas, ShapeStore shapes) : 
             ? [ObjectConstraint.Any with { Rules = [new([], [(shapes.OtherNames(names.Name), formulas.False)], formulas.True)] }]
             : Possible(ObjectConstraint.Any with { Some = [new(shapes.Names(formulas.Not(names.Name)), formulas.True)] }),
         Formula.Required required => [holds ? ObjectConstraint.Any with { Required = [required.Name] } : ObjectConstraint.Any with { Rules = Only(required.Name, formulas.False) }],
-        Formula.MemberCount count => [holds ? ObjectConstraint.Any with { Min = count.Min } : ObjectConstraint.Any with { Max = count.Min - 1 }],
+        Formula.MemberCount count => holds ? Possible(ObjectConstraint.Any with { Min = count.Min, Max = count.Max }) : Possible(Miscounted(count)),
         _ => null,
     };
 
@@ -25,6 +25,12 @@ internal sealed class ObjectAlgebra(FormulaStore formulas, ShapeStore shapes) : 
         constraint.Max < Math.Max(constraint.Min, constraint.Required.Count)
         || constraint.Required.Any(name => shapes.IsPlainlyEmpty(shapes.ValueOf(constraint.Rules, name)))
         || constraint.Some.Any(some => shapes.IsPlainlyEmpty(some.Value));
+
+    private static IEnumerable<ObjectConstraint> Miscounted(Formula.MemberCount count)
+    {
+        if (count.Min > 0) yield return ObjectConstraint.Any with { Max = count.Min - 1 };
+        if (count.Max is int max) yield return ObjectConstraint.Any with { Min = max + 1 };
+    }
 
     // Rules are broken by one member that is not what it must be.
     private IEnumerable<ObjectConstraint> Broken(MemberRules rules)

@@ -16,8 +16,8 @@ internal static class ObjectKeywords
         new("additionalProperties", Members),
         new("propertyNames", (value, reader) => reader.Formulas.MemberNames(reader.Inner(value))),
         new("required", (value, reader) => reader.Formulas.All(SchemaReader.Texts(value).Select(reader.Formulas.Required))),
-        new("minProperties", (value, reader) => reader.Formulas.MemberCount(SchemaReader.Count(value))),
-        new("maxProperties", (value, reader) => reader.Formulas.Not(reader.Formulas.MemberCount(SchemaReader.Count(value) + 1))),
+        new("minProperties", (value, reader) => reader.Formulas.MemberCount(SchemaReader.Count(value), null)),
+        new("maxProperties", (value, reader) => reader.Formulas.MemberCount(0, SchemaReader.Count(value))),
         new("dependentRequired", Dependencies),
         new("dependentSchemas", Dependencies),
         new("dependencies", Dependencies),
@@ -39,7 +39,7 @@ internal static class ObjectKeywords
     {
         FormulaStore formulas = reader.Formulas;
         return formulas.All(SchemaReader.Members(value).Select(member => formulas.Any(
-            formulas.Not(formulas.Required(member.Name)),
+            formulas.Not(formulas.All(formulas.Kinds(JsonKinds.Object), formulas.Required(member.Name))),
             member.IsArray ? formulas.All(SchemaReader.Texts(member).Select(formulas.Required)) : reader.Inner(member))));
     }
 

@@ -8,6 +8,13 @@ internal sealed class SchemaDocument
     // Text that nests deeper costs more to read than it can be worth.
     private const int DeepestText = 20_000;
 
+    // Keywords whose value is a schema, and those whose value holds several.
+    private static readonly HashSet<string> Single =
+        ["not", "if", "then", "else", "items", "additionalItems", "unevaluatedItems", "contains", "additionalProperties", "unevaluatedProperties", "propertyNames"];
+
+    private static readonly HashSet<string> Several =
+        ["allOf", "anyOf", "oneOf", "items", "prefixItems", "properties", "patternProperties", "dependencies", "dependentSchemas", "definitions", "$defs"];
+
     private static readonly Uri NoBase = new("json-schema:///");
 
     private Dictionary<Uri, SchemaLocation>? _byId;
@@ -17,11 +24,15 @@ internal sealed class SchemaDocument
         Root = root;
         string dialect = root["$schema"]?.Value is { ValueKind: JsonValueKind.String } value ? value.GetString()! : "";
         if (dialect.Contains("draft-03", StringComparison.Ordinal)) throw root["$schema"]!.Error("Schemas of draft 3 are not supported; draft 4 to 2020-12 are.");
-        ReferencesStandAlone = dialect.Contains("draft-04", StringComparison.Ordinal) || dialect.Contains("draft-06", StringComparison.Ordinal) || dialect.Contains("draft-07", StringComparison.Ordinal);
+        IsDraft4 = dialect.Contains("draft-04", StringComparison.Ordinal);
+        ReferencesStandAlone = IsDraft4 || dialect.Contains("draft-06", StringComparison.Ordinal) || dialect.Contains("draft-07", StringComparison.Ordinal);
     }
 
     /// <summary>All of it.</summary>
     public SchemaLocation Root { get; }
+
+    /// <summary>Whether it says that it is of draft 4.</summary>
+    public bool IsDraft4 { get; }
 
     /// <summary>Whether keywords beside <c>$ref</c> say nothing, as up to draft 7.</summary>
     public bool ReferencesStandAlone { get; }
@@ -61,7 +72,7 @@ internal sealed class SchemaDocument
         throw reference.Error($"Nothing in the schema is at '{text}'; only references into the schema itself are followed.");
     }
 
-    private static SchemaLocation? Fragment(SchemaLocation resource, string fragment)
+    private SchemaLocation? Fragment(SchemaLocation resource, string fragment)
     {
         fragment = Uri.UnescapeDataString(fragment);
         if (fragment.Length == 0) return resource;
@@ -72,34 +83,40 @@ internal sealed class SchemaDocument
         return at;
     }
 
-    private static SchemaLocation? Anchor(SchemaLocation resource, string name)
+    private SchemaLocation? Anchor(SchemaLocation resource, string name)
     {
         bool IsNamed(SchemaLocation place) => Text(place["$anchor"]) == name || Text(place["$id"]) == '#' + name || Text(place["id"]) == '#' + name;
-        return All(resource).FirstOrDefault(IsNamed);
+        return All(resource).FirstOrDefault(place => IsNamed(place) && ResourceOf(place) == resource);
     }
 
+    /// <summary>A schema and all schemas in it. What looks like one in other places, as in an enum, is none.</summary>
     private static IEnumerable<SchemaLocation> All(SchemaLocation from)
     {
         Stack<SchemaLocation> left = new([from]);
-        while (left.TryPop(out SchemaLocation? place))
+        while (left.TryPop(out SchemaLocation? schema))
         {
-            yield return place;
-            foreach (SchemaLocation child in place.Children) left.Push(child);
+            yield return schema;
+            foreach (SchemaLocation keyword in schema.IsObject ? schema.Children : [])
+            {
+                if (Single.Contains(keyword.Name) && !keyword.IsArray) left.Push(keyword);
+                if (!Several.Contains(keyword.Name) || (keyword.Name == "items" && !keyword.IsArray)) continue;
+                foreach (SchemaLocation inner in keyword.Children) left.Push(inner);
+            }
         }
     }
 
     private static string? Text(SchemaLocation? place) => place?.Value.ValueKind == JsonValueKind.String ? place.Value.GetString() : null;
 
     // An id that is but a fragment names a place and begins no new resource.
-    private static string? IdOf(SchemaLocation place) => (Text(place["$id"]) ?? Text(place["id"])) is { Length: > 0 } id && id[0] != '#' ? id : null;
+    private string? IdOf(SchemaLocation place) => ReferencesStandAlone && place["$ref"] is not null ? null : (Text(place["$id"]) ?? Text(place["id"])) is { Length: > 0 } id && id[0] != '#' ? id : null;
 
-    private static SchemaLocation ResourceOf(SchemaLocation place)
+    private SchemaLocation ResourceOf(SchemaLocation place)
     {
         while (place.Parent is not null && IdOf(place) is null) place = place.Parent;
         return place;
     }
 
-    private static Uri BaseOf(SchemaLocation place)
+    private Uri BaseOf(SchemaLocation place)
     {
         Stack<string> ids = new();
         for (SchemaLocation? at = place; at is not null; at = at.Parent)

@@ -16,7 +16,10 @@ internal static class TextFormats
     // Leap seconds are not written: whether there is one, only a table can tell.
     private const string Time = "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])";
 
-    private const string Label = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
+    // Up to 63 letters, digits and hyphens; what Punycode stands for cannot be looked at, so no label has "--" at the third character.
+    private const string Alnum = "[A-Za-z0-9]", Ldh = "[A-Za-z0-9-]";
+
+    private const string Label = $"{Alnum}(?:{Ldh}?{Alnum}|{Ldh}(?:{Ldh}{Alnum}|(?:{Alnum}{Ldh}|-{Alnum}){Ldh}{{0,58}}{Alnum}))?";
 
     private const string Hostname = $"(?=.{{1,253}}$){Label}(?:\\.{Label})*";
 
@@ -35,6 +38,8 @@ internal static class TextFormats
 
     // RFC 5322's atoms and RFC 5321's quoted strings and address literals.
     private const string AtomSigns = "A-Za-z0-9!#$%&'*+/=?^_`{|}~-";
+
+    private const string IdnAtom = $"[\\u0080-\\u{{10FFFF}}{AtomSigns}]";
 
     private const string Quoted = "\"(?:[ !#-\\[\\]-~]|\\\\[ -~])*\"";
 
@@ -61,7 +66,7 @@ internal static class TextFormats
         ["date-time"] = $"{Date}[Tt]{Time}",
         ["duration"] = Duration(),
         ["email"] = Email,
-        ["idn-email"] = $"(?=[^@]{{1,64}}@|\")(?:[{AtomSigns}\\u0080-\\u{{10FFFF}}]+(?:\\.[{AtomSigns}\\u0080-\\u{{10FFFF}}]+)*|{Quoted})@[^@\\s\\[\\]]+",
+        ["idn-email"] = $"(?=[^@]{{1,64}}@|\")(?:{IdnAtom}+(?:\\.{IdnAtom}+)*|\"(?:[ !#-\\[\\]-~\\u0080-\\u{{10FFFF}}]|\\\\[ -~])*\")@[^@\\s\\[\\]]+",
         ["hostname"] = Hostname,
         ["ipv4"] = IPv4,
         ["ipv6"] = IPv6,
@@ -93,7 +98,7 @@ internal static class TextFormats
     {
         string escape = "%[0-9A-Fa-f]{2}", character = $"(?:[A-Za-z0-9_]|{escape})", name = $"{character}(?:\\.?{character})*";
         string variable = $"{name}(?::[1-9][0-9]{{0,3}}|\\*)?";
-        string literal = $"[!#$&(-;=?-\\[\\]_a-z~{UcsChars}{PrivateChars}]";
+        string literal = $"[!#$&-;=?-\\[\\]_a-z~{UcsChars}{PrivateChars}]";
         return $"(?:{literal}|{escape}|\\{{[+#./;?&=,!@|]?{variable}(?:,{variable})*\\}})*";
     }
 

@@ -25,7 +25,7 @@ internal static class ValueKeywords
                 return formulas.All(formulas.Kinds(JsonKinds.Number), formulas.Number(reader.Numbers.Equal(number)));
             case JsonValueKind.Array:
                 Formula[] items = [.. value.EnumerateArray().Select(item => Value(place, item, reader))];
-                return formulas.All(formulas.Kinds(JsonKinds.Array), formulas.Items(new(items, formulas.False)), formulas.ItemCount(items.Length));
+                return formulas.All(formulas.Kinds(JsonKinds.Array), formulas.Items(new(items, formulas.False)), formulas.ItemCount(items.Length, null));
             default:
                 // Of names that come twice the last counts.
                 Dictionary<string, Formula> members = new(StringComparer.Ordinal);
@@ -49,7 +49,7 @@ internal static class ValueKeywords
             "null" => formulas.Kinds(JsonKinds.Null),
             "boolean" => formulas.Kinds(JsonKinds.Boolean),
             "number" => formulas.Kinds(JsonKinds.Number),
-            "integer" => formulas.All(formulas.Kinds(JsonKinds.Number), formulas.Number(reader.Numbers.Integers)),
+            "integer" => formulas.All(formulas.Kinds(JsonKinds.Number), formulas.Number(reader.Document.IsDraft4 ? reader.Numbers.PlainIntegers : reader.Numbers.Integers)),
             "string" => formulas.Kinds(JsonKinds.Text),
             "array" => formulas.Kinds(JsonKinds.Array),
             "object" => formulas.Kinds(JsonKinds.Object),
