@@ -31,7 +31,7 @@ internal sealed class Evaluator<TSet>(IKindAlgebra<TSet> algebra, ShapeStore sha
             Formula.At at => EvaluateAt(at, holds),
             _ => algebra.Keyword(formula, holds) ?? (holds ? algebra.All : algebra.None),
         };
-        _known.Add((formula, holds), set);
+        _known[(formula, holds)] = set;
         return set;
     }
 
