@@ -71,7 +71,7 @@ internal sealed class FormulaStore(RegexStore regexes)
     public Formula At(SchemaLocation place) => Intern(new(typeof(Formula.At), place), id => new Formula.At(id, place));
 
     /// <summary>Values of some kinds.</summary>
-    public Formula Kinds(JsonKinds kinds) => Intern(new(typeof(Formula.Kinds), kinds), id => new Formula.Kinds(id, kinds));
+    public Formula Kinds(JsonKinds kinds) => kinds == JsonKinds.None ? False : Intern(new(typeof(Formula.Kinds), kinds), id => new Formula.Kinds(id, kinds));
 
     /// <summary>Strings by their value.</summary>
     public Formula Text(Regex content) => content == regexes.AnyText ? True : Intern(new(typeof(Formula.Text), content), id => new Formula.Text(id, content));

@@ -39,7 +39,7 @@ internal sealed class GrammarBuilder
         }
         else
         {
-            GrammarRule rule = _store.NewRule(formula is Formula.At at ? at.Place.Pointer : "");
+            GrammarRule rule = _store.NewRule(formula is Formula.At at ? at.Place.Name : "");
             _open.Enqueue((rule, shape));
             node = rule;
         }

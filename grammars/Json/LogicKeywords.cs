@@ -21,7 +21,8 @@ internal static class LogicKeywords
         FormulaStore formulas = reader.Formulas;
         Formula condition = reader.Inner(value);
         Formula Branch(string name) => value.Parent![name] is { } branch ? reader.Inner(branch) : formulas.True;
-        return formulas.All(formulas.Any(formulas.Not(condition), Branch("then")), formulas.Any(condition, Branch("else")));
+        // Both branches say what they are for: so two of many conditions are told apart where they exclude each other.
+        return formulas.Any(formulas.All(condition, Branch("then")), formulas.All(formulas.Not(condition), Branch("else")));
     }
 
     private static Formula Refuse(SchemaLocation value, SchemaReader reader) => throw value.Error($"'{value.Name}' is not supported; '$ref' is.");

@@ -21,7 +21,7 @@ internal static class NamePartition
     {
         RegexStore regexes = formulas.Regexes;
         Regex[] patterns = [.. constraint.Rules.SelectMany(rule => rule.Patterns).Select(pattern => pattern.Names).Concat(constraint.Some.Select(some => some.Names)).Distinct()];
-        List<(Regex Names, Regex[] Matched)> parts = [(regexes.Not(regexes.Or([.. named.Select(name => regexes.Literal(name))])), [])];
+        List<(Regex Names, Regex[] Matched)> parts = [(regexes.Not(regexes.Words(named)), [])];
         foreach (Regex pattern in patterns)
         {
             List<(Regex Names, Regex[] Matched)> finer = [];

@@ -46,10 +46,12 @@ internal sealed class NumberTexts
     /// <summary>Numbers of more than a value.</summary>
     public NumberSet MoreThan(DecimalNumber value) => new(Above(value, orEqual: false), Below(value, orEqual: true));
 
-    /// <summary>Numbers that are a value.</summary>
-    public NumberSet Equal(DecimalNumber value) => new(
-        _store.And(Above(value, orEqual: true), Below(value, orEqual: true)),
-        _store.Or(Above(value, orEqual: false), Below(value, orEqual: false)));
+    /// <summary>Numbers that are one of some values.</summary>
+    public NumberSet OneOf(IReadOnlyCollection<DecimalNumber> values)
+    {
+        Regex scientific = _store.Concat(_nonZero, _fraction, Exponent(-MostExponent, MostExponent));
+        return new(Texts(values, MostZeros), _store.And(Signed(_store.Or(_store.Concat(_whole, _fraction), scientific)), _store.Not(Texts(values, null))));
+    }
 
     /// <summary>Multiples of a number above 0, written without an exponent; null where to find one takes too long.</summary>
     public NumberSet? MultipleOf(DecimalNumber value)
@@ -62,6 +64,39 @@ internal sealed class NumberTexts
         if (rest > MostRemainders) return null;
         Regex plain = Signed(_store.Concat(_whole, _fraction)), multiple = Signed(_store.Machine(new MultipleMachine(divisor, 0, value.Fraction.Length, null)));
         return new(_store.And(plain, multiple), _store.And(plain, _store.Not(multiple)));
+    }
+
+    /// <summary>All texts of some values, with so many zeros at the end at most.</summary>
+    private Regex Texts(IReadOnlyCollection<DecimalNumber> values, int? zeros)
+    {
+        ILookup<bool, DecimalNumber> byFraction = values.ToLookup(value => value.Fraction.Length > 0);
+        Regex noFraction = Optional(_store.Concat(_point, _store.Repeat(Digit('0', '0'), 1, zeros)));
+        return _store.Or(
+        [
+            _store.Concat(_store.Words([.. byFraction[false].SelectMany(PlainTexts)]), noFraction),
+            _store.Concat(_store.Words([.. byFraction[true].SelectMany(PlainTexts)]), _store.Repeat(Digit('0', '0'), 0, zeros)),
+            .. values.Where(value => !value.IsZero).GroupBy(value => value.Scientific.Exponent).Select(group => Scientific(group.Key, [.. group], zeros)),
+        ]);
+    }
+
+    private static IEnumerable<string> PlainTexts(DecimalNumber value)
+    {
+        string text = value.Fraction.Length > 0 ? $"{value.Whole}.{value.Fraction}" : value.Whole;
+        if (value.IsNegative || value.IsZero) yield return '-' + text;
+        if (!value.IsNegative) yield return text;
+    }
+
+    private Regex Scientific(int exponent, IReadOnlyCollection<DecimalNumber> values, int? zeros)
+    {
+        Regex more = _store.Repeat(Digit('0', '0'), 0, zeros);
+        ILookup<bool, string> mantissas = values.ToLookup(
+            value => value.Scientific.Others.Length > 0,
+            value => $"{(value.IsNegative ? "-" : "")}{value.Scientific.First}{(value.Scientific.Others.Length > 0 ? "." : "")}{value.Scientific.Others}");
+        return _store.Concat(
+            _store.Or(
+                _store.Concat(_store.Words([.. mantissas[false]]), Optional(_store.Concat(_point, Digit('0', '0'), more))),
+                _store.Concat(_store.Words([.. mantissas[true]]), more)),
+            Exponent(exponent, exponent));
     }
 
     private Regex Above(DecimalNumber value, bool orEqual)

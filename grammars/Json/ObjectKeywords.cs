@@ -38,9 +38,12 @@ internal static class ObjectKeywords
     private static Formula Dependencies(SchemaLocation value, SchemaReader reader)
     {
         FormulaStore formulas = reader.Formulas;
-        return formulas.All(SchemaReader.Members(value).Select(member => formulas.Any(
-            formulas.Not(formulas.All(formulas.Kinds(JsonKinds.Object), formulas.Required(member.Name))),
-            member.IsArray ? formulas.All(SchemaReader.Texts(member).Select(formulas.Required)) : reader.Inner(member))));
+        return formulas.All(SchemaReader.Members(value).Select(member =>
+        {
+            Formula present = formulas.All(formulas.Kinds(JsonKinds.Object), formulas.Required(member.Name));
+            Formula then = member.IsArray ? formulas.All(SchemaReader.Texts(member).Select(formulas.Required)) : reader.Inner(member);
+            return formulas.Any(formulas.Not(present), formulas.All(present, then));
+        }));
     }
 
     private static Formula UnevaluatedProperties(SchemaLocation value, SchemaReader reader) =>

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 
 namespace Gemma2.Grammars.Json;
@@ -43,9 +44,10 @@ internal sealed class SchemaDocument
     {
         try
         {
+            CheckStrings(schema);
             return new(new(JsonDocument.Parse(schema, new() { MaxDepth = DeepestText }).RootElement));
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException)
+        catch (Exception error) when (error is JsonException or InvalidOperationException or EncoderFallbackException)
         {
             throw new GrammarException("", $"The schema is no JSON: {error.Message}");
         }
@@ -70,6 +72,16 @@ internal sealed class SchemaDocument
         }
 
         throw reference.Error($"Nothing in the schema is at '{text}'; only references into the schema itself are followed.");
+    }
+
+    // Escapes may spell half a character: then a string has no value.
+    private static void CheckStrings(string schema)
+    {
+        Utf8JsonReader reader = new(new UTF8Encoding(false, throwOnInvalidBytes: true).GetBytes(schema), new() { MaxDepth = DeepestText });
+        while (reader.Read())
+        {
+            if (reader.TokenType is JsonTokenType.String or JsonTokenType.PropertyName && reader.ValueIsEscaped) _ = reader.GetString();
+        }
     }
 
     private SchemaLocation? Fragment(SchemaLocation resource, string fragment)

@@ -108,7 +108,7 @@ internal sealed class ShapeStore
 
     /// <summary>The names that <c>additionalProperties</c> speaks of.</summary>
     public Regex AdditionalNames(MemberRules rules) =>
-        Regexes.Not(Regexes.Or([.. rules.Named.Select(member => Regexes.Literal(member.Key)), .. rules.Patterns.Select(pattern => pattern.Names)]));
+        Regexes.Not(Regexes.Or([Regexes.Words([.. rules.Named.Select(member => member.Key)]), .. rules.Patterns.Select(pattern => pattern.Names)]));
 
     /// <summary>Whether a name is among some.</summary>
     public bool Matches(Regex names, string name) => Regexes.IsNullable(Encoding.UTF8.GetBytes(name).Aggregate(names, Regexes.Derive));

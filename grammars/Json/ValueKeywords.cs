@@ -21,8 +21,7 @@ internal static class ValueKeywords
             case JsonValueKind.False: return formulas.Kinds(JsonKinds.False);
             case JsonValueKind.String: return formulas.All(formulas.Kinds(JsonKinds.Text), formulas.Text(reader.Regexes.Literal(value.GetString()!)));
             case JsonValueKind.Number:
-                DecimalNumber number = DecimalNumber.Parse(value.GetRawText()) ?? throw place.Error("A number in a schema has at most 400 digits.");
-                return formulas.All(formulas.Kinds(JsonKinds.Number), formulas.Number(reader.Numbers.Equal(number)));
+                return formulas.All(formulas.Kinds(JsonKinds.Number), formulas.Number(reader.Numbers.OneOf([Number(place, value)])));
             case JsonValueKind.Array:
                 Formula[] items = [.. value.EnumerateArray().Select(item => Value(place, item, reader))];
                 return formulas.All(formulas.Kinds(JsonKinds.Array), formulas.Items(new(items, formulas.False)), formulas.ItemCount(items.Length, null));
@@ -34,6 +33,9 @@ internal static class ValueKeywords
                     [formulas.Kinds(JsonKinds.Object), formulas.Members(new([.. members], [], formulas.False)), .. members.Keys.Select(formulas.Required)]);
         }
     }
+
+    private static DecimalNumber Number(SchemaLocation place, JsonElement value) =>
+        DecimalNumber.Parse(value.GetRawText()) ?? throw place.Error("A number in a schema has at most 400 digits.");
 
     private static Formula Type(SchemaLocation value, SchemaReader reader)
     {
@@ -61,12 +63,16 @@ internal static class ValueKeywords
     {
         if (!value.IsArray) throw value.Error("'enum' is a list of values.");
         FormulaStore formulas = reader.Formulas;
-        // Strings are put together at once: there may be tens of thousands.
-        ILookup<bool, JsonElement> values = value.Value.EnumerateArray().ToLookup(item => item.ValueKind == JsonValueKind.String);
-        Formula texts = formulas.All(
-            formulas.Kinds(JsonKinds.Text), formulas.Text(reader.Regexes.Or([.. values[true].Select(text => reader.Regexes.Literal(text.GetString()!))])));
-        Formula others = formulas.Any(values[false].Select(item => Value(value, item, reader)));
-        return values[true].Any() ? formulas.Any(texts, others) : others;
+        // Strings and numbers are put together at once: there may be tens of thousands.
+        ILookup<JsonValueKind, JsonElement> values = value.Value.EnumerateArray().ToLookup(item => item.ValueKind);
+        string[] texts = [.. values[JsonValueKind.String].Select(item => item.GetString()!)];
+        DecimalNumber[] numbers = [.. values[JsonValueKind.Number].Select(item => Number(value, item))];
+        return formulas.Any(
+        [
+            formulas.All(formulas.Kinds(texts.Length > 0 ? JsonKinds.Text : JsonKinds.None), formulas.Text(reader.Regexes.Words(texts))),
+            formulas.All(formulas.Kinds(numbers.Length > 0 ? JsonKinds.Number : JsonKinds.None), formulas.Number(reader.Numbers.OneOf(numbers))),
+            .. values.Where(kind => kind.Key is not (JsonValueKind.String or JsonValueKind.Number)).SelectMany(kind => kind).Select(item => Value(value, item, reader)),
+        ]);
     }
 
     private static Formula Const(SchemaLocation value, SchemaReader reader) => Value(value, value.Value, reader);

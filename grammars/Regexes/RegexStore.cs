@@ -13,6 +13,9 @@ internal sealed partial class RegexStore
     // Alternatives that begin alike are joined, which makes tries of lists of words; this deep at once: what is left is joined when it comes to it.
     private const int DeepestFactor = 100;
 
+    // Lists of words that are longer take less room as they are.
+    private const int MostLiterals = 32;
+
     private readonly List<RegexNode> _nodes = [];
     private readonly HashSet<RegexNode> _interned = [];
     private readonly ByteClassStore _classes = new();
@@ -154,6 +157,10 @@ internal sealed partial class RegexStore
     /// </summary>
     public Regex JsonText(Regex content) =>
         content == Nothing || content == Empty ? content : Intern(new(RegexKind.JsonText, [content.Id]), _nodes[content.Id].IsNullable);
+
+    /// <summary>One of some texts, however many.</summary>
+    public Regex Words(IReadOnlyCollection<string> words) =>
+        words.Count <= MostLiterals ? Or([.. words.Select(Literal)]) : Machine(WordMachine.Of(words.Select(Encoding.UTF8.GetBytes)));
 
     /// <summary>What a machine takes.</summary>
     public Regex Machine(IByteMachine machine) => Intern(new(RegexKind.Machine, [], machine: machine), machine.IsNullable);
