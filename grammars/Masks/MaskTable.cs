@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Numerics;
 using Gemma2.Grammars.Regexes;
 using Gemma2.Grammars.Syntax;
 
@@ -41,14 +42,14 @@ internal sealed class MaskTable(Automaton automaton, TokenTrie trie)
         // As long as plain characters are not told apart, their number decides.
         int run = 0;
         State current = state;
-        while (run < trie.Plain.CharactersBelow && automaton.Step(current, PlainChars.All) is { } next)
+        while (run < trie.Plain.MostCharacters && After(current, CharGroups.All) is { } next)
         {
             if (next == State.Dead) return new(trie, run, [], others);
             run = next == current ? int.MaxValue : run + 1;
             current = next;
         }
 
-        if (run >= trie.Plain.CharactersBelow) return new(trie, run, [], others);
+        if (run >= trie.Plain.MostCharacters) return new(trie, run, [], others);
         Range[] plain = Walk(state, trie.Plain);
         bool isMost = plain.Sum(range => range.End.Value - range.Start.Value) > trie.Plain.Tokens.Length / 2;
         return isMost ? new(trie, int.MaxValue, Complement(plain, trie.Plain.Tokens.Length), others) : new(trie, 0, plain, others);
@@ -58,18 +59,18 @@ internal sealed class MaskTable(Automaton automaton, TokenTrie trie)
     {
         List<Range> allowed = [];
         TrieNode[] nodes = tokens.Nodes;
-        State[] states = new State[tokens.Deepest + 1];
+        State[] states = new State[tokens.MostBytes + 1];
         states[0] = start;
         for (int i = 0; i < nodes.Length - 1;)
         {
             ref readonly TrieNode node = ref nodes[i];
             State before = states[node.Depth];
-            State? after = node.Kind == TrieNodeKind.NotAscii ? automaton.Step(before, PlainChars.NotAscii) : automaton.Step(before, node.Value);
+            State after = node.Kind == TrieNodeKind.NotAscii ? automaton.StepGroup(before, CharGroups.NotAscii) : automaton.Step(before, node.Value);
             if (after == State.Dead)
             {
                 i = node.Skip;
             }
-            else if (node.Kind != TrieNodeKind.Byte && after is not null && AllowsPlain(after, node.CharactersBelow))
+            else if (node.Kind != TrieNodeKind.Byte && after != State.Several && AllowsAll(after, node.GroupsBelow, node.CharactersBelow))
             {
                 Add(allowed, node.FirstToken, nodes[node.Skip].FirstToken);
                 i = node.Skip;
@@ -78,7 +79,7 @@ internal sealed class MaskTable(Automaton automaton, TokenTrie trie)
             {
                 i++;
                 if (node.Kind == TrieNodeKind.NotAscii) continue;
-                states[node.Depth + 1] = after!;
+                states[node.Depth + 1] = after;
                 Add(allowed, node.FirstToken, nodes[i].FirstToken);
             }
         }
@@ -86,17 +87,31 @@ internal sealed class MaskTable(Automaton automaton, TokenTrie trie)
         return [.. allowed];
     }
 
-    // Whether all plain tokens of so many characters may come.
-    private bool AllowsPlain(State state, int characters)
+    /// <summary>Whether any so many characters of some groups may come.</summary>
+    private bool AllowsAll(State state, int groups, int characters)
     {
         for (; characters > 0; characters--)
         {
-            if (automaton.Step(state, PlainChars.All) is not { } next || next == State.Dead) return false;
+            if (After(state, groups) is not { } next || next == State.Dead) return false;
             if (next == state) return true;
             state = next;
         }
 
         return true;
+    }
+
+    /// <summary>The state after any character of some groups; null where it depends on the character.</summary>
+    private State? After(State state, int groups)
+    {
+        State? after = null;
+        for (int left = groups; left != 0; left &= left - 1)
+        {
+            State next = automaton.StepGroup(state, BitOperations.TrailingZeroCount(left));
+            if (next == State.Several || (after ?? next) != next) return null;
+            after = next;
+        }
+
+        return after;
     }
 
     private static void Add(List<Range> ranges, int first, int end)

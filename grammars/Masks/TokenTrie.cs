@@ -15,7 +15,9 @@ public sealed class TokenTrie
     // Longer tokens are left out of every mask: what they spell can be said with others.
     private const int LongestToken = byte.MaxValue;
 
-    private readonly byte[]?[] _bytes;
+    // The bytes of all tokens, and where those of each begin.
+    private readonly byte[] _bytes;
+    private readonly int[] _starts;
     private readonly uint[][] _plainUpTo;
 
     /// <summary>The tokens of a tokenizer.</summary>
@@ -24,17 +26,23 @@ public sealed class TokenTrie
     public TokenTrie(GemmaTokenizer tokenizer, int? vocabularySize = null)
     {
         VocabularySize = vocabularySize ?? tokenizer.VocabularySize;
-        _bytes = new byte[]?[VocabularySize];
+        _starts = new int[VocabularySize + 1];
+        List<byte> all = [];
         List<(byte[] Bytes, int Id)> plain = [], others = [];
-        for (int id = 0; id < Math.Min(VocabularySize, tokenizer.VocabularySize); id++)
+        for (int id = 0; id < VocabularySize; id++)
         {
-            if (!tokenizer.TryGetBytes(id, out byte[] bytes) || bytes.Length > LongestToken) continue;
-            _bytes[id] = bytes;
-            (IsPlain(bytes) ? plain : others).Add((bytes, id));
+            if (id < tokenizer.VocabularySize && tokenizer.TryGetBytes(id, out byte[] bytes) && bytes.Length <= LongestToken)
+            {
+                all.AddRange(bytes);
+                (IsPlain(bytes) ? plain : others).Add((bytes, id));
+            }
+
+            _starts[id + 1] = all.Count;
         }
 
+        _bytes = [.. all];
         (Plain, Others) = (new(plain, isPlain: true), new(others, isPlain: false));
-        _plainUpTo = new uint[Plain.CharactersBelow + 1][];
+        _plainUpTo = new uint[Plain.MostCharacters + 1][];
         uint[] upTo = new uint[TokenBits.Words(VocabularySize)];
         ILookup<int, int> byLength = plain.ToLookup(token => Encoding.UTF8.GetString(token.Bytes).EnumerateRunes().Count(), token => token.Id);
         for (int length = 0; length < _plainUpTo.Length; length++)
@@ -47,7 +55,7 @@ public sealed class TokenTrie
     /// <summary>How many ids a mask covers.</summary>
     public int VocabularySize { get; }
 
-    /// <summary>Tokens of plain characters alone (<see cref="PlainChars.All"/>): nearly all.</summary>
+    /// <summary>Tokens of plain characters alone (<see cref="CharGroups"/>): nearly all.</summary>
     internal Trie Plain { get; }
 
     /// <summary>The other ones: with quotation marks, breaks of lines or parts of characters.</summary>
@@ -56,7 +64,7 @@ public sealed class TokenTrie
     /// <summary>The bytes that a token adds; false for one that is never part of a text.</summary>
     internal bool TryGetBytes(int id, out ReadOnlySpan<byte> bytes)
     {
-        bytes = (uint)id < (uint)_bytes.Length ? _bytes[id] : null;
+        bytes = (uint)id < (uint)VocabularySize ? _bytes.AsSpan(_starts[id].._starts[id + 1]) : [];
         return !bytes.IsEmpty;
     }
 
@@ -67,7 +75,7 @@ public sealed class TokenTrie
     {
         while (!bytes.IsEmpty)
         {
-            if (Rune.DecodeFromUtf8(bytes, out Rune rune, out int length) != OperationStatus.Done || !PlainChars.All.Contains(rune.Value)) return false;
+            if (Rune.DecodeFromUtf8(bytes, out Rune rune, out int length) != OperationStatus.Done || CharGroups.Of(rune.Value) < 0) return false;
             bytes = bytes[length..];
         }
 

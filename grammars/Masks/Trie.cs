@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using Gemma2.Grammars.Regexes;
 
 namespace Gemma2.Grammars.Masks;
 
@@ -18,11 +19,11 @@ internal sealed class Trie
         _isPlain = isPlain;
         _tokens = [.. tokens];
         Array.Sort(_tokens, (left, right) => left.Bytes.AsSpan().SequenceCompareTo(right.Bytes) is not 0 and var order ? order : left.Id - right.Id);
-        CharactersBelow = AddChildren(0, _tokens.Length, 0, isBoundary: true);
+        MostCharacters = AddChildren(0, _tokens.Length, 0, isBoundary: true).Self.Characters;
         _nodes.Add(new() { FirstToken = _tokens.Length });
         Nodes = [.. _nodes];
         Tokens = [.. _tokens.Select(token => token.Id)];
-        Deepest = _tokens.Select(token => token.Bytes.Length).DefaultIfEmpty().Max();
+        MostBytes = _tokens.Select(token => token.Bytes.Length).DefaultIfEmpty().Max();
         (_nodes, _tokens) = ([], []);
     }
 
@@ -33,15 +34,15 @@ internal sealed class Trie
     public int[] Tokens { get; }
 
     /// <summary>Most bytes of a token.</summary>
-    public int Deepest { get; }
+    public int MostBytes { get; }
 
-    /// <summary>Most characters of a token; 0 for tokens that are not plain.</summary>
-    public byte CharactersBelow { get; }
+    /// <summary>Most characters of a token; 0 where tokens are not plain.</summary>
+    public int MostCharacters { get; }
 
-    // The nodes of the tokens from first to end, which share so many bytes and have more; gives the most characters there are.
-    private byte AddChildren(int first, int end, int depth, bool isBoundary)
+    // Adds what comes after the first bytes of the tokens from first to end, which share so many. Gives the characters from there on, and those after the first of them.
+    private (Below Self, Below After) AddChildren(int first, int end, int depth, bool isBoundary)
     {
-        byte most = 0;
+        Below self = default, after = default;
         int group = -1;
         for (int next; first < end; first = next)
         {
@@ -51,35 +52,39 @@ internal sealed class Trie
             if (_isPlain && isBoundary && value >= 0x80 && group < 0)
             {
                 group = _nodes.Count;
+                after = default;
                 _nodes.Add(new() { Kind = TrieNodeKind.NotAscii, FirstToken = first, Depth = (byte)depth });
             }
 
-            byte characters = AddNode(first, next, depth);
-            most = Math.Max(most, characters);
-            if (group >= 0) SetBelow(group, Math.Max(_nodes[group].CharactersBelow, (byte)(characters - 1)));
+            (Below childSelf, Below childAfter) = AddNode(first, next, depth);
+            (self, after) = (self.With(childSelf), after.With(childAfter));
         }
 
-        if (group >= 0) SetSkip(group);
-        return most;
+        if (group >= 0) Finish(group, after);
+        return (self, after);
     }
 
-    // Gives the most characters from this byte on; of one amid a character: those from the next one on, and one more.
-    private byte AddNode(int first, int end, int depth)
+    private (Below Self, Below After) AddNode(int first, int end, int depth)
     {
         int node = _nodes.Count;
         byte[] bytes = _tokens[first].Bytes;
-        bool isBoundary = _isPlain && EndsCharacter(bytes.AsSpan(0, depth + 1));
+        Rune character = default;
+        bool isBoundary = _isPlain && Rune.DecodeLastFromUtf8(bytes.AsSpan(0, depth + 1), out character, out _) == OperationStatus.Done;
         _nodes.Add(new() { Kind = isBoundary ? TrieNodeKind.Character : TrieNodeKind.Byte, Value = bytes[depth], FirstToken = first, Depth = (byte)depth });
         while (first < end && _tokens[first].Bytes.Length == depth + 1) first++;
-        byte below = AddChildren(first, end, depth + 1, isBoundary);
-        SetBelow(node, below);
-        SetSkip(node);
-        return isBoundary ? (byte)(below + 1) : below;
+        (Below self, Below after) = AddChildren(first, end, depth + 1, isBoundary);
+        Finish(node, self);
+        return isBoundary ? (new(self.Characters + 1, self.Groups | 1 << CharGroups.Of(character.Value)), self) : (self, after);
     }
 
-    private static bool EndsCharacter(ReadOnlySpan<byte> bytes) => Rune.DecodeLastFromUtf8(bytes, out _, out _) == OperationStatus.Done;
+    private void Finish(int node, Below below) =>
+        _nodes[node] = _nodes[node] with { Skip = _nodes.Count, CharactersBelow = (byte)below.Characters, GroupsBelow = (byte)below.Groups };
 
-    private void SetBelow(int node, byte value) => _nodes[node] = _nodes[node] with { CharactersBelow = value };
-
-    private void SetSkip(int node) => _nodes[node] = _nodes[node] with { Skip = _nodes.Count };
+    /// <summary>What characters come.</summary>
+    /// <param name="Characters">Most of them in a row.</param>
+    /// <param name="Groups">Their groups, a bit each.</param>
+    private readonly record struct Below(int Characters, int Groups)
+    {
+        public Below With(Below other) => new(Math.Max(Characters, other.Characters), Groups | other.Groups);
+    }
 }

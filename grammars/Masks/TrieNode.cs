@@ -25,6 +25,9 @@ internal struct TrieNode
     /// <summary>What it stands for.</summary>
     public TrieNodeKind Kind;
 
+    /// <summary>The groups of the characters below it, a bit each (<see cref="Regexes.CharGroups"/>); of <see cref="TrieNodeKind.NotAscii"/>: after the first.</summary>
+    public byte GroupsBelow;
+
     /// <summary>Its byte.</summary>
     public byte Value;
 

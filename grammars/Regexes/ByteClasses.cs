@@ -14,6 +14,9 @@ internal sealed class ByteClasses(int id, byte[] map)
     /// <summary>How many classes there are.</summary>
     public int Count { get; } = map.Max() + 1;
 
+    /// <summary>The class of all characters of each group of <see cref="CharGroups.Ascii"/>; -1 where they are in several.</summary>
+    public int[] GroupClasses { get; } = [.. CharGroups.Ascii.Select(group => group.All(value => map[value] == map[group[0]]) ? map[group[0]] : -1)];
+
     /// <summary>A byte of each class.</summary>
     public byte[] Examples { get; } = [.. Enumerable.Range(0, map.Max() + 1).Select(c => (byte)Array.IndexOf(map, (byte)c))];
 }

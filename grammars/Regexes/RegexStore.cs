@@ -79,7 +79,7 @@ internal sealed partial class RegexStore
         }
 
         Regex regex = Or([.. options]);
-        NotePlainChars(regex, ranges);
+        if (CharGroups.HoldNotAscii(ranges)) _holdNotAscii.Add(regex.Id);
         return regex;
     }
 

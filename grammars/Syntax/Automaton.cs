@@ -14,7 +14,11 @@ internal sealed class Automaton
     private readonly Lock _growing = new();
     private readonly GrammarStore _store;
     private readonly RegexStore _regexes;
-    private readonly Dictionary<StateKey, State> _states = [];
+    private readonly HashSet<State> _states = [];
+    // What a state is being made of: ways to go on that are still to be looked at, and those that are in it.
+    private readonly Stack<GrammarThread> _left = new();
+    private readonly List<GrammarThread> _kept = [];
+    private int _made;
 
     /// <summary>The automaton of a node.</summary>
     /// <param name="store">Where the node is kept; the automaton's alone from now on.</param>
@@ -24,7 +28,8 @@ internal sealed class Automaton
     {
         (_store, _regexes) = (store, store.Regexes);
         store.Settle();
-        Start = Make([new(_regexes.Empty, start)]);
+        _left.Push(new(_regexes.Empty, start));
+        Start = Make();
         if (Start == State.Dead) throw new GrammarException("", "allows no text at all.");
     }
 
@@ -37,77 +42,95 @@ internal sealed class Automaton
     /// <summary>The state after a byte; <see cref="State.Dead"/> where it is not allowed.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public State Step(State state, byte value) =>
-        state.Transitions is { } transitions && transitions.Next[transitions.Classes[value]] is { } next ? next : Grow(state, value);
+        state.Transitions is { } transitions && transitions.Next[transitions.Map[value]] is { } next ? next : Grow(state, value, group: null);
 
-    /// <summary>The state after any of some characters; null where it depends on the character, or may do so.</summary>
-    public State? Step(State state, PlainChars chars) => (state.PlainSteps[chars.Index] ?? Grow(state, chars)).Next;
+    /// <summary>The state after any character of a group (<see cref="CharGroups"/>); <see cref="State.Several"/> where it depends on the character.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public State StepGroup(State state, int group) => state.AfterGroups is { } groups && groups[group] is { } next ? next : Grow(state, 0, group);
 
-    private State Grow(State state, byte value)
+    private State Grow(State state, byte value, int? group)
     {
         lock (_growing)
         {
-            Transitions transitions = state.Transitions ??= Divide(state);
-            return transitions.Next[transitions.Classes[value]] ??= Within(() =>
-                Make(state.Threads.Select(thread => thread with { Regex = _regexes.Derive(thread.Regex, value) })));
-        }
-    }
-
-    private PlainStep Grow(State state, PlainChars chars)
-    {
-        lock (_growing)
-        {
-            return state.PlainSteps[chars.Index] ??= Within(() =>
+            if (Size > TotalBudget) throw new GrammarException("", "is too complex: this answer needs too many states of it.");
+            _regexes.Budget.Allow(StepBudget);
+            _left.Clear();
+            try
             {
-                Regex?[] derivatives = [.. state.Threads.Select(thread => _regexes.Derive(thread.Regex, chars))];
-                return new PlainStep(derivatives.Contains(null) ? null : Make(state.Threads.Zip(derivatives, (thread, derivative) => thread with { Regex = derivative!.Value })));
-            });
+                return group is null ? After(state, value) : (state.AfterGroups ??= new State?[CharGroups.Count])[group.Value] ??= AfterGroup(state, group.Value);
+            }
+            catch (InsufficientExecutionStackException)
+            {
+                throw new GrammarException("", "is nested too deeply.");
+            }
         }
     }
 
-    private T Within<T>(Func<T> work)
+    private State After(State state, byte value)
     {
-        if (Size > TotalBudget) throw new GrammarException("", "is too complex: this answer needs too many states of it.");
-        _regexes.Budget.Allow(StepBudget);
-        try
+        Transitions transitions = Divided(state);
+        ref State? next = ref transitions.Next[transitions.Map[value]];
+        if (next is not null) return next;
+        foreach (GrammarThread thread in state.Threads) _left.Push(thread with { Regex = _regexes.Derive(thread.Regex, value) });
+        return next = Make();
+    }
+
+    private State AfterGroup(State state, int group)
+    {
+        if (group != CharGroups.NotAscii) return Divided(state).Classes.GroupClasses[group] < 0 ? State.Several : After(state, CharGroups.Ascii[group][0]);
+        foreach (GrammarThread thread in state.Threads)
         {
-            return work();
+            if (_regexes.DeriveNotAscii(thread.Regex) is not { } derivative) return State.Several;
+            _left.Push(thread with { Regex = derivative });
         }
-        catch (InsufficientExecutionStackException)
-        {
-            throw new GrammarException("", "is nested too deeply.");
-        }
+
+        return Make();
     }
 
-    private Transitions Divide(State state)
+    private Transitions Divided(State state)
     {
-        ByteClasses classes = Within(() => state.Threads.Aggregate(_regexes.Classes(_regexes.Empty), (joined, thread) => _regexes.Join(joined, _regexes.Classes(thread.Regex))));
-        return new(classes.Map, new State?[classes.Count]);
+        if (state.Transitions is { } known) return known;
+        ByteClasses classes = _regexes.Classes(_regexes.Empty);
+        foreach (GrammarThread thread in state.Threads) classes = _regexes.Join(classes, _regexes.Classes(thread.Regex));
+        return state.Transitions = new(classes);
     }
 
-    /// <summary>The state of some threads: those that lead nowhere are left out, those that may be at their regex's end go on with what follows it.</summary>
-    private State Make(IEnumerable<GrammarThread> threads)
+    /// <summary>The state of the threads that are left: those that lead nowhere are left out, those that may be at their regex's end go on with what follows it.</summary>
+    private State Make()
     {
-        SortedDictionary<int, GrammarThread> kept = [];
-        HashSet<GrammarNode> entered = [];
+        _kept.Clear();
+        _made++;
         bool canEnd = false;
-        Stack<GrammarThread> left = new(threads);
-        while (left.TryPop(out GrammarThread thread))
+        while (_left.TryPop(out GrammarThread thread))
         {
             (Regex regex, GrammarNode rest) = thread;
             if (regex == _regexes.Nothing || !rest.IsProductive || _regexes.IsNothing(regex)) continue;
             _regexes.Budget.Spend(1);
-            if (regex != _regexes.Empty)
-                kept[rest.Id] = thread with { Regex = kept.TryGetValue(rest.Id, out GrammarThread same) ? _regexes.Or(same.Regex, regex) : regex };
-            if (!_regexes.IsNullable(regex) || !entered.Add(rest)) continue;
+            if (regex != _regexes.Empty) _kept.Add(thread);
+            if (!_regexes.IsNullable(regex) || rest.Entered == _made) continue;
+            rest.Entered = _made;
             canEnd |= rest.IsNullable;
-            foreach (Arm arm in rest.Arms) left.Push(new(arm.Terminal, arm.Rest));
+            foreach (Arm arm in rest.Arms) _left.Push(new(arm.Terminal, arm.Rest));
         }
 
-        if (kept.Count == 0 && !canEnd) return State.Dead;
-        StateKey key = new(new([.. kept.Values]), canEnd);
-        if (!_states.TryGetValue(key, out State? state)) _states.Add(key, state = new([.. kept.Values], canEnd));
-        return state;
+        if (_kept.Count == 0 && !canEnd) return State.Dead;
+        State made = new(Merged(), canEnd);
+        if (_states.TryGetValue(made, out State? known)) return known;
+        _states.Add(made);
+        return made;
     }
 
-    private readonly record struct StateKey(ValueList<GrammarThread> Threads, bool CanEnd);
+    /// <summary>The threads that are kept, in order; those that go on with one node become one.</summary>
+    private GrammarThread[] Merged()
+    {
+        _kept.Sort(static (left, right) => left.Rest.Id != right.Rest.Id ? left.Rest.Id - right.Rest.Id : left.Regex.Id - right.Regex.Id);
+        int count = 0;
+        for (int i = 0; i < _kept.Count; i++)
+        {
+            if (count > 0 && _kept[count - 1].Rest == _kept[i].Rest) _kept[count - 1] = _kept[i] with { Regex = _regexes.Or(_kept[count - 1].Regex, _kept[i].Regex) };
+            else _kept[count++] = _kept[i];
+        }
+
+        return [.. _kept[..count]];
+    }
 }

@@ -22,6 +22,9 @@ internal abstract class GrammarNode(GrammarStore store)
     /// <summary>Its place in the store.</summary>
     public int Id { get; } = store.NextId();
 
+    /// <summary>In the making of which state its arms were taken last; see <see cref="Automaton"/>.</summary>
+    public int Entered { get; set; }
+
     /// <summary>Whether the empty text is one of its texts.</summary>
     public bool IsNullable => Holds(ref _isNullable, static node => node.FindNullable());
 

@@ -12,7 +12,7 @@ public sealed class GrammarMaskTests
     [Fact]
     public void Allowed_RandomGrammarsAndWays_AreTheTokensWhoseBytesTheAutomatonTakes()
     {
-        const int grammars = 40;
+        const int grammars = 80;
         (GemmaTokenizer tokenizer, TokenTrie trie) = Vocabularies.Google;
         int masks = 0;
         Gen.Select(RandomGrammar.Texts, Gen.UInt.Array[5]).Sample(
@@ -35,7 +35,7 @@ public sealed class GrammarMaskTests
                 }
             },
             iter: grammars, threads: 1);
-        Assert.True(masks > grammars, $"{masks} masks were tried.");
+        Assert.True(masks > grammars / 2, $"{masks} masks were tried.");
     }
 
     [Fact]

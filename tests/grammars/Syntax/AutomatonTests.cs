@@ -1,0 +1,133 @@
+using System.Text;
+using CsCheck;
+using Gemma2.Grammars.Regexes;
+using Gemma2.Grammars.Syntax;
+using Gemma2.Grammars.Tests.Gbnf;
+
+namespace Gemma2.Grammars.Tests.Syntax;
+
+public sealed class AutomatonTests
+{
+    private const int Longest = 6;
+
+    [Fact]
+    public void Step_RandomGrammars_TakesTheirTextsAndNoOthers()
+    {
+        int compiled = 0;
+        RandomGrammar.OverTwoLetters.Sample(
+            grammar =>
+            {
+                HashSet<string> texts = grammar.TextsUpTo(Longest);
+                Automaton automaton;
+                try
+                {
+                    automaton = Grammar.Compile(new GrammarSource.Gbnf(grammar.ToString()), CancellationToken.None).Automaton;
+                }
+                catch (GrammarException e) when (e.Message.Contains("left-recursive", StringComparison.Ordinal) || e.Message.Contains("no text", StringComparison.Ordinal))
+                {
+                    return;
+                }
+
+                Interlocked.Increment(ref compiled);
+                foreach (string text in AllTexts(Longest))
+                {
+                    State state = After(automaton, text);
+                    Assert.Equal(texts.Contains(text), state.CanEnd);
+                    if (texts.Any(other => other.StartsWith(text, StringComparison.Ordinal))) Assert.NotEqual(State.Dead, state);
+                    if (text.Length <= 3 && state != State.Dead) Assert.True(CanFinish(automaton, state), $"After '{text}' nothing leads to an end.");
+                }
+            },
+            iter: 400);
+        Assert.True(compiled > 50, $"{compiled} grammars were tried.");
+    }
+
+    [Fact]
+    public void Step_UnproductiveAlternative_IsNeverEntered()
+    {
+        GrammarStore store = new(new RegexStore());
+        GrammarRule endless = store.NewRule("endless");
+        GrammarNode a = store.Terminal(store.Regexes.Literal("a")), b = store.Terminal(store.Regexes.Literal("b"));
+        endless.Body = store.Sequence(b, endless);
+        Automaton automaton = new(store, store.Choice(a, store.Sequence(b, endless), store.Sequence(b, b)));
+        Assert.NotEqual(State.Dead, After(automaton, "bb"));
+        Assert.Equal(State.Dead, After(automaton, "bbb"));
+    }
+
+    [Fact]
+    public void New_NothingMatches_IsAnError()
+    {
+        GrammarStore store = new(new RegexStore());
+        RegexStore regexes = store.Regexes;
+        GrammarNode node = store.Terminal(regexes.And(regexes.Literal("a"), regexes.Not(regexes.Literal("a"))));
+        Assert.Contains("no text", Assert.Throws<GrammarException>(() => new Automaton(store, node)).Message);
+    }
+
+    [Fact]
+    public void New_LeftRecursionBehindWhatMayBeEmpty_IsAnError()
+    {
+        GrammarStore store = new(new RegexStore());
+        GrammarRule rule = store.NewRule("list");
+        rule.Body = store.Choice(store.Sequence(store.Terminal(store.Regexes.Repeat(store.Regexes.Literal(" "), 0, null)), rule), store.Terminal(store.Regexes.Literal("a")));
+        GrammarException error = Assert.Throws<GrammarException>(() => new Automaton(store, rule));
+        Assert.Contains("left-recursive", error.Message);
+        Assert.Equal("list", error.Path);
+    }
+
+    [Fact]
+    public void StepGroup_RandomGrammars_IsTheStepByEachCharacterOfTheGroup() =>
+        RandomGrammar.Texts.Sample(
+            text =>
+            {
+                Automaton automaton;
+                try
+                {
+                    automaton = Grammar.Compile(new GrammarSource.Gbnf(text), CancellationToken.None).Automaton;
+                }
+                catch (GrammarException)
+                {
+                    return;
+                }
+
+                State state = automaton.Start;
+                for (int steps = 0; steps < 4 && state != State.Dead; steps++)
+                {
+                    for (int group = 0; group < CharGroups.Count; group++)
+                    {
+                        State after = automaton.StepGroup(state, group);
+                        if (after == State.Several) continue;
+                        IEnumerable<string> characters = group == CharGroups.NotAscii ? ["\u0080", "é", "€", "😀", "\uFFFF"] : CharGroups.Ascii[group].Select(value => ((char)value).ToString());
+                        Assert.All(characters, character => Assert.Equal(after == State.Dead, After(automaton, character, state) == State.Dead));
+                        Assert.All(characters, character => Assert.Equal(after.CanEnd, After(automaton, character, state).CanEnd));
+                    }
+
+                    state = After(automaton, "a", state);
+                }
+            },
+            iter: 400);
+
+    private static State After(Automaton automaton, string text, State? start = null)
+    {
+        State state = start ?? automaton.Start;
+        foreach (byte value in Encoding.UTF8.GetBytes(text)) state = automaton.Step(state, value);
+        return state;
+    }
+
+    private static bool CanFinish(Automaton automaton, State start)
+    {
+        HashSet<State> seen = [start];
+        Queue<State> left = new(seen);
+        while (left.TryDequeue(out State? state) && seen.Count < 5000)
+        {
+            if (state.CanEnd) return true;
+            foreach (State next in (State[])[automaton.Step(state, (byte)'a'), automaton.Step(state, (byte)'b')])
+            {
+                if (seen.Add(next)) left.Enqueue(next);
+            }
+        }
+
+        return false;
+    }
+
+    private static IEnumerable<string> AllTexts(int longest) =>
+        Enumerable.Range(0, longest + 1).SelectMany(length => Enumerable.Range(0, 1 << length).Select(bits => string.Concat(Enumerable.Range(0, length).Select(i => (bits >> i & 1) == 0 ? 'a' : 'b'))));
+}
