@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Gemma2.Grammars.Gbnf;
 using Gemma2.Grammars.Json;
 using Gemma2.Grammars.Masks;
@@ -9,8 +10,8 @@ namespace Gemma2.Grammars;
 /// <summary>A source, compiled: what a text may look like, for any number of sequences and threads. It learns as it is used, and begins anew when that has become too much.</summary>
 public sealed class Grammar
 {
-    // Amounts of new expressions, nodes and states, a few hundred bytes each: what compiling may make, and when to begin anew.
-    private const long CompileBudget = 600_000, FullSize = 600_000;
+    // Amounts of expressions, nodes and states, a few hundred bytes each: what compiling may make, and how many more there may be before it is begun anew.
+    private const long CompileBudget = 600_000, MostGrowth = 200_000;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<TokenTrie, MaskTable> _masks = [];
@@ -37,7 +38,7 @@ public sealed class Grammar
     {
         lock (_lock)
         {
-            if (_automaton.Size > FullSize)
+            if (_automaton.Growth > MostGrowth)
             {
                 _automaton = Build(_source, CancellationToken.None);
                 _masks.Clear();
@@ -64,6 +65,7 @@ public sealed class Grammar
 
     private static GrammarNode NodeOf(GrammarSource source, GrammarStore store)
     {
+        RuntimeHelpers.EnsureSufficientExecutionStack();
         RegexStore regexes = store.Regexes;
         return source switch
         {

@@ -8,7 +8,7 @@ public sealed class GrammarCache
 {
     // Grammars, and the expressions, nodes and states of all of them, a few hundred bytes each.
     private const int MostGrammars = 256;
-    private const long MostSize = 2_000_000;
+    private const long MostSize = 1_000_000;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<GrammarSource, LinkedListNode<Entry>> _bySource = [];

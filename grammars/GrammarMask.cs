@@ -60,7 +60,7 @@ public sealed class GrammarMask : ITokenMask
     {
         if (_endTokens.Contains(token) && state is null or { CanEnd: true }) return null;
         if (state is null || !_table.Trie.TryGetBytes(token, out ReadOnlySpan<byte> bytes)) throw NotAllowed(token);
-        foreach (byte value in bytes) state = _table.Automaton.Step(state, value);
+        state = _table.Automaton.Step(state, bytes);
         return state == State.Dead ? throw NotAllowed(token) : state;
     }
 

@@ -38,11 +38,12 @@ internal sealed class MaskTable(Automaton automaton, TokenTrie trie)
 
     private TokenSet Make(State state)
     {
-        Range[] others = Walk(state, trie.Others);
+        long budget = Automaton.UsualBudget;
+        Range[] others = Walk(state, trie.Others, ref budget);
         // As long as plain characters are not told apart, their number decides.
         int run = 0;
         State current = state;
-        while (run < trie.Plain.MostCharacters && After(current, CharGroups.All) is { } next)
+        while (run < trie.Plain.MostCharacters && After(current, CharGroups.All, ref budget) is { } next)
         {
             if (next == State.Dead) return new(trie, run, [], others);
             run = next == current ? int.MaxValue : run + 1;
@@ -50,12 +51,12 @@ internal sealed class MaskTable(Automaton automaton, TokenTrie trie)
         }
 
         if (run >= trie.Plain.MostCharacters) return new(trie, run, [], others);
-        Range[] plain = Walk(state, trie.Plain);
+        Range[] plain = Walk(state, trie.Plain, ref budget);
         bool isMost = plain.Sum(range => range.End.Value - range.Start.Value) > trie.Plain.Tokens.Length / 2;
         return isMost ? new(trie, int.MaxValue, Complement(plain, trie.Plain.Tokens.Length), others) : new(trie, 0, plain, others);
     }
 
-    private Range[] Walk(State start, Trie tokens)
+    private Range[] Walk(State start, Trie tokens, ref long budget)
     {
         List<Range> allowed = [];
         TrieNode[] nodes = tokens.Nodes;
@@ -65,12 +66,12 @@ internal sealed class MaskTable(Automaton automaton, TokenTrie trie)
         {
             ref readonly TrieNode node = ref nodes[i];
             State before = states[node.Depth];
-            State after = node.Kind == TrieNodeKind.NotAscii ? automaton.StepGroup(before, CharGroups.NotAscii) : automaton.Step(before, node.Value);
+            State after = node.Kind == TrieNodeKind.NotAscii ? automaton.StepGroup(before, CharGroups.NotAscii, ref budget) : automaton.Step(before, node.Value, ref budget);
             if (after == State.Dead)
             {
                 i = node.Skip;
             }
-            else if (node.Kind != TrieNodeKind.Byte && after != State.Several && AllowsAll(after, node.GroupsBelow, node.CharactersBelow))
+            else if (node.Kind != TrieNodeKind.Byte && after != State.Several && AllowsAll(after, node.GroupsBelow, node.CharactersBelow, ref budget))
             {
                 Add(allowed, node.FirstToken, nodes[node.Skip].FirstToken);
                 i = node.Skip;
@@ -88,11 +89,11 @@ internal sealed class MaskTable(Automaton automaton, TokenTrie trie)
     }
 
     /// <summary>Whether any so many characters of some groups may come.</summary>
-    private bool AllowsAll(State state, int groups, int characters)
+    private bool AllowsAll(State state, int groups, int characters, ref long budget)
     {
         for (; characters > 0; characters--)
         {
-            if (After(state, groups) is not { } next || next == State.Dead) return false;
+            if (After(state, groups, ref budget) is not { } next || next == State.Dead) return false;
             if (next == state) return true;
             state = next;
         }
@@ -101,12 +102,12 @@ internal sealed class MaskTable(Automaton automaton, TokenTrie trie)
     }
 
     /// <summary>The state after any character of some groups; null where it depends on the character.</summary>
-    private State? After(State state, int groups)
+    private State? After(State state, int groups, ref long budget)
     {
         State? after = null;
         for (int left = groups; left != 0; left &= left - 1)
         {
-            State next = automaton.StepGroup(state, BitOperations.TrailingZeroCount(left));
+            State next = automaton.StepGroup(state, BitOperations.TrailingZeroCount(left), ref budget);
             if (next == State.Several || (after ?? next) != next) return null;
             after = next;
         }

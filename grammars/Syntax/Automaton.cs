@@ -8,8 +8,11 @@ namespace Gemma2.Grammars.Syntax;
 /// </summary>
 internal sealed class Automaton
 {
-    // What one step may cost, and all of them together: a count of new expressions, nodes and states, a few hundred bytes each.
-    private const long StepBudget = 300_000, TotalBudget = 3_000_000;
+    // How much may be added to it: expressions, nodes and states, a few hundred bytes each.
+    private const long MostGrowth = 1_000_000;
+
+    /// <summary>What the states of one mask, or of one token, may cost: far more than any that are not made to explode.</summary>
+    public const long UsualBudget = 100_000;
 
     private readonly Lock _growing = new();
     private readonly GrammarStore _store;
@@ -18,6 +21,7 @@ internal sealed class Automaton
     // What a state is being made of: ways to go on that are still to be looked at, and those that are in it.
     private readonly Stack<GrammarThread> _left = new();
     private readonly List<GrammarThread> _kept = [];
+    private readonly long _sizeAtFirst;
     private int _made;
 
     /// <summary>The automaton of a node.</summary>
@@ -31,6 +35,7 @@ internal sealed class Automaton
         _left.Push(new(_regexes.Empty, start));
         Start = Make();
         if (Start == State.Dead) throw new GrammarException("", "allows no text at all.");
+        _sizeAtFirst = Size;
     }
 
     /// <summary>Where every text begins.</summary>
@@ -39,21 +44,39 @@ internal sealed class Automaton
     /// <summary>How much it holds: expressions, nodes and states.</summary>
     public long Size => _regexes.Count + (long)_store.Count + _states.Count;
 
+    /// <summary>How much was added to it since it was made.</summary>
+    public long Growth => Size - _sizeAtFirst;
+
     /// <summary>The state after a byte; <see cref="State.Dead"/> where it is not allowed.</summary>
+    /// <param name="state">The state before it.</param>
+    /// <param name="value">The byte.</param>
+    /// <param name="budget">What states may cost that are not known yet; what this one costs is taken off.</param>
+    /// <exception cref="GrammarException">It costs more, or there are too many states.</exception>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public State Step(State state, byte value) =>
-        state.Transitions is { } transitions && transitions.Next[transitions.Map[value]] is { } next ? next : Grow(state, value, group: null);
+    public State Step(State state, byte value, ref long budget) =>
+        state.Transitions is { } transitions && transitions.Next[transitions.Map[value]] is { } next ? next : Grow(state, value, group: null, ref budget);
+
+    /// <summary>The state after a byte.</summary>
+    public State Step(State state, byte value) => Step(state, [value]);
+
+    /// <summary>The state after some bytes.</summary>
+    public State Step(State state, ReadOnlySpan<byte> bytes)
+    {
+        long budget = UsualBudget;
+        foreach (byte value in bytes) state = Step(state, value, ref budget);
+        return state;
+    }
 
     /// <summary>The state after any character of a group (<see cref="CharGroups"/>); <see cref="State.Several"/> where it depends on the character.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public State StepGroup(State state, int group) => state.AfterGroups is { } groups && groups[group] is { } next ? next : Grow(state, 0, group);
+    public State StepGroup(State state, int group, ref long budget) => state.AfterGroups is { } groups && groups[group] is { } next ? next : Grow(state, 0, group, ref budget);
 
-    private State Grow(State state, byte value, int? group)
+    private State Grow(State state, byte value, int? group, ref long budget)
     {
         lock (_growing)
         {
-            if (Size > TotalBudget) throw new GrammarException("", "is too complex: this answer needs too many states of it.");
-            _regexes.Budget.Allow(StepBudget);
+            if (Growth > MostGrowth) throw new GrammarException("", "is too complex: its answers need too many states.");
+            _regexes.Budget.Allow(budget);
             _left.Clear();
             try
             {
@@ -62,6 +85,10 @@ internal sealed class Automaton
             catch (InsufficientExecutionStackException)
             {
                 throw new GrammarException("", "is nested too deeply.");
+            }
+            finally
+            {
+                budget = _regexes.Budget.Left;
             }
         }
     }

@@ -4,7 +4,7 @@ using Gemma2.Grammars.Regexes;
 namespace Gemma2.Grammars.Syntax;
 
 /// <summary>One way in which a text of a node may begin.</summary>
-/// <param name="Terminal">What comes first; where it may be empty, the rest may be all there is.</param>
+/// <param name="Terminal">What comes first; where it is or may be empty, the rest may be all there is.</param>
 /// <param name="Rest">What comes after it.</param>
 internal readonly record struct Arm(Regex Terminal, GrammarNode Rest);
 
@@ -32,7 +32,6 @@ internal abstract class GrammarNode(GrammarStore store)
     public bool IsProductive => Holds(ref _isProductive, static node => node.FindProductive());
 
     /// <summary>All ways in which its texts may begin; the empty text is none of them. Some may lead to nothing: who matches leaves those out.</summary>
-    /// <exception cref="GrammarException">To know how it begins, one would have to know how it begins.</exception>
     public IReadOnlyList<Arm> Arms
     {
         get
@@ -45,6 +44,9 @@ internal abstract class GrammarNode(GrammarStore store)
         }
     }
 
+    /// <summary>The nodes with which its texts may begin.</summary>
+    public IEnumerable<GrammarNode> Beginnings => FindBeginnings();
+
     /// <summary>Where it is kept.</summary>
     protected GrammarStore Store => store;
 
@@ -53,6 +55,9 @@ internal abstract class GrammarNode(GrammarStore store)
 
     /// <summary>Tells <see cref="IsProductive"/>; may ask other nodes.</summary>
     protected abstract bool FindProductive();
+
+    /// <summary>Tells <see cref="Beginnings"/>; none where texts begin with a terminal that is not empty.</summary>
+    protected virtual IEnumerable<GrammarNode> FindBeginnings() => [];
 
     /// <summary>Tells <see cref="Arms"/>; may ask other nodes and make new ones, but no rules.</summary>
     protected abstract IEnumerable<Arm> Expand();

@@ -6,7 +6,6 @@ namespace Gemma2.Grammars.Syntax;
 internal sealed class GrammarRule(GrammarStore store, string name) : GrammarNode(store)
 {
     private GrammarNode? _body;
-    private bool _expanding;
 
     /// <summary>Its name, for messages.</summary>
     public string Name => name;
@@ -25,17 +24,8 @@ internal sealed class GrammarRule(GrammarStore store, string name) : GrammarNode
     protected override bool FindProductive() => Body.IsProductive;
 
     /// <inheritdoc/>
-    protected override IEnumerable<Arm> Expand()
-    {
-        if (_expanding) throw new GrammarException(name, "is left-recursive: it begins with itself; let it begin with something else.");
-        _expanding = true;
-        try
-        {
-            return Body.Arms;
-        }
-        finally
-        {
-            _expanding = false;
-        }
-    }
+    protected override IEnumerable<Arm> Expand() => Body.Arms;
+
+    /// <inheritdoc/>
+    protected override IEnumerable<GrammarNode> FindBeginnings() => [Body];
 }

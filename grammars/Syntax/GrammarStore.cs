@@ -105,7 +105,7 @@ internal sealed class GrammarStore(RegexStore regexes)
             regexes.Budget.Spend(_rules.Count);
         }
         while (_rules.Count(rule => rule.IsNullable) + _rules.Count(rule => rule.IsProductive) != before);
-        foreach (GrammarRule rule in _rules) _ = rule.Arms;
+        CheckBeginnings();
     }
 
     /// <summary>The next node's place.</summary>
@@ -113,6 +113,30 @@ internal sealed class GrammarStore(RegexStore regexes)
     {
         regexes.Budget.Spend(1);
         return _nodes++;
+    }
+
+    // Depth first along what nodes begin with: a node that is come to again before all of it was seen begins with itself. Only rules lead back, the last one did.
+    private void CheckBeginnings()
+    {
+        HashSet<GrammarNode> done = [], open = [];
+        Stack<GrammarRule> openRules = new();
+        Stack<(GrammarNode Node, bool IsSeen)> left = new(_rules.Select(rule => ((GrammarNode)rule, false)));
+        while (left.TryPop(out (GrammarNode Node, bool IsSeen) top))
+        {
+            if (top.IsSeen)
+            {
+                open.Remove(top.Node);
+                done.Add(top.Node);
+                if (top.Node is GrammarRule) openRules.Pop();
+            }
+            else if (!done.Contains(top.Node))
+            {
+                if (!open.Add(top.Node)) throw new GrammarException(openRules.Peek().Name, "is left-recursive: it begins with itself; let it begin with something else.");
+                if (top.Node is GrammarRule rule) openRules.Push(rule);
+                left.Push((top.Node, true));
+                foreach (GrammarNode beginning in top.Node.Beginnings) left.Push((beginning, false));
+            }
+        }
     }
 
     private GrammarNode Sequence(GrammarNode first, GrammarNode second)

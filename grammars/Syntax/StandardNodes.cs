@@ -37,8 +37,11 @@ internal sealed class SequenceNode(GrammarStore store, GrammarNode first, Gramma
     protected override IEnumerable<Arm> Expand()
     {
         IEnumerable<Arm> arms = first.Arms.Select(arm => arm with { Rest = Store.Sequence(arm.Rest, second) });
-        return first.IsNullable ? arms.Concat(second.Arms) : arms;
+        return first.IsNullable ? arms.Append(new(Store.Regexes.Empty, second)) : arms;
     }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<GrammarNode> FindBeginnings() => first.IsNullable ? [first, second] : [first];
 }
 
 /// <summary>One of several nodes.</summary>
@@ -52,6 +55,9 @@ internal sealed class ChoiceNode(GrammarStore store, GrammarNode[] options) : Gr
 
     /// <inheritdoc/>
     protected override IEnumerable<Arm> Expand() => options.SelectMany(option => option.Arms);
+
+    /// <inheritdoc/>
+    protected override IEnumerable<GrammarNode> FindBeginnings() => options;
 }
 
 /// <summary>A node several times; with no most, any number of times.</summary>
@@ -67,6 +73,13 @@ internal sealed class RepeatNode(GrammarStore store, GrammarNode item, int min, 
     protected override IEnumerable<Arm> Expand()
     {
         GrammarNode rest = Store.Repeat(item, item.IsNullable ? 0 : Math.Max(min - 1, 0), max - 1);
-        return item.Arms.Select(arm => arm with { Rest = Store.Sequence(arm.Rest, rest) });
+        return NotEmpty(item, []).Select(arm => arm with { Rest = Store.Sequence(arm.Rest, rest) });
     }
+
+    /// <inheritdoc/>
+    protected override IEnumerable<GrammarNode> FindBeginnings() => [item];
+
+    // An item that is empty brings nothing that one less does not: ways to be empty would only make states larger.
+    private IEnumerable<Arm> NotEmpty(GrammarNode node, HashSet<GrammarNode> seen) =>
+        seen.Add(node) ? node.Arms.SelectMany(arm => arm.Terminal == Store.Regexes.Empty ? NotEmpty(arm.Rest, seen) : [arm]) : [];
 }

@@ -13,7 +13,7 @@ public sealed class LayersTests
     private static readonly ArchUnitNET.Domain.Architecture Loaded = new ArchLoader().LoadAssemblies([.. Projects.Select(Assembly.Load)]).Build();
 
     /// <summary>Whose folders are layers: all.</summary>
-    public static TheoryData<string> Layered => new("Gemma2.Backend", "Gemma2.Storage", "Gemma2.Service", "Gemma2.Functions");
+    public static TheoryData<string> Layered => new("Gemma2.Backend", "Gemma2.Grammars", "Gemma2.Storage", "Gemma2.Service", "Gemma2.Functions");
 
     [Theory]
     [MemberData(nameof(Layered))]

@@ -111,10 +111,5 @@ public sealed class GbnfTests
 
     private static Grammar Compile(string grammar) => Grammar.Compile(new GrammarSource.Gbnf(grammar), TestContext.Current.CancellationToken);
 
-    private static bool Takes(Automaton automaton, string text)
-    {
-        State state = automaton.Start;
-        foreach (byte value in Encoding.UTF8.GetBytes(text)) state = automaton.Step(state, value);
-        return state.CanEnd;
-    }
+    private static bool Takes(Automaton automaton, string text) => automaton.Step(automaton.Start, Encoding.UTF8.GetBytes(text)).CanEnd;
 }

@@ -16,7 +16,7 @@ public sealed class GrammarMaskTests
         (GemmaTokenizer tokenizer, TokenTrie trie) = Vocabularies.Google;
         int masks = 0;
         Gen.Select(RandomGrammar.Texts, Gen.UInt.Array[5]).Sample(
-            (text, way) =>
+            (text, way) => UnlessTooComplex(() =>
             {
                 if (TryCompile(text) is not { } grammar) return;
                 // An automaton of its own, so that what one found out is not what the other is asked.
@@ -33,7 +33,7 @@ public sealed class GrammarMaskTests
                     mask.Accept(token);
                     state = After(automaton, state, tokenizer, token);
                 }
-            },
+            }),
             iter: grammars, threads: 1);
         Assert.True(masks > grammars / 2, $"{masks} masks were tried.");
     }
@@ -43,7 +43,7 @@ public sealed class GrammarMaskTests
     {
         (GemmaTokenizer tokenizer, TokenTrie trie) = Vocabularies.Small;
         Gen.Select(RandomGrammar.Texts, Gen.UInt.Array[12]).Sample(
-            (text, way) =>
+            (text, way) => UnlessTooComplex(() =>
             {
                 if (TryCompile(text) is not { } grammar) return;
                 GrammarMask mask = new(grammar, trie, [tokenizer.Eos]);
@@ -53,7 +53,7 @@ public sealed class GrammarMaskTests
                     Assert.NotEmpty(allowed);
                     mask.Accept(allowed[step % allowed.Length]);
                 }
-            },
+            }),
             iter: 200, threads: 1);
     }
 
@@ -62,7 +62,7 @@ public sealed class GrammarMaskTests
     {
         (GemmaTokenizer tokenizer, TokenTrie trie) = Vocabularies.Small;
         Gen.Select(RandomGrammar.Texts, Gen.UInt.Array[20]).Sample(
-            (text, way) =>
+            (text, way) => UnlessTooComplex(() =>
             {
                 if (TryCompile(text) is not { } grammar) return;
                 GrammarMask mask = new(grammar, trie, [tokenizer.Eos]);
@@ -86,7 +86,7 @@ public sealed class GrammarMaskTests
                     foreach (int token in said) fresh.Accept(token);
                     Assert.Equal(fresh.Allowed, mask.Allowed);
                 }
-            },
+            }),
             iter: 60, threads: 1);
     }
 
@@ -95,14 +95,14 @@ public sealed class GrammarMaskTests
     {
         (GemmaTokenizer tokenizer, TokenTrie trie) = Vocabularies.Small;
         Gen.Select(RandomGrammar.Texts, Gen.UInt.Array[10].Array[8]).Sample(
-            (text, ways) =>
+            (text, ways) => UnlessTooComplex(() =>
             {
                 if (TryCompile(text) is not { } shared) return;
                 uint[][][] alone = [.. ways.Select(way => Run(TryCompile(text)!, way))];
                 uint[][][] together = new uint[ways.Length][][];
                 Parallel.For(0, ways.Length, i => together[i] = Run(shared, ways[i]));
                 Assert.Equal(alone, together);
-            },
+            }),
             iter: 60, threads: 1);
 
         uint[][] Run(Grammar grammar, uint[] way)
@@ -156,6 +156,19 @@ public sealed class GrammarMaskTests
 
     private static Grammar Compile(GrammarSource source) => Grammar.Compile(source, TestContext.Current.CancellationToken);
 
+    // Some random grammars are so ambiguous that masks are refused.
+    private static void UnlessTooComplex(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (GrammarException e) when (e.Message.Contains("too complex", StringComparison.Ordinal))
+        {
+            TestContext.Current.TestOutputHelper?.WriteLine("A grammar was too complex.");
+        }
+    }
+
     private static Grammar? TryCompile(string gbnf)
     {
         try
@@ -177,12 +190,8 @@ public sealed class GrammarMaskTests
         }
     }
 
-    private static State After(Automaton automaton, State state, GemmaTokenizer tokenizer, int token)
-    {
-        if (!tokenizer.TryGetBytes(token, out byte[] bytes)) return State.Dead;
-        foreach (byte value in bytes) state = automaton.Step(state, value);
-        return state;
-    }
+    private static State After(Automaton automaton, State state, GemmaTokenizer tokenizer, int token) =>
+        tokenizer.TryGetBytes(token, out byte[] bytes) ? automaton.Step(state, bytes) : State.Dead;
 
     private static List<int> Ids(ReadOnlySpan<uint> allowed)
     {

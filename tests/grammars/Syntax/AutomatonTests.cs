@@ -91,9 +91,10 @@ public sealed class AutomatonTests
                 State state = automaton.Start;
                 for (int steps = 0; steps < 4 && state != State.Dead; steps++)
                 {
+                    long budget = Automaton.UsualBudget;
                     for (int group = 0; group < CharGroups.Count; group++)
                     {
-                        State after = automaton.StepGroup(state, group);
+                        State after = automaton.StepGroup(state, group, ref budget);
                         if (after == State.Several) continue;
                         IEnumerable<string> characters = group == CharGroups.NotAscii ? ["\u0080", "é", "€", "😀", "\uFFFF"] : CharGroups.Ascii[group].Select(value => ((char)value).ToString());
                         Assert.All(characters, character => Assert.Equal(after == State.Dead, After(automaton, character, state) == State.Dead));
@@ -105,12 +106,7 @@ public sealed class AutomatonTests
             },
             iter: 400);
 
-    private static State After(Automaton automaton, string text, State? start = null)
-    {
-        State state = start ?? automaton.Start;
-        foreach (byte value in Encoding.UTF8.GetBytes(text)) state = automaton.Step(state, value);
-        return state;
-    }
+    private static State After(Automaton automaton, string text, State? start = null) => automaton.Step(start ?? automaton.Start, Encoding.UTF8.GetBytes(text));
 
     private static bool CanFinish(Automaton automaton, State start)
     {
@@ -119,7 +115,7 @@ public sealed class AutomatonTests
         while (left.TryDequeue(out State? state) && seen.Count < 5000)
         {
             if (state.CanEnd) return true;
-            foreach (State next in (State[])[automaton.Step(state, (byte)'a'), automaton.Step(state, (byte)'b')])
+            foreach (State next in (State[])[automaton.Step(state, "a"u8), automaton.Step(state, "b"u8)])
             {
                 if (seen.Add(next)) left.Enqueue(next);
             }
