@@ -1,0 +1,3 @@
+using Gemma2.Benchmarks.Masks;
+
+return await MasksBenchmark.CreateCommand().Parse(args).InvokeAsync();
