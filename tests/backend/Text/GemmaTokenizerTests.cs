@@ -21,6 +21,23 @@ public sealed class GemmaTokenizerTests
     }
 
     [Fact]
+    public void TryGetBytes_OfEachToken_AreWhatItAddsToAText()
+    {
+        GemmaTokenizer tokenizer = Vocabularies.Google;
+        for (int id = 0; id < tokenizer.VocabularySize; id++)
+        {
+            bool isPart = tokenizer.TryGetBytes(id, out byte[] bytes);
+            Assert.Equal(isPart, bytes.Length > 0);
+            Assert.Equal(tokenizer.IsControl(id), !isPart);
+            if (isPart && bytes is not [>= 0x80]) Assert.Equal(tokenizer.Decode([id]), Encoding.UTF8.GetString(bytes));
+        }
+
+        Assert.True(tokenizer.TryGetBytes(472, out byte[] last));
+        Assert.Equal([0xFF], last);
+        Assert.Throws<InvalidRequestException>(() => tokenizer.TryGetBytes(tokenizer.VocabularySize, out _));
+    }
+
+    [Fact]
     public void Encode_GoogleVectors_EqualSentencePiece()
     {
         GemmaTokenizer tokenizer = Vocabularies.Google;
