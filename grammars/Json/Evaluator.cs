@@ -57,8 +57,17 @@ internal sealed class Evaluator<TSet>(IKindAlgebra<TSet> algebra, ShapeStore sha
     {
         (Formula, int) entry = (at, shapes.Level);
         if (!_open.Add(entry)) throw at.Place.Error("This schema refers to itself without going into a value.");
-        TSet set = Evaluate(shapes.Read(at.Place), holds);
-        _open.Remove(entry);
-        return set;
+        try
+        {
+            return Evaluate(shapes.Read(at.Place), holds);
+        }
+        catch (GrammarException error) when (error.Path.Length == 0)
+        {
+            throw at.Place.Error(error.Message);
+        }
+        finally
+        {
+            _open.Remove(entry);
+        }
     }
 }

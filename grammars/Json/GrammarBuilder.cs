@@ -15,7 +15,7 @@ internal sealed class GrammarBuilder
     private readonly ShapeStore _shapes;
     private readonly JsonSyntax _syntax;
     private readonly Dictionary<Formula, GrammarNode> _nodes = [];
-    private readonly Queue<(GrammarRule Rule, ValueShape Shape)> _open = new();
+    private readonly Queue<(GrammarRule Rule, Formula Formula, ValueShape Shape)> _open = new();
 
     /// <summary>Builds into a store.</summary>
     public GrammarBuilder(GrammarStore store, FormulaStore formulas, ShapeStore shapes) =>
@@ -25,7 +25,18 @@ internal sealed class GrammarBuilder
     public GrammarNode Build(Formula formula)
     {
         GrammarNode node = Node(formula);
-        while (_open.TryDequeue(out (GrammarRule Rule, ValueShape Shape) next)) next.Rule.Body = Body(next.Shape);
+        while (_open.TryDequeue(out (GrammarRule Rule, Formula Formula, ValueShape Shape) next))
+        {
+            try
+            {
+                next.Rule.Body = Body(next.Shape);
+            }
+            catch (GrammarException error) when (error.Path.Length == 0 && next.Formula is Formula.At at)
+            {
+                throw at.Place.Error(error.Message);
+            }
+        }
+
         return node;
     }
 
@@ -40,7 +51,7 @@ internal sealed class GrammarBuilder
         else
         {
             GrammarRule rule = _store.NewRule(formula is Formula.At at ? at.Place.Name : "");
-            _open.Enqueue((rule, shape));
+            _open.Enqueue((rule, formula, shape));
             node = rule;
         }
 

@@ -43,7 +43,7 @@ internal sealed class EcmaParser
         int start = _at;
         EcmaNode atom = Atom();
         if (Quantifier() is not var (min, max)) return atom;
-        if (atom is EcmaNode.Start or EcmaNode.End or EcmaNode.WordBoundary) throw Error("an assertion cannot be repeated", start);
+        if (_pattern[start] != '(' && atom.LooksAround) throw Error("an assertion cannot be repeated", start);
         Skip('?');
         return new EcmaNode.Repeat(atom, min, max);
     }

@@ -82,9 +82,10 @@ internal sealed class EcmaRegex
 
     private Regex Copies(EcmaNode.Repeat repeat, Rest rest, Left left)
     {
-        if (repeat.Max is not int max || max > MostCopies)
-            throw new GrammarException("", $"The regular expression cannot be used: a part with '^', '$', '\\b' or a lookahead in it is repeated at most {MostCopies} times.");
-        Rest after = rest;
+        bool isEndless = repeat.Max is null && LooksOnlyForTheEnd(repeat.Item);
+        if ((isEndless ? repeat.Min : repeat.Max) is not int max || max > MostCopies)
+            throw new GrammarException("", $"The regular expression cannot be used: a part with '^', '\\b' or a lookahead in it is repeated at most {MostCopies} times.");
+        Rest after = isEndless ? Endless(repeat.Item, rest) : rest;
         for (int copy = max; copy > 0; copy--)
         {
             (Rest next, bool optional) = (after, copy > repeat.Min);
@@ -94,6 +95,25 @@ internal sealed class EcmaRegex
 
         return after[left];
     }
+
+    /// <summary>A part that looks for the end of the text, any number of times: as often as it can do without that, and once where it finds the end and nothing follows.</summary>
+    private Rest Endless(EcmaNode item, Rest rest)
+    {
+        Regex Ended(Regex regex) => _store.IsNullable(regex) ? _store.Empty : _store.Nothing;
+        Rest end = new(Ended(rest.Start), Ended(rest.Word), Ended(rest.Other));
+        Regex Last(Left before) => _store.Or(rest[before], Translate(item, end, before));
+        Rest last = new(Last(Left.Start), Last(Left.Word), Last(Left.Other));
+        Regex often = _store.Repeat(Plain(item), 0, null);
+        return new(Join(often, last, Left.Start), Join(often, last, Left.Word), Join(often, last, Left.Other));
+    }
+
+    private static bool LooksOnlyForTheEnd(EcmaNode node) => node switch
+    {
+        EcmaNode.Concat concat => concat.Parts.All(LooksOnlyForTheEnd),
+        EcmaNode.Either either => either.Options.All(LooksOnlyForTheEnd),
+        EcmaNode.Repeat repeat => LooksOnlyForTheEnd(repeat.Item),
+        _ => node is EcmaNode.Character or EcmaNode.End,
+    };
 
     private Regex Boundary(EcmaNode.WordBoundary boundary, Regex rest, Left left)
     {
@@ -118,8 +138,10 @@ internal sealed class EcmaRegex
             _store.Concat(_store.And(part, _store.Concat(_store.AnyText, _other)), rest[Left.Other]));
     }
 
+    // Within a text that goes on, its end is nowhere.
     private Regex Plain(EcmaNode node) => node switch
     {
+        EcmaNode.End => _store.Nothing,
         EcmaNode.Character character => _store.Chars(character.Set.Ranges),
         EcmaNode.Concat concat => _store.Concat([.. concat.Parts.Select(Plain)]),
         EcmaNode.Either either => _store.Or([.. either.Options.Select(Plain)]),
