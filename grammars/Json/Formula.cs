@@ -78,10 +78,10 @@ internal abstract class Formula(int id)
         public Formula Name => name;
     }
 
-    /// <summary>Objects with a member.</summary>
-    public sealed class Required(int id, string name) : Formula(id)
+    /// <summary>Objects with members of some names.</summary>
+    public sealed class Required(int id, ValueList<string> names) : Formula(id)
     {
-        public string Name => name;
+        public ValueList<string> Names => names;
     }
 
     /// <summary>Objects by how many members they have.</summary>

@@ -91,8 +91,12 @@ internal sealed class FormulaStore(RegexStore regexes)
     /// <summary>Objects by the names of their members.</summary>
     public Formula MemberNames(Formula name) => name == True ? True : Intern(new(typeof(Formula.MemberNames), name.Id), id => new Formula.MemberNames(id, name));
 
-    /// <summary>Objects with a member.</summary>
-    public Formula Required(string name) => Intern(new(typeof(Formula.Required), name), id => new Formula.Required(id, name));
+    /// <summary>Objects with members of some names.</summary>
+    public Formula Required(params IEnumerable<string> names)
+    {
+        ValueList<string> distinct = [.. names.Distinct(StringComparer.Ordinal)];
+        return distinct.Count == 0 ? True : Intern(new(typeof(Formula.Required), distinct), id => new Formula.Required(id, distinct));
+    }
 
     /// <summary>Objects by how many members they have; no most means any number.</summary>
     public Formula MemberCount(int min, int? max) => Intern(new(typeof(Formula.MemberCount), (min, max)), id => new Formula.MemberCount(id, min, max));

@@ -12,7 +12,9 @@ internal sealed class ObjectAlgebra(FormulaStore formulas, ShapeStore shapes) : 
         Formula.MemberNames names => holds
             ? [ObjectConstraint.Any with { Rules = [new([], [(shapes.OtherNames(names.Name), formulas.False)], formulas.True)] }]
             : Possible(ObjectConstraint.Any with { Some = [new(shapes.Names(formulas.Not(names.Name)), formulas.True)] }),
-        Formula.Required required => [holds ? ObjectConstraint.Any with { Required = [required.Name] } : ObjectConstraint.Any with { Rules = Only(required.Name, formulas.False) }],
+        Formula.Required required => holds
+            ? [ObjectConstraint.Any with { Required = required.Names }]
+            : [.. required.Names.Select(name => ObjectConstraint.Any with { Rules = Only(name, formulas.False) })],
         Formula.MemberCount count => holds ? Possible(ObjectConstraint.Any with { Min = count.Min, Max = count.Max }) : Possible(Miscounted(count)),
         _ => null,
     };

@@ -15,7 +15,7 @@ internal static class ObjectKeywords
         new("patternProperties", Members),
         new("additionalProperties", Members),
         new("propertyNames", (value, reader) => reader.Formulas.MemberNames(reader.Inner(value))),
-        new("required", (value, reader) => reader.Formulas.All(SchemaReader.Texts(value).Select(reader.Formulas.Required))),
+        new("required", (value, reader) => reader.Formulas.Required(SchemaReader.Texts(value))),
         new("minProperties", (value, reader) => reader.Formulas.MemberCount(SchemaReader.Count(value), null)),
         new("maxProperties", (value, reader) => reader.Formulas.MemberCount(0, SchemaReader.Count(value))),
         new("dependentRequired", Dependencies),
@@ -41,7 +41,7 @@ internal static class ObjectKeywords
         return formulas.All(SchemaReader.Members(value).Select(member =>
         {
             Formula present = formulas.All(formulas.Kinds(JsonKinds.Object), formulas.Required(member.Name));
-            Formula then = member.IsArray ? formulas.All(SchemaReader.Texts(member).Select(formulas.Required)) : reader.Inner(member);
+            Formula then = member.IsArray ? formulas.Required(SchemaReader.Texts(member)) : reader.Inner(member);
             return formulas.Any(formulas.Not(present), formulas.All(present, then));
         }));
     }

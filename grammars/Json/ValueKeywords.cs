@@ -29,8 +29,7 @@ internal static class ValueKeywords
                 // Of names that come twice the last counts.
                 Dictionary<string, Formula> members = new(StringComparer.Ordinal);
                 foreach (JsonProperty member in value.EnumerateObject()) members[member.Name] = Value(place, member.Value, reader);
-                return formulas.All(
-                    [formulas.Kinds(JsonKinds.Object), formulas.Members(new([.. members], [], formulas.False)), .. members.Keys.Select(formulas.Required)]);
+                return formulas.All(formulas.Kinds(JsonKinds.Object), formulas.Members(new([.. members], [], formulas.False)), formulas.Required(members.Keys));
         }
     }
 
