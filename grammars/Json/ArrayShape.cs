@@ -5,7 +5,7 @@ namespace Gemma2.Grammars.Json;
 /// <summary>One way in which an item counts: which counters it is in.</summary>
 /// <param name="Value">The item.</param>
 /// <param name="Counts">The counters, a bit each.</param>
-internal sealed record ArrayItem(GrammarNode Value, int Counts);
+internal sealed record ArrayItem(GrammarNode Value, ulong Counts);
 
 /// <summary>A list as it is written.</summary>
 /// <param name="syntax">JSON's own characters.</param>

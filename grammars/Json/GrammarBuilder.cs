@@ -13,13 +13,17 @@ internal sealed class GrammarBuilder
     private readonly RegexStore _regexes;
     private readonly FormulaStore _formulas;
     private readonly ShapeStore _shapes;
+    private readonly FiniteValues _finite;
     private readonly JsonSyntax _syntax;
     private readonly Dictionary<Formula, GrammarNode> _nodes = [];
     private readonly Queue<(GrammarRule Rule, Formula Formula, ValueShape Shape)> _open = new();
 
     /// <summary>Builds into a store.</summary>
-    public GrammarBuilder(GrammarStore store, FormulaStore formulas, ShapeStore shapes) =>
-        (_store, _regexes, _formulas, _shapes, _syntax) = (store, store.Regexes, formulas, shapes, new(store.Regexes));
+    public GrammarBuilder(GrammarStore store, SchemaReader reader)
+    {
+        (_store, _regexes, _formulas, _shapes) = (store, store.Regexes, reader.Formulas, new(reader));
+        (_finite, _syntax) = (new(_formulas, _shapes, reader.Numbers), new(_regexes));
+    }
 
     /// <summary>The texts of all values that a formula holds for.</summary>
     public GrammarNode Build(Formula formula)
@@ -117,19 +121,22 @@ internal sealed class GrammarBuilder
 
     private GrammarNode Array(ArrayConstraint constraint)
     {
-        if (constraint.Unique is { } unique && !(constraint.Max <= 1)) throw unique.Error("'uniqueItems' is not supported for lists of more than one item.");
         if (constraint.Counters.Count > MostCounters) throw new GrammarException("", "is too complex: too many keywords count the items of one list.");
         int places = constraint.Rules.Select(rule => rule.Prefix.Count).Concat(constraint.Counters.Select(counter => counter.From)).DefaultIfEmpty(0).Max();
         if (constraint.Max is int max) places = Math.Min(places, max);
-        ArrayItem[][] items = [.. Enumerable.Range(0, places + 1).Select(index => Items(constraint, index).ToArray())];
-        return new ArrayShape(_syntax, items, constraint.Counters, constraint.Min, constraint.Max).ToNode(_store);
+        List<(Formula Value, ulong Counts)>[] items = [.. Enumerable.Range(0, places + 1).Select(index => Items(constraint, index).ToList())];
+        List<Counter> counters = [.. constraint.Counters];
+        if (constraint.Unique is { } unique && !(constraint.Max <= 1)) Distinguish(items, counters, unique);
+        if (counters.Count > constraint.Counters.Count && constraint.Min > counters.Count - constraint.Counters.Count) return _store.Nothing;
+        ArrayItem[][] nodes = [.. items.Select(place => place.Select(item => new ArrayItem(Node(item.Value), item.Counts)).ToArray())];
+        return new ArrayShape(_syntax, nodes, counters, constraint.Min, constraint.Max).ToNode(_store);
     }
 
     // Counters without a limit need not be told of every item that they could count.
-    private IEnumerable<ArrayItem> Items(ArrayConstraint constraint, int index)
+    private IEnumerable<(Formula Value, ulong Counts)> Items(ArrayConstraint constraint, int index)
     {
         Formula any = _shapes.ValueOf(constraint.Rules, index);
-        for (int counts = 0; counts < 1 << constraint.Counters.Count; counts++)
+        for (uint counts = 0; counts < 1 << constraint.Counters.Count; counts++)
         {
             List<Formula> parts = [any];
             bool possible = true;
@@ -143,7 +150,28 @@ internal sealed class GrammarBuilder
             }
 
             Formula value = _formulas.All(parts);
-            if (possible && !_shapes.IsPlainlyEmpty(value)) yield return new(Node(value), counts);
+            if (possible && !_shapes.IsPlainlyEmpty(value)) yield return (value, counts);
         }
+    }
+
+    /// <summary>Where items are few values, each value is counted, and comes once at most.</summary>
+    private void Distinguish(List<(Formula Value, ulong Counts)>[] places, List<Counter> counters, SchemaLocation unique)
+    {
+        List<Formula> values = [];
+        for (int place = 0; place < places.Length; place++)
+        {
+            List<(Formula Value, ulong Counts)> single = [];
+            foreach ((Formula item, ulong counts) in places[place])
+            {
+                IReadOnlyList<Formula> few = _finite.Of(item) ?? throw unique.Error($"'uniqueItems' is supported where items are at most {FiniteValues.Most} values, as of an enum, or 'maxItems' is 1.");
+                values.AddRange(few.Except(values));
+                single.AddRange(few.Select(value => (_formulas.All(item, value), counts | 1UL << (counters.Count + values.IndexOf(value)))));
+            }
+
+            places[place] = single;
+            if (values.Count > FiniteValues.Most) throw unique.Error($"'uniqueItems' is supported where items are at most {FiniteValues.Most} values, as of an enum, or 'maxItems' is 1.");
+        }
+
+        counters.AddRange(values.Select(value => new Counter(value, 0, 0, 1)));
     }
 }

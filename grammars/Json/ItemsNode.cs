@@ -80,19 +80,19 @@ internal sealed class ItemsNode(GrammarStore store, ItemsState state) : GrammarN
         return !(_shape.Min > _shape.Max);
     }
 
-    // Breadth first over what may be left until the list may end.
+    // Depth first over what may be left until the list may end.
     private bool CanCount()
     {
         HashSet<ItemsState> seen = [state];
-        Queue<ItemsState> left = new(seen);
-        while (left.TryDequeue(out ItemsState at))
+        Stack<ItemsState> left = new(seen);
+        while (left.TryPop(out ItemsState at))
         {
             if (at.MayClose) return true;
             if (!at.MayGoOn) continue;
             Store.Regexes.Budget.Spend(1);
             foreach (ArrayItem item in _shape.At(at.Index).Where(item => item.Value.IsProductive))
             {
-                if (at.After(item) is { } after && seen.Add(after)) left.Enqueue(after);
+                if (at.After(item) is { } after && seen.Add(after)) left.Push(after);
             }
         }
 

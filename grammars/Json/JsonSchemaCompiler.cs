@@ -15,8 +15,7 @@ internal static class JsonSchemaCompiler
     public static GrammarNode Compile(string schema, GrammarStore store)
     {
         SchemaDocument document = SchemaDocument.Parse(schema);
-        FormulaStore formulas = new(store.Regexes);
-        SchemaReader reader = new(document, formulas);
-        return new GrammarBuilder(store, formulas, new(reader)).Build(reader.Inner(document.Root));
+        SchemaReader reader = new(document, new(store.Regexes));
+        return new GrammarBuilder(store, reader).Build(reader.Inner(document.Root));
     }
 }

@@ -32,6 +32,10 @@ internal sealed class NumberTexts
     /// <summary>Every number.</summary>
     public Regex Any { get; }
 
+    /// <summary>Every number without an exponent, in the shortest of the ways to write it.</summary>
+    public Regex Shortest => _store.And(
+        Signed(_store.Concat(_whole, Optional(_store.Concat(_point, _digits, _nonZero)))), _store.Not(_store.Literal("-0")));
+
     /// <summary>Numbers without a fraction; <c>1.0</c> has none.</summary>
     public NumberSet Integers => new(
         Signed(_store.Concat(_whole, Optional(_store.Concat(_point, Digit('0', '0'), _zeros)))),

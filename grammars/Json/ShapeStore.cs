@@ -85,6 +85,7 @@ internal sealed class ShapeStore
         if (_empty.TryGetValue(formula, out bool known)) return known;
         if (Level >= MostLevels) return false;
         RuntimeHelpers.EnsureSufficientExecutionStack();
+        Regexes.Budget.Spend(5);
         Level++;
         // While it is worked out it counts as not empty: it may lie in itself.
         _empty[formula] = false;

@@ -81,6 +81,9 @@ public sealed class JsonSchemaKeywordTests
         { """{"type":"array","items":{"type":"integer"},"contains":{"minimum":5}}""", ["[5]", "[1,9]"], ["[1]", "[\"a\",9]"] },
         { """{"type":"array","uniqueItems":true,"maxItems":1}""", ["[]", "[1]"], ["[1,1]"] },
         { """{"type":"array","uniqueItems":false}""", ["[1,1]"], [] },
+        { """{"type":"array","uniqueItems":true,"items":{"enum":["a","b",1,1.5,null]},"minItems":2}""", ["[\"a\",\"b\"]", "[1,1.5,null,\"b\",\"a\"]"], ["[\"a\"]", "[\"a\",\"a\"]", "[\"a\",\"\\u0061\"]", "[1,1.0]", "[null,1,null]", "[\"c\",1]"] },
+        { """{"type":"array","uniqueItems":true,"items":{"type":"integer","minimum":1,"maximum":9},"contains":{"const":3},"maxItems":4}""", ["[3]", "[9,8,3,1]"], ["[]", "[1,2]", "[1,2,3,3]", "[0,3]", "[1,2,3,4,5]"] },
+        { """{"type":"array","uniqueItems":true,"items":[{"enum":["x","y"]},{"type":"boolean"}],"additionalItems":{"enum":["x",true]}}""", ["[]", "[\"y\",false,\"x\",true]"], ["[\"x\",true,\"x\"]", "[\"y\",true,true]"] },
 
         // References.
         { """{"$ref":"#/$defs/a","$defs":{"a":{"type":"integer"}}}""", ["1"], ["\"1\""] },
@@ -134,6 +137,9 @@ public sealed class JsonSchemaKeywordTests
         { """{"patternProperties":{"[":{}}}""", "/patternProperties/[" },
         { """{"type":"array","items":{"format":"regex"}}""", "/items/format" },
         { """{"uniqueItems":true}""", "/uniqueItems" },
+        { """{"items":{"type":"string"},"uniqueItems":true}""", "/uniqueItems" },
+        { """{"not":{"items":{"type":"boolean"},"uniqueItems":true}}""", "/not/uniqueItems" },
+        { """{"type":"array","items":{"type":"boolean"},"uniqueItems":true,"minItems":3}""", "" },
         { """{"unevaluatedProperties":false}""", "/unevaluatedProperties" },
         { """{"unevaluatedItems":false}""", "/unevaluatedItems" },
         { """{"$dynamicRef":"#a"}""", "/$dynamicRef" },
