@@ -11,7 +11,7 @@ namespace Gemma2.Grammars;
 public sealed class Grammar
 {
     // Amounts of expressions, nodes and states, a few hundred bytes each: what compiling may make, and how many more there may be before it is begun anew.
-    private const long CompileBudget = 600_000, MostGrowth = 200_000;
+    private const long CompileBudget = 600_000, MostGrowth = 100_000;
 
     private readonly Lock _lock = new();
     private readonly Dictionary<TokenTrie, MaskTable> _masks = [];

@@ -41,7 +41,7 @@ public sealed class TokenTrie
         }
 
         _bytes = [.. all];
-        (Plain, Others) = (new(plain, isPlain: true), new(others, isPlain: false));
+        (Plain, Others) = (TrieBuilder.Build(plain, isPlain: true), TrieBuilder.Build(others, isPlain: false));
         _plainUpTo = new uint[Plain.MostCharacters + 1][];
         uint[] upTo = new uint[TokenBits.Words(VocabularySize)];
         ILookup<int, int> byLength = plain.ToLookup(token => Encoding.UTF8.GetString(token.Bytes).EnumerateRunes().Count(), token => token.Id);

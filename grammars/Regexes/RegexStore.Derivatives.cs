@@ -28,7 +28,7 @@ internal sealed partial class RegexStore
         if (derivative < 0)
         {
             RuntimeHelpers.EnsureSufficientExecutionStack();
-            Budget.Spend(1 + node.Operands.Length / 8);
+            Budget.Spend(Math.Max(1, node.Operands.Length - 1));
             derivative = Compute(node, value).Id;
         }
 

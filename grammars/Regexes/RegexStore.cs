@@ -48,6 +48,9 @@ internal sealed partial class RegexStore
     /// <summary>How many expressions it holds.</summary>
     public int Count => _nodes.Count;
 
+    /// <summary>How many it holds, those of many operands counted more than once.</summary>
+    public long Size { get; private set; }
+
     // Any bytes, in UTF-8 or not.
     private Regex Everything { get; }
 
@@ -147,7 +150,8 @@ internal sealed partial class RegexStore
         if (node.IsNullable) min = 0;
         if (item == Empty || max == 0 || (item == Nothing && min == 0)) return Empty;
         if (item == Nothing || (min == 1 && max == 1)) return item;
-        if (node is { Kind: RegexKind.Repeat, Min: 0, Max: null }) return item;
+        // Up to m, up to n times, is up to m times n.
+        if (node is { Kind: RegexKind.Repeat, Min: 0 } && (long?)node.Max * max is null or <= int.MaxValue) return Repeat(new(node.Operands[0]), 0, node.Max * max);
         return Intern(new(RegexKind.Repeat, [item.Id], default, min, max), isNullable: min == 0);
     }
 
@@ -271,7 +275,8 @@ internal sealed partial class RegexStore
 
     private Regex Add(RegexNode node, bool isNullable)
     {
-        Budget.Spend(1 + node.Operands.Length / 8);
+        Budget.Spend(Math.Max(1, node.Operands.Length - 1));
+        Size += 1 + node.Operands.Length / 16;
         node.Id = _nodes.Count;
         node.IsNullable = isNullable;
         node.FirstBytes = FirstBytes(node);

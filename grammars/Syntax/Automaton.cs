@@ -9,10 +9,10 @@ namespace Gemma2.Grammars.Syntax;
 internal sealed class Automaton
 {
     // How much may be added to it: expressions, nodes and states, a few hundred bytes each.
-    private const long MostGrowth = 1_000_000;
+    private const long MostGrowth = 400_000;
 
     /// <summary>What the states of one mask, or of one token, may cost: far more than any that are not made to explode.</summary>
-    public const long UsualBudget = 100_000;
+    public const long UsualBudget = 30_000;
 
     private readonly Lock _growing = new();
     private readonly GrammarStore _store;
@@ -42,7 +42,7 @@ internal sealed class Automaton
     public State Start { get; }
 
     /// <summary>How much it holds: expressions, nodes and states.</summary>
-    public long Size => _regexes.Count + (long)_store.Count + _states.Count;
+    public long Size => _regexes.Size + _store.Count + _states.Count;
 
     /// <summary>How much was added to it since it was made.</summary>
     public long Growth => Size - _sizeAtFirst;

@@ -68,6 +68,7 @@ public sealed class GrammarTests
     [InlineData("(?:(?:(?:a{0,1000}){0,1000}){0,1000}b){0,1000}")]
     [InlineData("(a?){5000}a{5000}")]
     [InlineData("((a*)*)*b")]
+    [InlineData("((a{1,1000}c?){1,1000}c?){1,1000}")]
     [InlineData("(x+x+)+y")]
     public void Mask_RegexThatExplodes_GoesOnOrEndsWithAnError(string pattern)
     {
@@ -76,7 +77,7 @@ public sealed class GrammarTests
         {
             GrammarMask mask = new(Compile(new GrammarSource.Regex(pattern)), trie, [tokenizer.Eos]);
             int a = tokenizer.Encode("a").Single();
-            for (int i = 0; i < 300; i++)
+            for (int i = 0; i < 100; i++)
             {
                 if (!Backend.Decoding.TokenBits.Contains(mask.Allowed, a)) break;
                 mask.Accept(a);
@@ -133,7 +134,7 @@ public sealed class GrammarTests
         GrammarMask old = new(grammar, trie, [tokenizer.Eos]);
         int bracket = tokenizer.Encode("[").Single();
         State state = before.Start;
-        for (int i = 0; i < 100_000; i++) state = before.Step(state, "["u8);
+        for (int i = 0; i < 60_000; i++) state = before.Step(state, "["u8);
         GrammarMask fresh = new(grammar, trie, [tokenizer.Eos]);
         Assert.NotSame(before, grammar.Automaton);
         Assert.True(grammar.Size < 1000);

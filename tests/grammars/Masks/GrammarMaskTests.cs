@@ -12,7 +12,7 @@ public sealed class GrammarMaskTests
     [Fact]
     public void Allowed_RandomGrammarsAndWays_AreTheTokensWhoseBytesTheAutomatonTakes()
     {
-        const int grammars = 80;
+        const int grammars = 50;
         (GemmaTokenizer tokenizer, TokenTrie trie) = Vocabularies.Google;
         int masks = 0;
         Gen.Select(RandomGrammar.Texts, Gen.UInt.Array[5]).Sample(
