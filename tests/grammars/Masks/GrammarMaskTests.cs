@@ -38,6 +38,31 @@ public sealed class GrammarMaskTests
         Assert.True(masks > grammars / 2, $"{masks} masks were tried.");
     }
 
+    [Theory]
+    [InlineData("""{"properties": {"name": {"maxLength": 5}, "näme": {"pattern": "^[a-z]+\\.x$"}}, "additionalProperties": {"type": "string", "minLength": 3}}""", """{"name":"a\"é\u0041","nä":"lorem 日本 ipsum","näme":"abc.x"}""")]
+    [InlineData("""{"type": "object", "patternProperties": {"^x-": {"format": "email"}}, "additionalProperties": false}""", """{"x-a":"ab.c@example.org"}""")]
+    [InlineData("""{"anyOf": [{"const": "the end"}, {"pattern": "^.{3}"}, {"enum": ["theirs", 5]}]}""", "\"the ends\"")]
+    [InlineData("""{"not": {"pattern": "the|€"}, "type": "string"}""", "\"tho th is\"")]
+    [InlineData("""{"type": "array", "items": {"type": ["number", "null"], "minimum": 3}}""", "[3.25,null,1e5]")]
+    [InlineData("{}", """[{"a":[true,"x"]},"\ud83d\ude00"]""")]
+    public void Allowed_AlongAValueOfASchema_AreTheTokensWhoseBytesTheAutomatonTakes(string schema, string value)
+    {
+        (GemmaTokenizer tokenizer, TokenTrie trie) = Vocabularies.Google;
+        GrammarSource source = new GrammarSource.JsonSchema(schema);
+        Automaton automaton = Compile(source).Automaton;
+        State state = automaton.Start;
+        GrammarMask mask = new(Compile(source), trie, [tokenizer.Eos]);
+        foreach (int token in tokenizer.Encode(value))
+        {
+            AssertAllowed(automaton, state, tokenizer, mask.Allowed);
+            mask.Accept(token);
+            state = After(automaton, state, tokenizer, token);
+        }
+
+        AssertAllowed(automaton, state, tokenizer, mask.Allowed);
+        Assert.True(state.CanEnd);
+    }
+
     [Fact]
     public void Allowed_AlongAnyWay_CanAlwaysBeEnded()
     {
