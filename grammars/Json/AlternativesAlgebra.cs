@@ -1,6 +1,8 @@
 namespace Gemma2.Grammars.Json;
 
-/// <summary>Sets of lists or of objects as alternatives: a value is in the set when all of one alternative holds of it. Alternatives that plainly hold of none are left out.</summary>
+/// <summary>
+/// Sets of lists or of objects as alternatives: a value is in the set when all of one alternative holds of it. Alternatives that plainly hold of none are left out.
+/// </summary>
 /// <typeparam name="TConstraint">One alternative.</typeparam>
 internal abstract class AlternativesAlgebra<TConstraint>(JsonKinds kind, TConstraint any) : IKindAlgebra<IReadOnlyList<TConstraint>>
     where TConstraint : class
@@ -59,10 +61,12 @@ internal abstract class AlternativesAlgebra<TConstraint>(JsonKinds kind, TConstr
     protected abstract bool IsImpossible(TConstraint constraint);
 
     /// <summary>The alternatives that hold of anything.</summary>
-    protected IReadOnlyList<TConstraint> Possible(params IEnumerable<TConstraint> alternatives) => [.. alternatives.Where(alternative => !IsImpossible(alternative)).Distinct()];
+    protected IReadOnlyList<TConstraint> Possible(params IEnumerable<TConstraint> alternatives) =>
+        [.. alternatives.Where(alternative => !IsImpossible(alternative)).Distinct()];
 
     private static void Check(int count)
     {
-        if (count > Most) throw new GrammarException("", $"is too complex: its parts combine to more than {Most} alternatives; use fewer of anyOf, oneOf and not.");
+        if (count > Most)
+            throw new GrammarException("", $"is too complex: its parts combine to more than {Most} alternatives; use fewer of anyOf, oneOf and not.");
     }
 }

@@ -26,8 +26,11 @@ internal sealed class ArrayAlgebra(FormulaStore formulas, ShapeStore shapes) : A
     /// <inheritdoc/>
     protected override bool IsImpossible(ArrayConstraint constraint) =>
         constraint.Max < constraint.Min
-        || constraint.Counters.Any(counter => counter.Max < counter.Min || constraint.Max < counter.From + counter.Min || (counter.Min > 0 && shapes.IsPlainlyEmpty(counter.Value)))
+        || constraint.Counters.Any(counter => IsImpossible(counter, constraint.Max))
         || Enumerable.Range(0, Math.Min(constraint.Min, MostSeen)).Any(index => shapes.IsPlainlyEmpty(shapes.ValueOf(constraint.Rules, index)));
+
+    private bool IsImpossible(Counter counter, int? max) =>
+        counter.Max < counter.Min || max < counter.From + counter.Min || (counter.Min > 0 && shapes.IsPlainlyEmpty(counter.Value));
 
     private static IEnumerable<ArrayConstraint> Miscounted(Formula.ItemCount count)
     {

@@ -3,7 +3,8 @@ using System.Text.Json;
 namespace Gemma2.Grammars.Json;
 
 /// <summary>
-/// Keywords for lists: <c>items</c>, <c>prefixItems</c>, <c>additionalItems</c>, <c>minItems</c>, <c>maxItems</c>, <c>contains</c>, <c>minContains</c>, <c>maxContains</c>, <c>uniqueItems</c>.
+/// Keywords for lists: <c>items</c>, <c>prefixItems</c>, <c>additionalItems</c>, <c>minItems</c>, <c>maxItems</c>, <c>contains</c>, <c>minContains</c>, <c>maxContains</c>,
+/// <c>uniqueItems</c>.
 /// </summary>
 internal static class ArrayKeywords
 {

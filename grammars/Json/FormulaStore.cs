@@ -83,7 +83,8 @@ internal sealed class FormulaStore(RegexStore regexes)
     public Formula Members(MemberRules rules)
     {
         if (rules.Additional == True && rules.Named.All(member => member.Value == True) && rules.Patterns.All(pattern => pattern.Value == True)) return True;
-        ValueList<int> ids = [.. rules.Patterns.SelectMany(pattern => new[] { pattern.Names.Id, pattern.Value.Id }), rules.Additional.Id, .. rules.Named.Select(member => member.Value.Id)];
+        IEnumerable<int> patterns = rules.Patterns.SelectMany(pattern => new[] { pattern.Names.Id, pattern.Value.Id });
+        ValueList<int> ids = [.. patterns, rules.Additional.Id, .. rules.Named.Select(member => member.Value.Id)];
         ValueList<string> names = [.. rules.Named.Select(member => member.Key)];
         return Intern(new(typeof(Formula.Members), (ids, names)), id => new Formula.Members(id, rules));
     }

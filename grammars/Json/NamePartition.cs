@@ -20,7 +20,8 @@ internal static class NamePartition
     public static IReadOnlyList<FreeNames> Divide(ObjectConstraint constraint, IReadOnlyCollection<string> named, FormulaStore formulas)
     {
         RegexStore regexes = formulas.Regexes;
-        Regex[] patterns = [.. constraint.Rules.SelectMany(rule => rule.Patterns).Select(pattern => pattern.Names).Concat(constraint.Some.Select(some => some.Names)).Distinct()];
+        IEnumerable<Regex> ofRules = constraint.Rules.SelectMany(rule => rule.Patterns).Select(pattern => pattern.Names);
+        Regex[] patterns = [.. ofRules.Concat(constraint.Some.Select(some => some.Names)).Distinct()];
         List<(Regex Names, Regex[] Matched)> parts = [(regexes.Not(regexes.Words(named)), [])];
         foreach (Regex pattern in patterns)
         {

@@ -30,7 +30,8 @@ internal static class NumberKeywords
     {
         DecimalNumber divisor = SchemaReader.Number(value);
         if (divisor.IsNegative || divisor.IsZero) throw value.Error("'multipleOf' is a number above 0.");
-        return reader.Formulas.Number(reader.Numbers.MultipleOf(divisor) ?? throw value.Error("'multipleOf' is up to 5000 times a product of 2s, 5s and 10s, with up to 18 digits."));
+        return reader.Formulas.Number(
+            reader.Numbers.MultipleOf(divisor) ?? throw value.Error("'multipleOf' is up to 5000 times a product of 2s, 5s and 10s, with up to 18 digits."));
     }
 
     // In draft 4 the bound is in one keyword and whether it belongs to the range in the other.

@@ -3,8 +3,8 @@ using Gemma2.Grammars.Regexes;
 namespace Gemma2.Grammars.Json;
 
 /// <summary>
-/// Keywords for objects: <c>properties</c>, <c>patternProperties</c>, <c>additionalProperties</c>, <c>propertyNames</c>, <c>required</c>, <c>minProperties</c>, <c>maxProperties</c>,
-/// <c>dependentRequired</c>, <c>dependentSchemas</c>, <c>dependencies</c>.
+/// Keywords for objects: <c>properties</c>, <c>patternProperties</c>, <c>additionalProperties</c>, <c>propertyNames</c>, <c>required</c>, <c>minProperties</c>,
+/// <c>maxProperties</c>, <c>dependentRequired</c>, <c>dependentSchemas</c>, <c>dependencies</c>.
 /// </summary>
 internal static class ObjectKeywords
 {
@@ -47,5 +47,7 @@ internal static class ObjectKeywords
     }
 
     private static Formula UnevaluatedProperties(SchemaLocation value, SchemaReader reader) =>
-        value.Value.ValueKind == System.Text.Json.JsonValueKind.True ? reader.Formulas.True : throw value.Error("'unevaluatedProperties' is not supported; 'additionalProperties' is.");
+        value.Value.ValueKind == System.Text.Json.JsonValueKind.True
+            ? reader.Formulas.True
+            : throw value.Error("'unevaluatedProperties' is not supported; 'additionalProperties' is.");
 }

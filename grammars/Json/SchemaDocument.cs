@@ -120,7 +120,8 @@ internal sealed class SchemaDocument
     private static string? Text(SchemaLocation? place) => place?.Value.ValueKind == JsonValueKind.String ? place.Value.GetString() : null;
 
     // An id that is but a fragment names a place and begins no new resource.
-    private string? IdOf(SchemaLocation place) => ReferencesStandAlone && place["$ref"] is not null ? null : (Text(place["$id"]) ?? Text(place["id"])) is { Length: > 0 } id && id[0] != '#' ? id : null;
+    private string? IdOf(SchemaLocation place) =>
+        ReferencesStandAlone && place["$ref"] is not null ? null : (Text(place["$id"]) ?? Text(place["id"])) is { Length: > 0 } id && id[0] != '#' ? id : null;
 
     private SchemaLocation ResourceOf(SchemaLocation place)
     {

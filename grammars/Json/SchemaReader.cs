@@ -67,7 +67,9 @@ internal sealed class SchemaReader
 
     /// <summary>Whether a keyword is true rather than false.</summary>
     public static bool Flag(SchemaLocation value) =>
-        value.Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.Value.ValueKind == JsonValueKind.True : throw value.Error($"'{value.Name}' is true or false.");
+        value.Value.ValueKind is JsonValueKind.True or JsonValueKind.False
+            ? value.Value.ValueKind == JsonValueKind.True
+            : throw value.Error($"'{value.Name}' is true or false.");
 
     /// <summary>A number that a keyword wants, exactly.</summary>
     public static DecimalNumber Number(SchemaLocation value)

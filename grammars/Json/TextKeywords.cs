@@ -31,6 +31,8 @@ internal static class TextKeywords
     {
         string name = SchemaReader.Text(value);
         if (TextFormats.Unsupported.Contains(name)) throw value.Error($"The format '{name}' is not supported: it is no regular language.");
-        return TextFormats.Patterns.TryGetValue(name, out string? pattern) ? reader.Formulas.Text(EcmaRegex.Parse(pattern, reader.Regexes, anchored: true)) : reader.Formulas.True;
+        return TextFormats.Patterns.TryGetValue(name, out string? pattern)
+            ? reader.Formulas.Text(EcmaRegex.Parse(pattern, reader.Regexes, anchored: true))
+            : reader.Formulas.True;
     }
 }
