@@ -32,6 +32,9 @@ public sealed record GenerationRequest
     /// <summary>Go on past the model's end tokens (<c>&lt;eos&gt;</c>, <c>&lt;end_of_turn&gt;</c>).</summary>
     public bool IgnoreEndTokens { get; init; }
 
+    /// <summary>Tokens that end the generation as the model's own end tokens do, these left out or not; they have no text then.</summary>
+    public IReadOnlyList<int> StopTokens { get; init; } = [];
+
     /// <summary>Texts that end the generation; they are not part of the answer. They may begin and end inside tokens.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
 }
@@ -39,7 +42,7 @@ public sealed record GenerationRequest
 /// <summary>Why a generation ended.</summary>
 public enum FinishReason
 {
-    /// <summary>The model ended its turn, or a stop text appeared.</summary>
+    /// <summary>The model ended its turn, or a stop token or text appeared.</summary>
     Stop,
 
     /// <summary>The token limit or the end of the context was reached.</summary>
@@ -68,4 +71,7 @@ public readonly record struct TextPiece(string Text, TokenChoice? Choice, Finish
 {
     /// <summary>Id of the token that completed this piece; null for text that was held back until the end.</summary>
     public int? Token => Choice?.Id;
+
+    /// <summary>With the first piece, where it was asked for: the same as <see cref="GeneratedToken.Prompt"/>.</summary>
+    public IReadOnlyList<TokenChoice>? Prompt { get; init; }
 }

@@ -137,7 +137,10 @@ public sealed class InferenceEngine : IInferenceEngine
             throw new InvalidRequestException("max_tokens", $"max_tokens is {request.MaxTokens}; allowed is 1 or more.");
         if (room < 1)
             throw new InvalidRequestException("prompt", $"The prompt has {prompt.Length} tokens, which leaves no room in the context of {ContextLength}.");
-        IReadOnlyList<int> endTokens = request.IgnoreEndTokens ? [] : Config.EndTokens;
+        foreach (int token in request.StopTokens)
+            if (token < 0 || token >= Config.VocabularySize)
+                throw new InvalidRequestException("stop_token_ids", $"stop_token_ids has token id {token}; allowed are 0 to {Config.VocabularySize - 1}.");
+        IReadOnlyList<int> endTokens = [.. request.IgnoreEndTokens ? [] : Config.EndTokens, .. request.StopTokens];
         var decoding = new DecodingState(request.Sampling, prompt, endTokens, Config.VocabularySize, request.Mask);
         int maxTokens = Math.Min(request.MaxTokens ?? room, room);
         NgramDrafter? drafter = request.Drafts ? new NgramDrafter(prompt.Length + maxTokens) : null;

@@ -12,7 +12,7 @@ public static class TextGeneration
 
     /// <summary>
     /// Generates an answer as text. One piece comes for each token, often with empty text: bytes are held back until they make a character, and text that may
-    /// become a stop text until it is clear that it does not. End tokens and control tokens have no text. A stop text ends the answer before it and cancels the sequence.
+    /// become a stop text until it is clear that it does not. End tokens and control tokens have no text, nor does a stop token. A stop text ends the answer before it and cancels the sequence.
     /// </summary>
     /// <param name="engine">The model; it needs a tokenizer.</param>
     /// <param name="request">What to generate.</param>
@@ -41,19 +41,21 @@ public static class TextGeneration
     {
         IncrementalDetokenizer detokenizer = new(tokenizer);
         StopMatcher stop = new(request.Stop);
-        await foreach ((TokenChoice choice, FinishReason? finish, int cached) in engine.GenerateAsync(request, cancellationToken).ConfigureAwait(false))
+        await foreach (GeneratedToken token in engine.GenerateAsync(request, cancellationToken).ConfigureAwait(false))
         {
-            string text = engine.Config.EndTokens.Contains(choice.Id) || tokenizer.IsControl(choice.Id) ? "" : detokenizer.Append(choice.Id);
+            (TokenChoice choice, FinishReason? finish, int cached) = token;
+            bool hasText = finish != FinishReason.Stop && !engine.Config.EndTokens.Contains(choice.Id) && !tokenizer.IsControl(choice.Id);
+            string text = hasText ? detokenizer.Append(choice.Id) : "";
             if (finish is not null) text += detokenizer.Flush();
             text = stop.Append(text);
             if (stop.Stopped)
             {
-                yield return new TextPiece(text, choice, FinishReason.Stop, cached);
+                yield return new TextPiece(text, choice, FinishReason.Stop, cached) { Prompt = token.Prompt };
                 yield break;
             }
 
             string held = finish is null ? "" : stop.Flush();
-            yield return new TextPiece(text, choice, held.Length == 0 ? finish : null, cached);
+            yield return new TextPiece(text, choice, held.Length == 0 ? finish : null, cached) { Prompt = token.Prompt };
             if (held.Length > 0) yield return new TextPiece(held, null, finish, cached);
         }
     }

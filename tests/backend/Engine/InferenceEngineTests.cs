@@ -221,6 +221,22 @@ public sealed class InferenceEngineTests : EngineTest
         Assert.Equal(pipelines, engine.PipelineCount);
     }
 
+    [Fact]
+    public async Task Generate_StopTokens_EndTheAnswer()
+    {
+        await using InferenceEngine engine = await LoadGoldenAsync("a-base");
+        List<int> ids = await GenerateAsync(engine, _request);
+        int stop = ids[7], first = ids.IndexOf(stop);
+
+        var tokens = new List<GeneratedToken>();
+        await foreach (GeneratedToken token in engine.GenerateAsync(_request with { StopTokens = [3, stop] }, Cancellation)) tokens.Add(token);
+
+        Assert.Equal(ids[..(first + 1)], tokens.Select(token => token.Id));
+        Assert.Equal(FinishReason.Stop, tokens[^1].Finish);
+        Assert.DoesNotContain(stop, (await GenerateAsync(engine, _request with { StopTokens = [stop], Sampling = _request.Sampling with { MinTokens = 20 } }))[..19]);
+        Assert.Equal("stop_token_ids", Assert.Throws<InvalidRequestException>(() => engine.GenerateAsync(_request with { StopTokens = [1 << 20] }, Cancellation)).Parameter);
+    }
+
     [Theory]
     [InlineData("a-base")]
     [InlineData("b-gqa-hd32")]

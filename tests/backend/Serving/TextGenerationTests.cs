@@ -77,6 +77,25 @@ public sealed class TextGenerationTests
     }
 
     [Fact]
+    public async Task GenerateText_StopToken_EndsBeforeItsText()
+    {
+        int[] ids = Tokenizer.Encode("Ada reads");
+        TextPiece[] pieces = await Collect(new ScriptedEngine(Tokenizer, [.. Tokens(ids[..^1]), Token(ids[^1], FinishReason.Stop)]));
+        Assert.Equal(Tokenizer.Decode(ids[..^1]), Text(pieces));
+        Assert.Equal(ids[^1], pieces[^1].Token);
+    }
+
+    [Fact]
+    public async Task GenerateText_PromptIsTold_ComesWithTheFirstPiece()
+    {
+        TokenChoice[] prompt = [new TokenChoice(5, -1), new TokenChoice(6, -2)];
+        int[] ids = Tokenizer.Encode("Ada reads");
+        TextPiece[] pieces = await Collect(new ScriptedEngine(Tokenizer, [Token(ids[0], null) with { Prompt = prompt }, .. Tokens(ids[1..]), Token(Tokenizer.Eos, FinishReason.Stop)]));
+        Assert.Equal(prompt, pieces[0].Prompt);
+        Assert.All(pieces[1..], piece => Assert.Null(piece.Prompt));
+    }
+
+    [Fact]
     public async Task GenerateText_ConsumerLeaves_EndsTheSequence()
     {
         ScriptedEngine engine = new(Tokenizer, Tokens(Tokenizer.Encode("Ada reads a letter")));
