@@ -17,10 +17,8 @@ internal sealed class ChunkLimits
     // Bytes of English text and JSON in a token, about.
     private const double BytesPerToken = 4;
 
-    // What a chat is expected to take that names no limit.
-    private const int UsualChatTokens = 256;
-
-    private const int UsualTextTokens = 16;
+    // What an answer is expected to take that has no limit.
+    private const int UsualTokens = 256;
 
     private readonly double _tokens;
     private readonly long _minBytes;
@@ -34,9 +32,7 @@ internal sealed class ChunkLimits
     public static double Estimate(FileLine line, CompletionRequest? request) => line.Length / BytesPerToken + request switch
     {
         null => 0,
-        { MaxTokens: { } tokens } => tokens,
-        { Prompt: Prompt.Chat } => UsualChatTokens,
-        _ => UsualTextTokens,
+        _ => (double)(request.MaxTokens ?? request.UsualMaxTokens ?? UsualTokens) * request.AnswerCount,
     };
 
     /// <summary>Whether a chunk has enough.</summary>

@@ -14,11 +14,6 @@ internal sealed class Completion
     /// </summary>
     public static readonly TimeSpan TimeLimit = TimeSpan.FromMinutes(50);
 
-    /// <summary>What OpenAI's <c>/v1/completions</c> makes when <c>max_tokens</c> is left out; a chat goes on to the end of the context.</summary>
-    private const int DefaultTextTokens = 16;
-
-    private readonly IInferenceEngine _engine;
-
     /// <summary>Measures a request against the model.</summary>
     /// <param name="engine">The loaded model.</param>
     /// <param name="request">What is asked for.</param>
@@ -27,30 +22,27 @@ internal sealed class Completion
     /// <param name="seed">Makes the answer repeatable.</param>
     /// <param name="requestClass">Who goes first.</param>
     /// <exception cref="ApiException">Another model is asked for, or prompt and answer do not fit the context.</exception>
-    /// <exception cref="InvalidRequestException">The prompt cannot be put to the model.</exception>
+    /// <exception cref="InvalidRequestException">The prompt cannot be put to the model, or a field names a token that it does not have.</exception>
     public Completion(IInferenceEngine engine, CompletionRequest request, string id, DateTimeOffset created, long seed, RequestClass requestClass)
     {
         if (request.Model != engine.ModelName)
             throw new ApiException(ApiError.ModelNotFound(RequestFields.Quote(request.Model), engine.ModelName));
-        IReadOnlyList<int> prompt = PromptEncoder.Encode(engine, request.Prompt);
-        CheckFits(prompt.Count, request, engine.ContextLength);
-        (_engine, Request, Created, Seed) = (engine, request, created, seed);
+        (Engine, Request, Created, Seed, Class) = (engine, request, created, seed, requestClass);
+        Prompts = [.. request.Prompts.Select(prompt => PromptEncoder.Encode(engine, prompt))];
+        CompletionCheck.Require(engine, request, Prompts);
         Id = (IsChat ? "chatcmpl-" : "cmpl-") + id;
         Fingerprint = SystemFingerprint.Of(engine);
-        Generation = new GenerationRequest
-        {
-            PromptTokens = prompt,
-            Class = requestClass,
-            MaxTokens = request.MaxTokens ?? DefaultMaxTokens(engine.ContextLength - prompt.Count),
-            Sampling = request.Sampling with { Seed = unchecked((ulong)seed) },
-            Stop = request.Stop,
-            Drafts = request.Drafts,
-        };
     }
+
+    public IInferenceEngine Engine { get; }
 
     public CompletionRequest Request { get; }
 
-    public GenerationRequest Generation { get; }
+    /// <summary>What is gone on from.</summary>
+    public IReadOnlyList<EncodedPrompt> Prompts { get; }
+
+    /// <summary>Who goes first.</summary>
+    public RequestClass Class { get; }
 
     /// <summary>The answer's id in OpenAI's form.</summary>
     public string Id { get; }
@@ -62,54 +54,72 @@ internal sealed class Completion
     /// <summary>Changes when the same seed may give another answer.</summary>
     public string Fingerprint { get; }
 
-    public bool IsChat => Request.Prompt is Prompt.Chat;
+    public bool IsChat => Request.IsChat;
+
+    /// <summary>Tokens of the prompts, each counted once however many answers it gets.</summary>
+    public int PromptTokens => Prompts.Sum(prompt => prompt.Tokens.Count);
+
+    /// <summary>How many answers are generated.</summary>
+    public int AnswerCount => Request.AnswerCount;
+
+    /// <summary>What the engine is to generate for an answer.</summary>
+    /// <param name="answer">Its number, see <see cref="AnswerPart.Answer"/>.</param>
+    public GenerationRequest Generation(int answer)
+    {
+        EncodedPrompt prompt = Prompts[answer / Request.Tries];
+        // What is not told may still be wanted, to find the best.
+        int? told = Request.Sampling.LogProbabilities;
+        int? wanted = told ?? (Request.Tries > Request.Answers ? 0 : null);
+        int? most = Request.MaxTokens ?? Request.UsualMaxTokens;
+        return new GenerationRequest
+        {
+            PromptTokens = prompt.Tokens,
+            Class = Class,
+            // The engine tells of a prompt with the first token after it.
+            MaxTokens = most == 0 ? 1 : most,
+            Sampling = (Request.Sampling with { Seed = unchecked((ulong)Seed), LogProbabilities = wanted }).ForAnswer(answer),
+            PromptLogProbabilities = Request.Echo && answer % Request.Tries == 0 ? told : null,
+            Stop = Request.Stop,
+            StopTokens = Request.StopTokens,
+            IgnoreEndTokens = Request.IgnoresEnd,
+            Drafts = Request.Drafts,
+        };
+    }
 
     /// <summary>Throws where the engine would not let the request wait for its turn: to be asked before an answer is begun.</summary>
     /// <exception cref="BusyException">Too many wait already.</exception>
-    public void EnsureRoom() => _engine.EnsureRoom(Generation);
+    public void EnsureRoom() => Engine.EnsureRoom(Generation(0));
 
-    /// <summary>Generates piece by piece.</summary>
-    public async IAsyncEnumerable<TextPiece> StreamAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Generates part by part, the answers side by side.</summary>
+    public async IAsyncEnumerable<AnswerPart> StreamAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(TimeLimit);
-        await using IAsyncEnumerator<TextPiece> pieces = _engine.GenerateTextAsync(Generation, limit.Token).GetAsyncEnumerator(limit.Token);
+        await using IAsyncEnumerator<AnswerPart> parts = new AnswerRun(this).RunAsync(limit.Token).GetAsyncEnumerator(limit.Token);
         while (true)
         {
             try
             {
-                if (!await pieces.MoveNextAsync())
+                if (!await parts.MoveNextAsync())
                     yield break;
             }
             catch (OperationCanceledException) when (limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
             {
                 throw new ApiException(ApiError.TimedOut(TimeLimit));
             }
-            yield return pieces.Current;
+            yield return parts.Current;
         }
     }
 
     /// <summary>Generates the whole answer.</summary>
     public async Task<CompletionResult> RunAsync(CancellationToken cancellationToken)
     {
-        var result = new CompletionResult(Generation.PromptTokens.Count);
-        await foreach (TextPiece piece in StreamAsync(cancellationToken))
-            result.Add(piece);
+        var result = new CompletionResult(this);
+        await foreach (AnswerPart part in StreamAsync(cancellationToken))
+            result.Add(part);
         return result;
     }
 
     /// <summary>A seed for a request that has none. It is exact in JSON numbers as every language reads them.</summary>
     public static long RandomSeed() => Random.Shared.NextInt64(1L << 53);
-
-    private static void CheckFits(int promptTokens, CompletionRequest request, int contextLength)
-    {
-        int wanted = request.MaxTokens ?? 1;
-        if ((long)promptTokens + wanted > contextLength)
-            throw new ApiException(ApiError.BadRequest(
-                $"The context holds {contextLength} tokens; the prompt has {promptTokens} and the answer may take {wanted}. "
-                + "Shorten the prompt or lower max_tokens.",
-                request.Prompt is Prompt.Chat ? "messages" : "prompt", "context_length_exceeded"));
-    }
-
-    private int? DefaultMaxTokens(int room) => IsChat ? null : Math.Min(DefaultTextTokens, room);
 }

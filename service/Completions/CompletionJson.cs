@@ -18,27 +18,30 @@ internal static class CompletionJson
     {
         WriteHead(json, completion, completion.IsChat ? "chat.completion" : "text_completion");
         json.WriteStartArray("choices");
-        WriteChoice(json, result.Finish, completion.IsChat
-            ? () => WriteMessage(json, "message", "assistant", result.Text)
-            : () => json.WriteString("text", result.Text));
+        foreach ((int index, Choice choice) in result.Choices.Index())
+        {
+            WriteChoice(json, completion, index, choice.Tokens, choice.Finish, completion.IsChat
+                ? () => WriteMessage(json, "message", "assistant", choice.Text)
+                : () => json.WriteString("text", choice.Text));
+        }
         json.WriteEndArray();
         WriteUsage(json, result, tellsCached);
         json.WriteEndObject();
     }
 
-    /// <summary>The first event of a chat's stream: who speaks.</summary>
-    public static void WriteRoleChunk(Utf8JsonWriter json, Completion completion) =>
-        WriteChunk(json, completion, null, () => WriteMessage(json, "delta", "assistant", ""));
+    /// <summary>The first event of a choice in a chat's stream: who speaks.</summary>
+    public static void WriteRoleChunk(Utf8JsonWriter json, Completion completion, int index) =>
+        WriteChunk(json, completion, index, [], null, () => WriteMessage(json, "delta", "assistant", ""));
 
     /// <summary>An event with new text.</summary>
-    public static void WriteTextChunk(Utf8JsonWriter json, Completion completion, string text) =>
-        WriteChunk(json, completion, null, completion.IsChat
-            ? () => WriteMessage(json, "delta", null, text)
-            : () => json.WriteString("text", text));
+    public static void WriteTextChunk(Utf8JsonWriter json, Completion completion, AnswerPart part) =>
+        WriteChunk(json, completion, part.Answer, part.Tokens, null, completion.IsChat
+            ? () => WriteMessage(json, "delta", null, part.Text)
+            : () => json.WriteString("text", part.Text));
 
-    /// <summary>The event that says why the answer ended.</summary>
-    public static void WriteFinishChunk(Utf8JsonWriter json, Completion completion, FinishReason finish) =>
-        WriteChunk(json, completion, finish, completion.IsChat
+    /// <summary>The event that says why an answer ended, with the tokens that have no text.</summary>
+    public static void WriteFinishChunk(Utf8JsonWriter json, Completion completion, int index, IReadOnlyList<ToldToken> tokens, FinishReason finish) =>
+        WriteChunk(json, completion, index, tokens, finish, completion.IsChat
             ? () => WriteMessage(json, "delta", null, null)
             : () => json.WriteString("text", ""));
 
@@ -52,11 +55,12 @@ internal static class CompletionJson
         json.WriteEndObject();
     }
 
-    private static void WriteChunk(Utf8JsonWriter json, Completion completion, FinishReason? finish, Action writeContent)
+    private static void WriteChunk(
+        Utf8JsonWriter json, Completion completion, int index, IReadOnlyList<ToldToken> tokens, FinishReason? finish, Action writeContent)
     {
         WriteChunkHead(json, completion);
         json.WriteStartArray("choices");
-        WriteChoice(json, finish, writeContent);
+        WriteChoice(json, completion, index, tokens, finish, writeContent);
         json.WriteEndArray();
         if (completion.Request.IncludeUsage)
             json.WriteNull("usage");
@@ -76,14 +80,28 @@ internal static class CompletionJson
         json.WriteString("system_fingerprint", completion.Fingerprint);
     }
 
-    private static void WriteChoice(Utf8JsonWriter json, FinishReason? finish, Action writeContent)
+    private static void WriteChoice(
+        Utf8JsonWriter json, Completion completion, int index, IReadOnlyList<ToldToken> tokens, FinishReason? finish, Action writeContent)
     {
         json.WriteStartObject();
-        json.WriteNumber("index", 0);
+        json.WriteNumber("index", index);
         writeContent();
-        json.WriteNull("logprobs");
+        json.WritePropertyName("logprobs");
+        WriteLogProbabilities(json, completion, tokens);
         json.WriteString("finish_reason", finish switch { FinishReason.Stop => "stop", FinishReason.Length => "length", _ => null });
         json.WriteEndObject();
+    }
+
+    /// <summary>Null where none are wanted, and in events that have no token to tell of.</summary>
+    private static void WriteLogProbabilities(Utf8JsonWriter json, Completion completion, IReadOnlyList<ToldToken> tokens)
+    {
+        var writer = new LogProbabilityJson(json, completion.Engine.Tokenizer!);
+        if (completion.Request.Sampling.LogProbabilities is null || (completion.Request.Stream && tokens.Count == 0))
+            json.WriteNullValue();
+        else if (completion.IsChat)
+            writer.WriteChat(tokens);
+        else
+            writer.WriteText(tokens);
     }
 
     private static void WriteMessage(Utf8JsonWriter json, string name, string? role, string? content)

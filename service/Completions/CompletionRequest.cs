@@ -1,5 +1,4 @@
 using Gemma2.Backend.Decoding;
-using Gemma2.Backend.Text;
 
 namespace Gemma2.Service.Completions;
 
@@ -9,11 +8,26 @@ internal sealed record CompletionRequest
     /// <summary>The model that must answer.</summary>
     public required string Model { get; init; }
 
-    /// <summary>What to go on from; its kind also decides the answer's shape.</summary>
-    public required Prompt Prompt { get; init; }
+    /// <summary>What to go on from, at least one; a chat is alone. Their kind also decides the answers' shape.</summary>
+    public required IReadOnlyList<Prompt> Prompts { get; init; }
 
-    /// <summary>Most tokens to make, where the request says.</summary>
+    /// <summary>Whether it is a conversation.</summary>
+    public bool IsChat => Prompts[0] is Prompt.Chat;
+
+    /// <summary>How many answers each prompt gets.</summary>
+    public int Answers { get; init; } = 1;
+
+    /// <summary>How many answers are generated for each prompt, of which the best are given; no less than <see cref="Answers"/>.</summary>
+    public int Tries { get; init; } = 1;
+
+    /// <summary>How many answers are generated in all.</summary>
+    public int AnswerCount => Prompts.Count * Tries;
+
+    /// <summary>Most tokens of an answer, where the request says; 0 only tells the prompt.</summary>
     public int? MaxTokens { get; init; }
+
+    /// <summary>Most tokens of an answer where <see cref="MaxTokens"/> is null; null means up to the end of the context.</summary>
+    public int? UsualMaxTokens { get; init; }
 
     /// <summary>How tokens are picked, but for the seed.</summary>
     public SamplingOptions Sampling { get; init; } = new();
@@ -24,29 +38,21 @@ internal sealed record CompletionRequest
     /// <summary>Whether the engine may guess tokens and check them together: the answer is the same, the time is not.</summary>
     public bool Drafts { get; init; } = true;
 
-    /// <summary>Texts that end the answer.</summary>
+    /// <summary>Texts that end an answer.</summary>
     public IReadOnlyList<string> Stop { get; init; } = [];
+
+    /// <summary>Tokens that end an answer beside the model's own.</summary>
+    public IReadOnlyList<int> StopTokens { get; init; } = [];
+
+    /// <summary>Whether the model's own end tokens do not end an answer.</summary>
+    public bool IgnoresEnd { get; init; }
+
+    /// <summary>Whether answers begin with their prompt.</summary>
+    public bool Echo { get; init; }
 
     /// <summary>Whether the answer is wanted as server-sent events.</summary>
     public bool Stream { get; init; }
 
     /// <summary>Whether a stream ends with an event that counts tokens.</summary>
     public bool IncludeUsage { get; init; }
-}
-
-/// <summary>What a completion goes on from.</summary>
-internal abstract record Prompt
-{
-    private Prompt()
-    {
-    }
-
-    /// <summary>Plain text.</summary>
-    public sealed record Text(string Value) : Prompt;
-
-    /// <summary>Token ids.</summary>
-    public sealed record Tokens(IReadOnlyList<int> Ids) : Prompt;
-
-    /// <summary>A conversation.</summary>
-    public sealed record Chat(IReadOnlyList<ChatMessage> Messages) : Prompt;
 }

@@ -2,21 +2,24 @@ using System.Collections.Frozen;
 using System.Text.Json;
 using Gemma2.Backend;
 using Gemma2.Backend.Decoding;
-using Gemma2.Backend.Engine;
 
 namespace Gemma2.Service.Completions;
 
 /// <summary>
-/// Reads the bodies of <c>POST /v1/completions</c> and <c>POST /v1/chat/completions</c>, with OpenAI's defaults and <c>top_k</c> and <c>drafts</c> as extensions.
-/// Everything wrong that can be seen without the model is an <see cref="InvalidRequestException"/>.
+/// Reads the bodies of <c>POST /v1/completions</c> and <c>POST /v1/chat/completions</c>, with OpenAI's defaults, some of vLLM's fields and <c>drafts</c> as extensions.
+/// Everything wrong that can be seen without the model is an <see cref="InvalidRequestException"/>. docs/api.md lists the fields.
 /// </summary>
 internal static class CompletionRequestParser
 {
     private static readonly string[] SharedFields =
-        ["model", "max_tokens", "temperature", "top_p", "top_k", "seed", "stop", "stream", "stream_options", "drafts"];
+        ["model", "seed", "stream", "stream_options", "ignore_eos", "drafts", .. SamplingParser.Fields, .. StopParser.Fields];
 
-    private static readonly FrozenSet<string> TextFields = SharedFields.Append("prompt").ToFrozenSet();
-    private static readonly FrozenSet<string> ChatFields = SharedFields.Concat(["messages", "max_completion_tokens"]).ToFrozenSet();
+    private static readonly FrozenSet<string> TextFields = FrozenSet.Create(
+        ["prompt", "echo", .. SharedFields, .. AnswerLengthParser.TextFields, .. AnswerCountParser.TextFields, .. LogProbabilityParser.TextFields]);
+
+    private static readonly FrozenSet<string> ChatFields = FrozenSet.Create(
+        [.. PromptParser.ChatFields, .. SharedFields, .. AnswerLengthParser.ChatFields, .. AnswerCountParser.ChatFields, .. LogProbabilityParser.ChatFields]);
+
     private static readonly FrozenSet<string> StreamOptionFields = FrozenSet.Create("include_usage", "include_obfuscation");
 
     /// <summary>Reads a body of <c>/v1/completions</c>.</summary>
@@ -26,7 +29,16 @@ internal static class CompletionRequestParser
     {
         var request = new RequestFields(body);
         UnsupportedFields.Check(request, TextFields);
-        return ParseShared(request, PromptParser.Text(request), model) with { MaxTokens = MaxTokens(request, "max_tokens") };
+        CompletionRequest shared = ParseShared(request, PromptParser.Text(request), LogProbabilityParser.Text(request), model);
+        bool echo = request.Boolean("echo") ?? false;
+        (int? most, int? usual) = AnswerLengthParser.Text(request, echo);
+        return Checked(shared with
+        {
+            Tries = AnswerCountParser.Tries(request, shared.Prompts.Count, shared.Answers, shared.Stream),
+            Echo = echo,
+            MaxTokens = most,
+            UsualMaxTokens = usual,
+        });
     }
 
     /// <summary>Reads a body of <c>/v1/chat/completions</c>.</summary>
@@ -35,7 +47,8 @@ internal static class CompletionRequestParser
     {
         var request = new RequestFields(body);
         UnsupportedFields.Check(request, ChatFields);
-        return ParseShared(request, PromptParser.Chat(request), model) with { MaxTokens = ChatMaxTokens(request) };
+        CompletionRequest shared = ParseShared(request, [PromptParser.Chat(request)], LogProbabilityParser.Chat(request), model);
+        return Checked(shared with { Tries = shared.Answers, MaxTokens = AnswerLengthParser.Chat(request) });
     }
 
     /// <summary>Reads the body of a job, which is a chat if it has <c>messages</c>. A job's answer is a blob: streaming is refused.</summary>
@@ -49,28 +62,31 @@ internal static class CompletionRequestParser
         return request;
     }
 
-    private static CompletionRequest ParseShared(RequestFields request, Prompt prompt, string? model)
+    private static CompletionRequest ParseShared(RequestFields request, IReadOnlyList<Prompt> prompts, int? logProbabilities, string? model)
     {
-        var sampling = new SamplingOptions
-        {
-            Temperature = request.Number("temperature") ?? 1,
-            TopP = request.Number("top_p") ?? 1,
-            TopK = (int)(request.Integer("top_k", 0, int.MaxValue) ?? 0),
-        };
+        SamplingOptions sampling = SamplingParser.Parse(request) with { LogProbabilities = logProbabilities };
         sampling.Validate();
         bool stream = request.Boolean("stream") ?? false;
         return new CompletionRequest
         {
             Model = Model(request, model),
-            Prompt = prompt,
+            Prompts = prompts,
+            Answers = AnswerCountParser.Answers(request, prompts.Count),
             Sampling = sampling,
             Seed = request.Integer("seed"),
             Drafts = request.Boolean("drafts") ?? true,
-            Stop = Stop(request),
+            Stop = StopParser.Texts(request),
+            StopTokens = StopParser.Tokens(request),
+            IgnoresEnd = request.Boolean("ignore_eos") ?? false,
             Stream = stream,
             IncludeUsage = IncludeUsage(request, stream),
         };
     }
+
+    /// <summary>What only two fields together tell.</summary>
+    private static CompletionRequest Checked(CompletionRequest request) => request.Sampling.MinTokens <= (request.MaxTokens ?? request.UsualMaxTokens ?? int.MaxValue)
+        ? request
+        : throw new InvalidRequestException("min_tokens", $"min_tokens is {request.Sampling.MinTokens}, more than max_tokens, which is {request.MaxTokens ?? request.UsualMaxTokens}.");
 
     private static string Model(RequestFields request, string? expected)
     {
@@ -78,31 +94,6 @@ internal static class CompletionRequestParser
         return expected is null || model == expected
             ? model
             : throw new InvalidRequestException("model", $"model is '{RequestFields.Quote(model)}' in the request but '{RequestFields.Quote(expected)}' in the job.");
-    }
-
-    private static int? MaxTokens(RequestFields request, string name) => (int?)request.Integer(name, 1, int.MaxValue);
-
-    private static int? ChatMaxTokens(RequestFields request)
-    {
-        int? old = MaxTokens(request, "max_tokens");
-        int? current = MaxTokens(request, "max_completion_tokens");
-        return old is null || current is null || old == current
-            ? current ?? old
-            : throw new InvalidRequestException("max_tokens", "max_tokens and max_completion_tokens differ; send max_completion_tokens alone.");
-    }
-
-    private static string[] Stop(RequestFields request)
-    {
-        if (!request.TryGet("stop", out JsonElement value))
-            return [];
-        if (value.ValueKind is not (JsonValueKind.String or JsonValueKind.Array))
-            throw new InvalidRequestException("stop", "stop must be a string or an array of strings.");
-        string[] texts = value.ValueKind == JsonValueKind.String
-            ? [RequestFields.Text(value, "stop")]
-            : value.GetArrayLength() <= TextGeneration.MaxStops
-                ? [.. value.EnumerateArray().Select((text, index) => RequestFields.Text(text, $"stop[{index}]"))]
-                : throw new InvalidRequestException("stop", $"stop has {value.GetArrayLength()} texts; allowed are up to {TextGeneration.MaxStops}.");
-        return texts.Contains("") ? throw new InvalidRequestException("stop", "stop has an empty text; it would end every answer at once.") : texts;
     }
 
     private static bool IncludeUsage(RequestFields request, bool stream)

@@ -1,40 +1,43 @@
 using System.Diagnostics;
-using System.Text;
-using Gemma2.Backend.Engine;
 
 namespace Gemma2.Service.Completions;
 
-/// <summary>An answer as it grows: its text, why it ended, what it took.</summary>
-/// <param name="promptTokens">Tokens in the prompt.</param>
-internal sealed class CompletionResult(int promptTokens)
+/// <summary>Answers as they grow, and what they took.</summary>
+/// <param name="completion">What was asked.</param>
+internal sealed class CompletionResult(Completion completion)
 {
-    private readonly StringBuilder _text = new();
+    private readonly Choice[] _answers = [.. Enumerable.Range(0, completion.AnswerCount).Select(_ => new Choice())];
+    private readonly int[] _cached = new int[completion.Prompts.Count];
     private readonly long _start = Stopwatch.GetTimestamp();
 
-    public int PromptTokens { get; } = promptTokens;
+    /// <summary>The answers that are given, each prompt's together; of more tries the best, best first.</summary>
+    public IReadOnlyList<Choice> Choices => completion.Request.Tries == completion.Request.Answers
+        ? _answers
+        : [.. _answers.Chunk(completion.Request.Tries).SelectMany(tries => tries.OrderByDescending(answer => answer.MeanLogProbability).Take(completion.Request.Answers))];
 
-    /// <summary>New tokens, with the end token where the model gave one.</summary>
+    public int PromptTokens { get; } = completion.PromptTokens;
+
+    /// <summary>New tokens of all answers, with the end token where the model gave one; those of answers that are not given too.</summary>
     public int CompletionTokens { get; private set; }
 
-    /// <summary>Tokens of the prompt whose keys and values the engine had from earlier requests.</summary>
-    public int CachedTokens { get; private set; }
-
-    public FinishReason Finish { get; private set; } = FinishReason.Length;
+    /// <summary>Tokens of the prompts whose keys and values the engine had from earlier requests.</summary>
+    public int CachedTokens => _cached.Sum();
 
     public TimeSpan TimeToFirstToken { get; private set; }
 
-    /// <summary>Time from the start to the newest piece, waiting for a turn included.</summary>
+    /// <summary>Time from the start to the newest part, waiting for a turn included.</summary>
     public TimeSpan Total { get; private set; }
 
-    public string Text => _text.ToString();
-
-    public void Add(TextPiece piece)
+    public void Add(AnswerPart part)
     {
         Total = Stopwatch.GetElapsedTime(_start);
-        if (piece.Token is not null && CompletionTokens++ == 0)
+        if (CompletionTokens == 0 && part.NewTokens > 0)
             TimeToFirstToken = Total;
-        CachedTokens = piece.CachedTokens;
-        _text.Append(piece.Text);
-        Finish = piece.Finish ?? Finish;
+        CompletionTokens += part.NewTokens;
+        (int prompt, int number) = Math.DivRem(part.Answer, completion.Request.Tries);
+        // What the others find in the cache, the first has put there.
+        if (number == 0 && (part.NewTokens > 0 || part.Finish is not null))
+            _cached[prompt] = part.CachedTokens;
+        _answers[part.Answer].Add(part);
     }
 }

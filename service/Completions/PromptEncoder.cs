@@ -4,6 +4,12 @@ using Gemma2.Backend.Text;
 
 namespace Gemma2.Service.Completions;
 
+/// <summary>A prompt in the model's tokens.</summary>
+/// <param name="Source">What the client sent.</param>
+/// <param name="Tokens">Its tokens, beginning-of-sequence token first.</param>
+/// <param name="Hidden">How many of them the client did not send.</param>
+internal sealed record EncodedPrompt(Prompt Source, IReadOnlyList<int> Tokens, int Hidden);
+
 /// <summary>Turns a prompt into the model's tokens, beginning-of-sequence token first.</summary>
 internal static class PromptEncoder
 {
@@ -11,27 +17,27 @@ internal static class PromptEncoder
 
     /// <summary>The prompt's tokens.</summary>
     /// <exception cref="InvalidRequestException">A token id is not in the vocabulary, or the conversation is not one that Gemma knows.</exception>
-    public static IReadOnlyList<int> Encode(IInferenceEngine engine, Prompt prompt)
+    public static EncodedPrompt Encode(IInferenceEngine engine, Prompt prompt)
     {
         // A model without a tokenizer is not served.
         GemmaTokenizer tokenizer = engine.Tokenizer!;
         return prompt switch
         {
-            Prompt.Text text => [tokenizer.Bos, .. tokenizer.Encode(WithoutBegin(text.Value))],
-            Prompt.Tokens tokens => EncodeTokens(tokens.Ids, tokenizer.Bos, engine.Config.VocabularySize),
-            Prompt.Chat chat => ChatTemplate.Encode(tokenizer, chat.Messages),
+            // A client may have put the beginning-of-sequence token there itself, as text or as its id; twice it would change the answer.
+            Prompt.Text text when text.Value.StartsWith(BeginText, StringComparison.Ordinal) =>
+                new(prompt, [tokenizer.Bos, .. tokenizer.Encode(text.Value[BeginText.Length..])], 0),
+            Prompt.Text text => new(prompt, [tokenizer.Bos, .. tokenizer.Encode(text.Value)], 1),
+            Prompt.Tokens tokens => EncodeTokens(tokens, tokenizer.Bos, engine.Config.VocabularySize),
+            Prompt.Chat chat => new(prompt, ChatTemplate.Encode(tokenizer, chat.Messages), 0),
             _ => throw new NotSupportedException($"{prompt.GetType()} is no prompt."),
         };
     }
 
-    // A client may have put the beginning-of-sequence token there itself, as text or as its id; twice it would change the answer.
-    private static string WithoutBegin(string text) => text.StartsWith(BeginText, StringComparison.Ordinal) ? text[BeginText.Length..] : text;
-
-    private static IReadOnlyList<int> EncodeTokens(IReadOnlyList<int> ids, int bos, int vocabularySize)
+    private static EncodedPrompt EncodeTokens(Prompt.Tokens prompt, int bos, int vocabularySize)
     {
-        foreach (int id in ids)
+        foreach (int id in prompt.Ids)
             if (id < 0 || id >= vocabularySize)
                 throw new InvalidRequestException("prompt", $"prompt has token id {id}; allowed are 0 to {vocabularySize - 1}.");
-        return ids[0] == bos ? ids : [bos, .. ids];
+        return prompt.Ids[0] == bos ? new(prompt, prompt.Ids, 0) : new(prompt, [bos, .. prompt.Ids], 1);
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Text.Json;
 using Gemma2.Backend;
 
@@ -41,19 +42,29 @@ internal readonly struct RequestFields
         _ => throw new InvalidRequestException(Path(name), $"{Path(name)} must be true or false."),
     };
 
-    public double? Number(string name) => !TryGet(name, out JsonElement value) ? null
-        : value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out double number) ? number
-        : throw new InvalidRequestException(Path(name), $"{Path(name)} must be a number.");
+    public double? Number(string name, double min, double max) => TryGet(name, out JsonElement value) ? Number(value, Path(name), min, max) : null;
 
-    public long? Integer(string name, long min = long.MinValue, long max = long.MaxValue)
+    public long? Integer(string name, long min = long.MinValue, long max = long.MaxValue) =>
+        TryGet(name, out JsonElement value) ? Integer(value, Path(name), min, max) : null;
+
+    /// <summary>A number of the request.</summary>
+    public static double Number(JsonElement value, string path, double min, double max)
     {
-        if (!TryGet(name, out JsonElement value))
-            return null;
         if (value.ValueKind != JsonValueKind.Number)
-            throw new InvalidRequestException(Path(name), $"{Path(name)} must be an integer.");
-        return value.TryGetInt64(out long number) && number >= min && number <= max
+            throw new InvalidRequestException(path, $"{path} must be a number.");
+        return value.TryGetDouble(out double number) && number >= min && number <= max
             ? number
-            : throw new InvalidRequestException(Path(name), $"{Path(name)} is {Quote(value.GetRawText())}; allowed are integers from {min} to {max}.");
+            : throw new InvalidRequestException(path, string.Create(CultureInfo.InvariantCulture, $"{path} is {Quote(value.GetRawText())}; allowed are numbers from {min} to {max}."));
+    }
+
+    /// <summary>An integer of the request. JSON has one kind of number: 12.0 and 1.2e1 are the integer 12.</summary>
+    public static long Integer(JsonElement value, string path, long min, long max)
+    {
+        if (value.ValueKind != JsonValueKind.Number)
+            throw new InvalidRequestException(path, $"{path} must be an integer.");
+        return value.TryGetDecimal(out decimal number) && decimal.IsInteger(number) && number >= min && number <= max
+            ? (long)number
+            : throw new InvalidRequestException(path, $"{path} is {Quote(value.GetRawText())}; allowed are integers from {min} to {max}.");
     }
 
     /// <summary>A string of the request; half a surrogate pair, which JSON's escapes can spell, is no text.</summary>

@@ -24,7 +24,7 @@ internal sealed class CompletionResponder(ModelHost model, RateLimits limits, Er
         var completion = new Completion(
             model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed(), RequestClass.Interactive);
         completion.EnsureRoom();
-        limits.ChargeTokens(http, completion.Generation.PromptTokens.Count, request.MaxTokens);
+        limits.ChargeTokens(http, completion.PromptTokens, completion.AnswerCount, request.MaxTokens);
         http.Response.Headers[SeedHeader] = completion.Seed.ToString(CultureInfo.InvariantCulture);
         CompletionResult result = request.Stream ? await StreamAsync(http, completion) : await SendWholeAsync(http, completion);
         Log(completion, result);
@@ -40,11 +40,11 @@ internal sealed class CompletionResponder(ModelHost model, RateLimits limits, Er
     private async Task<CompletionResult> StreamAsync(HttpContext http, Completion completion)
     {
         var events = new ServerSentEvents(http.Response, http.RequestAborted);
-        var result = new CompletionResult(completion.Generation.PromptTokens.Count);
+        var result = new CompletionResult(completion);
         await events.StartAsync();
         try
         {
-            await SendPiecesAsync(events, completion, result, http.RequestAborted);
+            await SendPartsAsync(events, completion, result, http.RequestAborted);
         }
         catch (Exception exception) when (!http.RequestAborted.IsCancellationRequested)
         {
@@ -54,24 +54,31 @@ internal sealed class CompletionResponder(ModelHost model, RateLimits limits, Er
         return result;
     }
 
-    private async Task SendPiecesAsync(ServerSentEvents events, Completion completion, CompletionResult result, CancellationToken cancellationToken)
+    private async Task SendPartsAsync(ServerSentEvents events, Completion completion, CompletionResult result, CancellationToken cancellationToken)
     {
-        if (completion.IsChat)
-            await events.SendAsync(json => CompletionJson.WriteRoleChunk(json, completion));
-        IAsyncEnumerable<TextPiece> pieces = completion.StreamAsync(cancellationToken);
-        await foreach (TextPiece piece in pieces.WithHeartbeats(options.HeartbeatInterval, events.HeartbeatAsync, cancellationToken))
+        for (int index = 0; completion.IsChat && index < completion.AnswerCount; index++)
+            await events.SendAsync(json => CompletionJson.WriteRoleChunk(json, completion, index));
+        IAsyncEnumerable<AnswerPart> parts = completion.StreamAsync(cancellationToken);
+        await foreach (AnswerPart part in parts.WithHeartbeats(options.HeartbeatInterval, events.HeartbeatAsync, cancellationToken))
         {
-            result.Add(piece);
-            if (piece.Text.Length > 0)
-                await events.SendAsync(json => CompletionJson.WriteTextChunk(json, completion, piece.Text));
+            result.Add(part);
+            await SendPartAsync(events, completion, part);
         }
-        await events.SendAsync(json => CompletionJson.WriteFinishChunk(json, completion, result.Finish));
         if (completion.Request.IncludeUsage)
             await events.SendAsync(json => CompletionJson.WriteUsageChunk(json, completion, result));
         await events.DoneAsync();
     }
 
+    private static async Task SendPartAsync(ServerSentEvents events, Completion completion, AnswerPart part)
+    {
+        bool isText = part.Text.Length > 0 || (part.Finish is null && part.Tokens.Count > 0);
+        if (isText)
+            await events.SendAsync(json => CompletionJson.WriteTextChunk(json, completion, part));
+        if (part.Finish is { } finish)
+            await events.SendAsync(json => CompletionJson.WriteFinishChunk(json, completion, part.Answer, isText ? [] : part.Tokens, finish));
+    }
+
     private void Log(Completion completion, CompletionResult result) => log.LogInformation(
-        "{Id}: {PromptTokens} prompt tokens, {CachedTokens} of them cached, {CompletionTokens} new, first after {FirstSeconds:0.000} s, all after {TotalSeconds:0.000} s",
-        completion.Id, result.PromptTokens, result.CachedTokens, result.CompletionTokens, result.TimeToFirstToken.TotalSeconds, result.Total.TotalSeconds);
+        "{Id}: {PromptTokens} prompt tokens, {CachedTokens} of them cached, {CompletionTokens} new in {Answers} answers, first after {FirstSeconds:0.000} s, all after {TotalSeconds:0.000} s",
+        completion.Id, result.PromptTokens, result.CachedTokens, result.CompletionTokens, completion.AnswerCount, result.TimeToFirstToken.TotalSeconds, result.Total.TotalSeconds);
 }

@@ -25,11 +25,11 @@ internal static class JobsEndpoint
     {
         var jobs = http.Storage<JobStore>();
         CompletionJob job;
+        CompletionRequest request;
         int promptTokens;
-        int? maxTokens;
         using (JsonDocument body = await RequestBody.ReadJsonAsync(http.Request, http.RequestAborted))
-            (job, promptTokens, maxTokens) = JobsRequest.Read(body.RootElement, http.Owner(), http.Storage<CallbackRules>(), model.Engine);
-        limits.ChargeTokens(http, promptTokens, maxTokens);
+            (job, request, promptTokens) = JobsRequest.Read(body.RootElement, http.Owner(), http.Storage<CallbackRules>(), model.Engine);
+        limits.ChargeTokens(http, promptTokens, request.AnswerCount, request.MaxTokens);
         try
         {
             await jobs.SubmitAsync(job, http.RequestAborted);

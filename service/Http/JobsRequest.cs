@@ -21,18 +21,18 @@ internal static class JobsRequest
     /// <param name="owner">Whose job it will be.</param>
     /// <param name="callbacks">Which addresses are allowed.</param>
     /// <param name="engine">The model that the request is measured against; null while it is not loaded: then the worker measures it.</param>
-    /// <returns>The job, the tokens of its prompt (0 while no model is loaded), and the longest answer that it asks for.</returns>
+    /// <returns>The job, what it asks for, and the tokens of its prompts (0 while no model is loaded).</returns>
     /// <exception cref="InvalidRequestException">A field is wrong.</exception>
     /// <exception cref="ApiException">Another model is asked for, or prompt and answer do not fit the context.</exception>
-    public static (CompletionJob Job, int PromptTokens, int? MaxTokens) Read(JsonElement body, string? owner, CallbackRules callbacks, IInferenceEngine? engine)
+    public static (CompletionJob Job, CompletionRequest Request, int PromptTokens) Read(JsonElement body, string? owner, CallbackRules callbacks, IInferenceEngine? engine)
     {
         var fields = new RequestFields(body);
         OwnedId key = new OwnedId(owner, fields.String(Id) ?? JobId.New()).Validated();
         Uri? callback = fields.String(CallbackUrl) is { } url ? callbacks.Parse(url) : null;
         JsonElement request = WithoutAdditions(body);
         CompletionRequest parsed = CompletionRequestParser.ParseJob(request, null);
-        int promptTokens = engine is null ? 0 : new Completion(engine, parsed, key.Id, DateTimeOffset.UnixEpoch, seed: 0, RequestClass.Batch).Generation.PromptTokens.Count;
-        return (new CompletionJob(key, parsed.Model, request, callback), promptTokens, parsed.MaxTokens);
+        int promptTokens = engine is null ? 0 : new Completion(engine, parsed, key.Id, DateTimeOffset.UnixEpoch, seed: 0, RequestClass.Batch).PromptTokens;
+        return (new CompletionJob(key, parsed.Model, request, callback), parsed, promptTokens);
     }
 
     /// <summary>The request alone, as it is stored.</summary>

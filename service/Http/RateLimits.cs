@@ -31,13 +31,14 @@ internal sealed class RateLimits : IDisposable
     /// <exception cref="ApiException">Status 429: it has none left.</exception>
     public void ChargeRequest(HttpContext http) => Charge(Of(http).Requests, 1, "requests");
 
-    /// <summary>Takes the tokens of a prompt and its answer from the sender's limit: no more than the limit, so that a long request is never refused for good.</summary>
+    /// <summary>Takes the tokens of prompts and answers from the sender's limit: no more than the limit, so that a long request is never refused for good.</summary>
     /// <param name="http">The request.</param>
-    /// <param name="promptTokens">Tokens of the prompt; 0 where they are not known.</param>
+    /// <param name="promptTokens">Tokens of the prompts; 0 where they are not known.</param>
+    /// <param name="answers">How many answers are generated.</param>
     /// <param name="maxTokens">The longest answer, where the request says.</param>
     /// <exception cref="ApiException">Status 429: it has not so many left.</exception>
-    public void ChargeTokens(HttpContext http, int promptTokens, int? maxTokens) =>
-        Charge(Of(http).Tokens, (int)Math.Min((long)promptTokens + (maxTokens ?? DefaultAnswerTokens), int.MaxValue), "tokens");
+    public void ChargeTokens(HttpContext http, int promptTokens, int answers, int? maxTokens) =>
+        Charge(Of(http).Tokens, (int)Math.Min(promptTokens + ((long)answers * (maxTokens ?? DefaultAnswerTokens)), int.MaxValue), "tokens");
 
     /// <summary>Writes what is left of the sender's limits, where it has any.</summary>
     public void WriteHeaders(HttpContext http)

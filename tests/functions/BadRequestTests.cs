@@ -38,7 +38,11 @@ public sealed class BadRequestTests
     [InlineData(400, "messages", null, ChatCompletions, """{"model":"scripted","messages":[{"role":"assistant","content":"Hi"}]}""")]
     [InlineData(400, "messages", null, ChatCompletions, """{"model":"scripted","messages":[{"role":"system","content":"Hi"},{"role":"user","content":"Hi"}]}""")]
     [InlineData(400, "messages", "context_length_exceeded", ChatCompletions, """{"model":"scripted","messages":[{"role":"user","content":"Hi"}],"max_tokens":512}""")]
-    [InlineData(400, "n", null, ChatCompletions, """{"model":"scripted","messages":[{"role":"user","content":"Hi"}],"n":3,"stream":true}""")]
+    [InlineData(400, "n", null, ChatCompletions, """{"model":"scripted","messages":[{"role":"user","content":"Hi"}],"n":300,"stream":true}""")]
+    [InlineData(400, "logit_bias", null, Completions, """{"model":"scripted","prompt":"Hi","logit_bias":{"99999999":1},"stream":true}""")]
+    [InlineData(400, "stop_token_ids", null, Completions, """{"model":"scripted","prompt":"Hi","stop_token_ids":[99999999],"stream":true}""")]
+    [InlineData(400, "logprobs", null, Completions, """{"model":"scripted","prompt":"Hi","max_tokens":-1,"n":128,"logprobs":20}""")]
+    [InlineData(400, "prompt", "context_length_exceeded", Completions, """{"model":"scripted","prompt":["Hi","Ho"],"max_tokens":510,"n":2}""")]
     public async Task Post_BadRequest_IsRefusedByName(int status, string? parameter, string? code, string path, string body)
     {
         var engine = new ScriptedEngine(Vocabulary.Tokenizer);

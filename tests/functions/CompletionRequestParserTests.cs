@@ -14,7 +14,7 @@ public sealed class CompletionRequestParserTests
     {
         CompletionRequest request = ParseText("""{"model":"m","prompt":"Hi"}""");
 
-        Assert.Equal(("m", new Prompt.Text("Hi")), (request.Model, request.Prompt));
+        Assert.Equal(("m", new Prompt.Text("Hi")), (request.Model, request.Prompts.Single()));
         Assert.Equal((1.0, 1.0, 0), (request.Sampling.Temperature, request.Sampling.TopP, request.Sampling.TopK));
         Assert.Null(request.MaxTokens);
         Assert.Null(request.Seed);
@@ -30,7 +30,7 @@ public sealed class CompletionRequestParserTests
              "stream":true,"stream_options":{"include_usage":true},"user":"u","n":1,"logprobs":null,"presence_penalty":0}
             """);
 
-        Assert.Equal([2, 5, 9], Assert.IsType<Prompt.Tokens>(request.Prompt).Ids);
+        Assert.Equal([2, 5, 9], Assert.IsType<Prompt.Tokens>(request.Prompts.Single()).Ids);
         Assert.Equal((0.5, 0.25, 40), (request.Sampling.Temperature, request.Sampling.TopP, request.Sampling.TopK));
         Assert.Equal((7, -3L), (request.MaxTokens, request.Seed));
         Assert.Equal(["a", "b"], request.Stop);
@@ -41,7 +41,107 @@ public sealed class CompletionRequestParserTests
     [InlineData("""["Hi"]""")]
     [InlineData("\"Hi\"")]
     public void ParseText_OnePrompt_MayBeInAnArray(string prompt) =>
-        Assert.Equal(new Prompt.Text("Hi"), ParseText($$"""{"model":"m","prompt":{{prompt}}}""").Prompt);
+        Assert.Equal(new Prompt.Text("Hi"), ParseText($$"""{"model":"m","prompt":{{prompt}}}""").Prompts.Single());
+
+    [Fact]
+    public void ParseText_SamplingFields_AreTheEnginesOptions()
+    {
+        CompletionRequest request = ParseText("""
+            {"model":"m","prompt":"Hi","top_p":0,"top_k":-1,"min_p":0.25,"presence_penalty":-2,"frequency_penalty":2,"repetition_penalty":1.5,"logit_bias":{"5":-100,"7":1.5},
+             "min_tokens":3,"logprobs":2,"ignore_eos":true,"stop_token_ids":[4,9],"n":2,"best_of":3,"echo":true}
+            """);
+
+        Assert.Equal((double.Epsilon, 0, 0.25), (request.Sampling.TopP, request.Sampling.TopK, request.Sampling.MinP));
+        Assert.Equal((-2.0, 2.0, 1.5), (request.Sampling.PresencePenalty, request.Sampling.FrequencyPenalty, request.Sampling.RepetitionPenalty));
+        Assert.Equal(new Dictionary<int, double> { [5] = -100, [7] = 1.5 }, request.Sampling.LogitBias);
+        Assert.Equal((3, 2), (request.Sampling.MinTokens, request.Sampling.LogProbabilities));
+        Assert.Equal([4, 9], request.StopTokens);
+        Assert.Equal((2, 3, 3), (request.Answers, request.Tries, request.AnswerCount));
+        Assert.True(request.IgnoresEnd && request.Echo);
+    }
+
+    [Theory]
+    [InlineData("12.0", 12)]
+    [InlineData("1.2e1", 12)]
+    [InlineData("120e-1", 12)]
+    [InlineData("-1", null)]
+    [InlineData("-1.0", null)]
+    public void ParseText_IntegralNumbers_AreIntegers(string number, int? expected)
+    {
+        CompletionRequest request = ParseText($$"""{"model":"m","prompt":[2.0,5e0],"max_tokens":{{number}},"seed":42.0,"top_k":4e1}""");
+
+        Assert.Equal((expected, null), (request.MaxTokens, request.UsualMaxTokens));
+        Assert.Equal((42L, 40), (request.Seed, request.Sampling.TopK));
+        Assert.Equal([2, 5], Assert.IsType<Prompt.Tokens>(request.Prompts.Single()).Ids);
+    }
+
+    [Fact]
+    public void ParseText_SeveralPrompts_AreAllThere()
+    {
+        Assert.Equal([new Prompt.Text("a"), new Prompt.Text("b")], ParseText("""{"model":"m","prompt":["a","b"]}""").Prompts);
+        Assert.Equal([[1], [2, 3]], ParseText("""{"model":"m","prompt":[[1],[2,3]]}""").Prompts.Cast<Prompt.Tokens>().Select(prompt => prompt.Ids.ToArray()));
+    }
+
+    [Fact]
+    public void ParseText_AllOfTheVocabularyHasABias_IsTaken()
+    {
+        string biases = string.Join(',', Enumerable.Range(0, CompletionLimits.Biases).Select(id => $"\"{id}\":-1"));
+
+        static string Body(string biases) => """{"model":"m","prompt":"Hi","logit_bias":{""" + biases + "}}";
+
+        Assert.Equal(CompletionLimits.Biases, ParseText(Body(biases)).Sampling.LogitBias!.Count);
+        Assert.Equal("logit_bias", Assert.Throws<InvalidRequestException>(() => ParseText(Body(biases + ",\"999999\":1"))).Parameter);
+    }
+
+    [Fact]
+    public void ParseText_TooManyPrompts_IsRefused()
+    {
+        string prompts = string.Join(',', Enumerable.Repeat("\"a\"", CompletionLimits.Prompts));
+
+        Assert.Equal(CompletionLimits.Prompts, ParseText($$"""{"model":"m","prompt":[{{prompts}}]}""").Prompts.Count);
+        Assert.Equal("prompt", Assert.Throws<InvalidRequestException>(() => ParseText($$"""{"model":"m","prompt":[{{prompts}},"a"]}""")).Parameter);
+    }
+
+    [Fact]
+    public void ParseText_EchoWithoutAnswer_IsTaken() =>
+        Assert.Equal(0, ParseText("""{"model":"m","prompt":"Hi","max_tokens":0,"echo":true}""").MaxTokens);
+
+    [Fact]
+    public void ParseChat_MessagesThatServersSent_AreTakenBack()
+    {
+        CompletionRequest request = ParseChat("""
+            {"model":"m","messages":[{"role":"user","content":"a","id":"m1","createdAt":5,"name":null},
+             {"role":"assistant","content":"b","refusal":null,"annotations":[],"audio":null,"function_call":null,"tool_calls":[],"reasoning_content":"thinks"},
+             {"role":"assistant","content":null},{"role":"assistant"},{"role":"assistant","content":null,"refusal":"No."},
+             {"role":"user","content":[]},{"role":"assistant","content":[{"type":"refusal","refusal":"c"}]},{"role":"system","content":"d"},{"role":"developer","content":"e"}]}
+            """);
+
+        Assert.Equal(
+            [
+                new("user", "a"), new("assistant", "b"), new("assistant", ""), new("assistant", ""), new("assistant", "No."),
+                new("user", ""), new("assistant", "c"), new("system", "d"), new("developer", "e"),
+            ],
+            Assert.IsType<Prompt.Chat>(request.Prompts.Single()).Messages);
+    }
+
+    [Theory]
+    [InlineData("", false)]
+    [InlineData(""","continue_final_message":false,"add_generation_prompt":true""", false)]
+    [InlineData(""","continue_final_message":true""", true)]
+    [InlineData(""","continue_final_message":true,"add_generation_prompt":false""", true)]
+    public void ParseChat_ContinueFinalMessage_IsPassedOn(string more, bool continues) => Assert.Equal(
+        continues,
+        Assert.IsType<Prompt.Chat>(ParseChat($$"""{"model":"m","messages":[{"role":"assistant","content":"a"}]{{more}}}""").Prompts.Single()).ContinuesLast);
+
+    [Fact]
+    public void ParseChat_LogProbabilities_AreASwitchAndANumber()
+    {
+        const string chat = """{"model":"m","messages":[{"role":"user","content":"Hi"}]""";
+        Assert.Null(ParseChat(chat + "}").Sampling.LogProbabilities);
+        Assert.Null(ParseChat(chat + ",\"logprobs\":false,\"top_logprobs\":0}").Sampling.LogProbabilities);
+        Assert.Equal(0, ParseChat(chat + ",\"logprobs\":true}").Sampling.LogProbabilities);
+        Assert.Equal(5, ParseChat(chat + ",\"logprobs\":true,\"top_logprobs\":5}").Sampling.LogProbabilities);
+    }
 
     [Fact]
     public void ParseChat_TextParts_AreJoined()
@@ -51,7 +151,7 @@ public sealed class CompletionRequestParserTests
              {"role":"assistant","content":"c"}]}
             """);
 
-        Assert.Equal([new("user", "ab"), new("assistant", "c")], Assert.IsType<Prompt.Chat>(request.Prompt).Messages);
+        Assert.Equal([new("user", "ab"), new("assistant", "c")], Assert.IsType<Prompt.Chat>(request.Prompts.Single()).Messages);
         Assert.Equal(3, request.MaxTokens);
     }
 
@@ -73,13 +173,11 @@ public sealed class CompletionRequestParserTests
     [InlineData("prompt", """{"model":"m","prompt":""}""")]
     [InlineData("prompt", """{"model":"m","prompt":[]}""")]
     [InlineData("prompt", """{"model":"m","prompt":[""]}""")]
-    [InlineData("prompt", """{"model":"m","prompt":["a","b"]}""")]
-    [InlineData("prompt", """{"model":"m","prompt":[[1],[2]]}""")]
     [InlineData("prompt", """{"model":"m","prompt":[1,"a"]}""")]
     [InlineData("prompt", """{"model":"m","prompt":[1.5]}""")]
     [InlineData("prompt", """{"model":"m","prompt":{"a":1}}""")]
     [InlineData("prompt", """{"model":"m","prompt":"\ud800"}""")]
-    [InlineData("max_tokens", """{"model":"m","prompt":"Hi","max_tokens":-1}""")]
+    [InlineData("max_tokens", """{"model":"m","prompt":"Hi","max_tokens":-2}""")]
     [InlineData("max_tokens", """{"model":"m","prompt":"Hi","max_tokens":0}""")]
     [InlineData("max_tokens", """{"model":"m","prompt":"Hi","max_tokens":99999999999999999999}""")]
     [InlineData("max_tokens", """{"model":"m","prompt":"Hi","max_tokens":"5"}""")]
@@ -88,9 +186,40 @@ public sealed class CompletionRequestParserTests
     [InlineData("temperature", """{"model":"m","prompt":"Hi","temperature":2.1}""")]
     [InlineData("temperature", """{"model":"m","prompt":"Hi","temperature":1e999}""")]
     [InlineData("temperature", """{"model":"m","prompt":"Hi","temperature":"NaN"}""")]
-    [InlineData("top_p", """{"model":"m","prompt":"Hi","top_p":0}""")]
     [InlineData("top_p", """{"model":"m","prompt":"Hi","top_p":1.1}""")]
-    [InlineData("top_k", """{"model":"m","prompt":"Hi","top_k":-1}""")]
+    [InlineData("prompt[1]", """{"model":"m","prompt":["a",""]}""")]
+    [InlineData("prompt[1]", """{"model":"m","prompt":["a",5]}""")]
+    [InlineData("prompt[1]", """{"model":"m","prompt":[[1],[]]}""")]
+    [InlineData("prompt[1]", """{"model":"m","prompt":[[1],["x"]]}""")]
+    [InlineData("top_p", """{"model":"m","prompt":"Hi","top_p":-0.1}""")]
+    [InlineData("top_k", """{"model":"m","prompt":"Hi","top_k":-2}""")]
+    [InlineData("top_k", """{"model":"m","prompt":"Hi","top_k":40.5}""")]
+    [InlineData("min_p", """{"model":"m","prompt":"Hi","min_p":1.1}""")]
+    [InlineData("presence_penalty", """{"model":"m","prompt":"Hi","presence_penalty":2.1}""")]
+    [InlineData("frequency_penalty", """{"model":"m","prompt":"Hi","frequency_penalty":"1"}""")]
+    [InlineData("repetition_penalty", """{"model":"m","prompt":"Hi","repetition_penalty":0}""")]
+    [InlineData("repetition_penalty", """{"model":"m","prompt":"Hi","repetition_penalty":1e999}""")]
+    [InlineData("logit_bias", """{"model":"m","prompt":"Hi","logit_bias":{"5":101}}""")]
+    [InlineData("logit_bias", """{"model":"m","prompt":"Hi","logit_bias":{"x":1}}""")]
+    [InlineData("logit_bias", """{"model":"m","prompt":"Hi","logit_bias":{"-1":1}}""")]
+    [InlineData("logit_bias", """{"model":"m","prompt":"Hi","logit_bias":{"5":1,"05":2}}""")]
+    [InlineData("logit_bias", """{"model":"m","prompt":"Hi","logit_bias":[5]}""")]
+    [InlineData("n", """{"model":"m","prompt":"Hi","n":0}""")]
+    [InlineData("n", """{"model":"m","prompt":"Hi","n":129}""")]
+    [InlineData("n", """{"model":"m","prompt":["a","b","c","d","e","f","g","h","i"],"n":128}""")]
+    [InlineData("best_of", """{"model":"m","prompt":"Hi","n":3,"best_of":2}""")]
+    [InlineData("best_of", """{"model":"m","prompt":"Hi","best_of":2,"stream":true}""")]
+    [InlineData("echo", """{"model":"m","prompt":"Hi","echo":1}""")]
+    [InlineData("logprobs", """{"model":"m","prompt":"Hi","logprobs":21}""")]
+    [InlineData("logprobs", """{"model":"m","prompt":"Hi","logprobs":true}""")]
+    [InlineData("top_logprobs", """{"model":"m","prompt":"Hi","top_logprobs":2}""")]
+    [InlineData("prompt_logprobs", """{"model":"m","prompt":"Hi","prompt_logprobs":1}""")]
+    [InlineData("stop_token_ids", """{"model":"m","prompt":"Hi","stop_token_ids":5}""")]
+    [InlineData("stop_token_ids[1]", """{"model":"m","prompt":"Hi","stop_token_ids":[5,-1]}""")]
+    [InlineData("min_tokens", """{"model":"m","prompt":"Hi","min_tokens":-1}""")]
+    [InlineData("min_tokens", """{"model":"m","prompt":"Hi","min_tokens":9,"max_tokens":8}""")]
+    [InlineData("ignore_eos", """{"model":"m","prompt":"Hi","ignore_eos":"yes"}""")]
+    [InlineData("skip_special_tokens", """{"model":"m","prompt":"Hi","skip_special_tokens":false}""")]
     [InlineData("seed", """{"model":"m","prompt":"Hi","seed":1.5}""")]
     [InlineData("seed", """{"model":"m","prompt":"Hi","seed":18446744073709551615}""")]
     [InlineData("stop", """{"model":"m","prompt":"Hi","stop":""}""")]
@@ -100,16 +229,9 @@ public sealed class CompletionRequestParserTests
     [InlineData("stream", """{"model":"m","prompt":"Hi","stream":"yes"}""")]
     [InlineData("stream_options", """{"model":"m","prompt":"Hi","stream_options":{"include_usage":true}}""")]
     [InlineData("stream_options.include_usage", """{"model":"m","prompt":"Hi","stream":true,"stream_options":{"include_usage":1}}""")]
-    [InlineData("n", """{"model":"m","prompt":"Hi","n":2}""")]
-    [InlineData("best_of", """{"model":"m","prompt":"Hi","best_of":2}""")]
-    [InlineData("echo", """{"model":"m","prompt":"Hi","echo":true}""")]
-    [InlineData("logprobs", """{"model":"m","prompt":"Hi","logprobs":5}""")]
     [InlineData("suffix", """{"model":"m","prompt":"Hi","suffix":"x"}""")]
-    [InlineData("frequency_penalty", """{"model":"m","prompt":"Hi","frequency_penalty":0.5}""")]
-    [InlineData("logit_bias", """{"model":"m","prompt":"Hi","logit_bias":{"5":1}}""")]
     [InlineData("user", """{"model":"m","prompt":"Hi","user":{}}""")]
     [InlineData("metadata", """{"model":"m","prompt":"Hi","metadata":"x"}""")]
-    [InlineData("min_p", """{"model":"m","prompt":"Hi","min_p":0.1}""")]
     [InlineData("messages", """{"model":"m","prompt":"Hi","messages":[]}""")]
     [InlineData(null, """[]""")]
     [InlineData(null, """5""")]
@@ -131,11 +253,22 @@ public sealed class CompletionRequestParserTests
     [InlineData("messages[0].content", """{"model":"m","messages":[{"role":"user","content":5}]}""")]
     [InlineData("messages[0].content[0].type", """{"model":"m","messages":[{"role":"user","content":[{"type":"image_url","image_url":{"url":"x"}}]}]}""")]
     [InlineData("messages[0].content[0].text", """{"model":"m","messages":[{"role":"user","content":[{"type":"text"}]}]}""")]
+    [InlineData("messages[0].content", """{"model":"m","messages":[{"role":"user","content":null}]}""")]
+    [InlineData("messages[0].audio", """{"model":"m","messages":[{"role":"assistant","audio":{"id":"a"}}]}""")]
+    [InlineData("messages[0].function_call", """{"model":"m","messages":[{"role":"assistant","function_call":{"name":"f"}}]}""")]
+    [InlineData("add_generation_prompt", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"add_generation_prompt":false}""")]
+    [InlineData("add_generation_prompt", """{"model":"m","messages":[{"role":"assistant","content":"Hi"}],"add_generation_prompt":true,"continue_final_message":true}""")]
+    [InlineData("continue_final_message", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"continue_final_message":true}""")]
+    [InlineData("echo", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"echo":true}""")]
+    [InlineData("best_of", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"best_of":2}""")]
+    [InlineData("max_tokens", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"max_tokens":0}""")]
+    [InlineData("logprobs", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"logprobs":5}""")]
+    [InlineData("top_logprobs", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"top_logprobs":5}""")]
+    [InlineData("top_logprobs", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"logprobs":true,"top_logprobs":21}""")]
     [InlineData("messages[0].tool_calls", """{"model":"m","messages":[{"role":"assistant","content":"x","tool_calls":[{}]}]}""")]
     [InlineData("max_tokens", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"max_tokens":1,"max_completion_tokens":2}""")]
     [InlineData("tools", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"tools":[{"type":"function"}]}""")]
     [InlineData("response_format", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"response_format":{"type":"json_object"}}""")]
-    [InlineData("logprobs", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"logprobs":true}""")]
     [InlineData("prompt", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"prompt":"x"}""")]
     public void ParseChat_BadField_IsNamed(string field, string body) =>
         Assert.Equal(field, Assert.Throws<InvalidRequestException>(() => ParseChat(body)).Parameter);
@@ -147,6 +280,9 @@ public sealed class CompletionRequestParserTests
         [
             """{"model":"m","prompt":"Hi","max_tokens":7,"temperature":0.5,"stop":["a"],"stream":true,"stream_options":{"include_usage":true}}""",
             """{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"seed":5,"user":"u","tools":[]}""",
+            """{"model":"m","prompt":[[2,5],[7]],"n":2,"best_of":3,"echo":true,"logprobs":1,"max_tokens":0,"logit_bias":{"5":-1,"17":2e1},"stop_token_ids":[1,2]}""",
+            """{"model":"m","messages":[{"role":"assistant","content":null,"tool_calls":[]}],"logprobs":true,"top_logprobs":2,"continue_final_message":true,"min_p":0.1}""",
+            """{"model":"m","prompt":["a","b"],"min_tokens":2,"ignore_eos":true,"presence_penalty":1,"frequency_penalty":-1,"repetition_penalty":1.1,"top_p":0,"top_k":-1}""",
             """{"model":"m","prompt":[2,5],"top_k":4,"metadata":{"\ud83d\ude00":"x"},"logit_bias":{},"response_format":{"type":"text"}}""",
         ];
         Gen<byte[]> mutated =

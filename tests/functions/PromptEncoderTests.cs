@@ -33,5 +33,5 @@ public sealed class PromptEncoderTests
         Assert.Equal(1, ids.Count(id => id == Tokenizer.EndOfTurn));
     }
 
-    private static IReadOnlyList<int> Encode(Prompt prompt) => PromptEncoder.Encode(new ScriptedEngine(Tokenizer), prompt);
+    private static IReadOnlyList<int> Encode(Prompt prompt) => PromptEncoder.Encode(new ScriptedEngine(Tokenizer), prompt).Tokens;
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Gemma2.Backend;
 using Gemma2.Backend.Config;
@@ -27,6 +28,9 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
     /// <summary>The answer to a request: <see cref="Answer"/> by default.</summary>
     public Func<GenerationRequest, string>? AnswerTo { get; set; }
 
+    /// <summary>The log-probability of a token, told where it is asked for, and of as many others as are asked for: those of the ids that follow, each 1 less likely.</summary>
+    public Func<GenerationRequest, int, double> Score { get; set; } = (_, id) => -0.25 * (1 + (id % 4));
+
     /// <summary>Whether no request more may wait.</summary>
     public bool IsBusy { get; set; }
 
@@ -34,6 +38,9 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
     public int CachedTokens { get; set; }
 
     public GenerationRequest? LastRequest { get; private set; }
+
+    /// <summary>All requests so far, as they came.</summary>
+    public ConcurrentQueue<GenerationRequest> Requests { get; } = [];
 
     /// <summary>How many generations have begun.</summary>
     public int Generations => Volatile.Read(ref _generations);
@@ -75,19 +82,30 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
     {
         Interlocked.Increment(ref _generations);
         LastRequest = request;
+        Requests.Enqueue(request);
         using CancellationTokenRegistration registration = cancellationToken.Register(() => _cancelled.TrySetResult());
         await BeforeAnswer(cancellationToken);
         int room = Math.Min(request.MaxTokens ?? int.MaxValue, ContextLength - request.PromptTokens.Count);
+        IReadOnlyList<TokenChoice>? prompt = request.PromptLogProbabilities is { } top ? [.. request.PromptTokens.Skip(1).Select(id => Tell(request, id, top))] : null;
         foreach (int id in tokenizer.Encode(AnswerTo?.Invoke(request) ?? Answer))
         {
             cancellationToken.ThrowIfCancellationRequested();
-            yield return new GeneratedToken(new TokenChoice(id), --room == 0 ? FinishReason.Length : null, CachedTokens);
-            if (room == 0)
+            FinishReason? finish = request.StopTokens.Contains(id) ? FinishReason.Stop : --room == 0 ? FinishReason.Length : null;
+            yield return new GeneratedToken(Tell(request, id, request.Sampling.LogProbabilities), finish, CachedTokens) { Prompt = prompt };
+            prompt = null;
+            if (finish is not null)
                 yield break;
         }
         await BeforeEnd(cancellationToken);
-        yield return new GeneratedToken(new TokenChoice(tokenizer.Eos), FinishReason.Stop, CachedTokens);
+        yield return new GeneratedToken(Tell(request, tokenizer.Eos, request.Sampling.LogProbabilities), FinishReason.Stop, CachedTokens) { Prompt = prompt };
     }
+
+    private TokenChoice Tell(GenerationRequest request, int id, int? top) => top is null
+        ? new TokenChoice(id)
+        : new TokenChoice(id, Score(request, id))
+        {
+            Top = [.. Enumerable.Range(0, top.Value).Select(rank => new TokenLogProbability((id + rank) % tokenizer.VocabularySize, Score(request, id) - rank))],
+        };
 
     public ValueTask DisposeAsync() => ValueTask.CompletedTask;
 }

@@ -24,7 +24,7 @@ public sealed class BatchSplitterTests
 
         Assert.Null(line.Error);
         Assert.Equal(("my id", 7, 3, Model), (line.CustomId, line.Seed, line.Request!.MaxTokens, line.Request.Model));
-        Assert.IsType<Prompt.Chat>(line.Request.Prompt);
+        Assert.IsType<Prompt.Chat>(line.Request.Prompts.Single());
     }
 
     [Fact]
@@ -32,7 +32,7 @@ public sealed class BatchSplitterTests
     {
         string line = $$$"""{"custom_id":"a","method":"POST","url":"/v1/completions","body":{"model":"{{{Model}}}","prompt":"Hi"}}""";
 
-        Assert.IsType<Prompt.Text>(new BatchLineParser("/v1/completions", Model).Parse(Line(line)).Request!.Prompt);
+        Assert.IsType<Prompt.Text>(new BatchLineParser("/v1/completions", Model).Parse(Line(line)).Request!.Prompts.Single());
         Assert.Equal("url", Parse(line).Error!.Parameter);
     }
 
@@ -67,7 +67,7 @@ public sealed class BatchSplitterTests
     [InlineData("""{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"messages":[{"role":"user","content":"Hi"}]}}""", "invalid_request", "model")]
     [InlineData("""{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"other","messages":[{"role":"user","content":"Hi"}]}}""", "model_not_found", "model")]
     [InlineData("""{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"scripted","messages":[{"role":"user","content":"Hi"}],"stream":true}}""", "invalid_request", "stream")]
-    [InlineData("""{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"scripted","messages":[{"role":"user","content":"Hi"}],"n":2}}""", "invalid_request", "n")]
+    [InlineData("""{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"scripted","messages":[{"role":"user","content":"Hi"}],"n":200}}""", "invalid_request", "n")]
     public void Parse_BadLine_SaysWhatIsWrong(string text, string code, string? parameter)
     {
         BatchLine line = Parse(text);
