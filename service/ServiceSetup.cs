@@ -1,5 +1,6 @@
 using Gemma2.Service.Api;
 using Gemma2.Service.Batches;
+using Gemma2.Service.Completions;
 using Gemma2.Service.Http;
 using Gemma2.Service.Jobs;
 using Gemma2.Service.Lifetime;
@@ -27,6 +28,8 @@ internal static class ServiceSetup
         services.AddHostedService(provider => provider.GetRequiredService<ModelHost>());
         services.AddSingleton(new StreamOptions());
         services.AddSingleton<ErrorReporter>();
+        services.AddSingleton<ModelGrammars>();
+        services.AddSingleton<CompletionFactory>();
         services.AddSingleton<CompletionResponder>();
         services.AddSingleton<StateStream>();
         services.AddSingleton<RateLimits>();

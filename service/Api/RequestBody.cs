@@ -18,7 +18,8 @@ internal static class RequestBody
     /// </summary>
     public const int MaxDrainedBytes = 128 * 1024 * 1024;
 
-    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 32, AllowDuplicateProperties = false };
+    // Schemas are deep. A job's message, which the storage reads to a depth of 64, holds the request two levels down.
+    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 60, AllowDuplicateProperties = false };
 
     /// <summary>The request's body, which the caller disposes.</summary>
     /// <exception cref="ApiException">The body is no JSON in UTF-8 or is too long.</exception>

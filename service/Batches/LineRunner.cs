@@ -7,7 +7,7 @@ using Gemma2.Storage.Batches;
 namespace Gemma2.Service.Batches;
 
 /// <summary>Runs lines of batches, as many at once in this process as the engine works on.</summary>
-internal sealed class LineRunner(LineLimiter limiter, ThroughputMeter meter)
+internal sealed class LineRunner(CompletionFactory factory, LineLimiter limiter, ThroughputMeter meter)
 {
     /// <summary>Runs lines, and hands out each result as it comes.</summary>
     /// <param name="batch">Whose lines they are.</param>
@@ -46,7 +46,8 @@ internal sealed class LineRunner(LineLimiter limiter, ThroughputMeter meter)
         meter.Begin();
         try
         {
-            var completion = new Completion(engine, line.Request!, output.IdOf(line.Number), created, line.Seed, RequestClass.Batch);
+            Completion completion = await factory.CreateAsync(
+                engine, line.Request!, output.IdOf(line.Number), created, line.Seed, RequestClass.Batch, cancellationToken);
             CompletionResult result = await completion.RunAsync(cancellationToken);
             tokens = result.PromptTokens + result.CompletionTokens;
             return output.Answered(line, completion, result);

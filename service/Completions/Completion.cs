@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Gemma2.Backend;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
 using Gemma2.Service.Api;
 
@@ -56,6 +57,9 @@ internal sealed class Completion
 
     public bool IsChat => Request.IsChat;
 
+    /// <summary>Makes the mask of an answer; null where answers may look like anything.</summary>
+    public Func<ITokenMask>? NewMask { get; set; }
+
     /// <summary>Tokens of the prompts, each counted once however many answers it gets.</summary>
     public int PromptTokens => Prompts.Sum(prompt => prompt.Tokens.Count);
 
@@ -79,6 +83,7 @@ internal sealed class Completion
             MaxTokens = most == 0 ? 1 : most,
             Sampling = (Request.Sampling with { Seed = unchecked((ulong)Seed), LogProbabilities = wanted }).ForAnswer(answer),
             PromptLogProbabilities = Request.Echo && answer % Request.Tries == 0 ? told : null,
+            Mask = NewMask?.Invoke(),
             Stop = Request.Stop,
             StopTokens = Request.StopTokens,
             IgnoreEndTokens = Request.IgnoresEnd,
@@ -88,7 +93,7 @@ internal sealed class Completion
 
     /// <summary>Throws where the engine would not let the request wait for its turn: to be asked before an answer is begun.</summary>
     /// <exception cref="BusyException">Too many wait already.</exception>
-    public void EnsureRoom() => Engine.EnsureRoom(Generation(0));
+    public void EnsureRoom() => Engine.EnsureRoom(new GenerationRequest { PromptTokens = Prompts[0].Tokens, Class = Class });
 
     /// <summary>Generates part by part, the answers side by side.</summary>
     public async IAsyncEnumerable<AnswerPart> StreamAsync([EnumeratorCancellation] CancellationToken cancellationToken)

@@ -47,6 +47,9 @@ internal sealed record CompletionRequest
     /// <summary>Whether the model's own end tokens do not end an answer.</summary>
     public bool IgnoresEnd { get; init; }
 
+    /// <summary>What answers must look like; null where they may look like anything.</summary>
+    public AnswerFormat? Format { get; init; }
+
     /// <summary>Whether answers begin with their prompt.</summary>
     public bool Echo { get; init; }
 

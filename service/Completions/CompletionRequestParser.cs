@@ -12,7 +12,7 @@ namespace Gemma2.Service.Completions;
 internal static class CompletionRequestParser
 {
     private static readonly string[] SharedFields =
-        ["model", "seed", "stream", "stream_options", "ignore_eos", "drafts", .. SamplingParser.Fields, .. StopParser.Fields];
+        ["model", "seed", "stream", "stream_options", "ignore_eos", "drafts", .. SamplingParser.Fields, .. StopParser.Fields, .. FormatParser.Fields];
 
     private static readonly FrozenSet<string> TextFields = FrozenSet.Create(
         ["prompt", "echo", .. SharedFields, .. AnswerLengthParser.TextFields, .. AnswerCountParser.TextFields, .. LogProbabilityParser.TextFields]);
@@ -78,15 +78,26 @@ internal static class CompletionRequestParser
             Stop = StopParser.Texts(request),
             StopTokens = StopParser.Tokens(request),
             IgnoresEnd = request.Boolean("ignore_eos") ?? false,
+            Format = FormatParser.Parse(request),
             Stream = stream,
             IncludeUsage = IncludeUsage(request, stream),
         };
     }
 
     /// <summary>What only two fields together tell.</summary>
-    private static CompletionRequest Checked(CompletionRequest request) => request.Sampling.MinTokens <= (request.MaxTokens ?? request.UsualMaxTokens ?? int.MaxValue)
-        ? request
-        : throw new InvalidRequestException("min_tokens", $"min_tokens is {request.Sampling.MinTokens}, more than max_tokens, which is {request.MaxTokens ?? request.UsualMaxTokens}.");
+    private static CompletionRequest Checked(CompletionRequest request)
+    {
+        int shortest = request.Sampling.MinTokens;
+        if ((request.MaxTokens ?? request.UsualMaxTokens) is { } longest && shortest > longest)
+            throw new InvalidRequestException("min_tokens", $"min_tokens is {shortest}, more than max_tokens, which is {longest}.");
+        // A form says itself when an answer is whole: then nothing else may follow.
+        if (request.Format is { } format && (shortest > 0 || request.IgnoresEnd))
+        {
+            string field = request.IgnoresEnd ? "ignore_eos" : "min_tokens";
+            throw new InvalidRequestException(field, $"{field} does not go with {format.Field}, which says when an answer is whole.");
+        }
+        return request;
+    }
 
     private static string Model(RequestFields request, string? expected)
     {

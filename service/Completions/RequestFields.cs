@@ -88,7 +88,7 @@ internal readonly struct RequestFields
         value ?? throw new InvalidRequestException(Path(name), $"{Path(name)} is missing.");
 
     /// <summary>User input as it may be shown in a message: short, and on one line.</summary>
-    public static string Quote(string text) =>
-        string.Concat(text.Take(LongestQuote).Select(character => char.IsControl(character) || char.IsSurrogate(character) ? '?' : character))
-        + (text.Length > LongestQuote ? "..." : "");
+    public static string Quote(string text, int longest = LongestQuote) =>
+        string.Concat(text.Take(longest).Select(character => char.IsControl(character) || char.IsSurrogate(character) ? '?' : character))
+        + (text.Length > longest ? "..." : "");
 }

@@ -39,7 +39,6 @@ internal static class UnsupportedFields
         ["modalities"] = ["[\"text\"]"],
         ["prompt_logprobs"] = [],
         ["reasoning_effort"] = ["\"none\""],
-        ["response_format"] = ["{\"type\":\"text\"}"],
         ["return_tokens_as_token_ids"] = ["false"],
         ["skip_special_tokens"] = ["true"],
         ["spaces_between_special_tokens"] = ["true"],

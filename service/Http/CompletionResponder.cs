@@ -8,7 +8,8 @@ using Gemma2.Service.Model;
 namespace Gemma2.Service.Http;
 
 /// <summary>What both completion endpoints do with a parsed request: generate, and answer with one JSON body or a stream of events.</summary>
-internal sealed class CompletionResponder(ModelHost model, RateLimits limits, ErrorReporter errors, StreamOptions options, ILogger<CompletionResponder> log)
+internal sealed class CompletionResponder(
+    ModelHost model, CompletionFactory factory, RateLimits limits, ErrorReporter errors, StreamOptions options, ILogger<CompletionResponder> log)
 {
     /// <summary>Carries the seed, given or drawn: with it the answer can be had again.</summary>
     public const string SeedHeader = "Gemma2-Seed";
@@ -21,8 +22,8 @@ internal sealed class CompletionResponder(ModelHost model, RateLimits limits, Er
         CompletionRequest request;
         using (JsonDocument body = await RequestBody.ReadJsonAsync(http.Request, http.RequestAborted))
             request = parse(body.RootElement);
-        var completion = new Completion(
-            model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed(), RequestClass.Interactive);
+        Completion completion = await factory.CreateAsync(
+            model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed(), RequestClass.Interactive, http.RequestAborted);
         completion.EnsureRoom();
         limits.ChargeTokens(http, completion.PromptTokens, completion.AnswerCount, request.MaxTokens);
         http.Response.Headers[SeedHeader] = completion.Seed.ToString(CultureInfo.InvariantCulture);

@@ -21,14 +21,17 @@ internal static class JobsEndpoint
         routes.MapDelete(Route + "/{id}", CancelAsync);
     }
 
-    private static async Task SubmitAsync(HttpContext http, ModelHost model, RateLimits limits)
+    private static async Task SubmitAsync(HttpContext http, ModelHost model, CompletionFactory factory, RateLimits limits)
     {
         var jobs = http.Storage<JobStore>();
         CompletionJob job;
         CompletionRequest request;
         int promptTokens;
         using (JsonDocument body = await RequestBody.ReadJsonAsync(http.Request, http.RequestAborted))
-            (job, request, promptTokens) = JobsRequest.Read(body.RootElement, http.Owner(), http.Storage<CallbackRules>(), model.Engine);
+        {
+            (job, request, promptTokens) = await JobsRequest.ReadAsync(
+                body.RootElement, http.Owner(), http.Storage<CallbackRules>(), model.Engine, factory, http.RequestAborted);
+        }
         limits.ChargeTokens(http, promptTokens, request.AnswerCount, request.MaxTokens);
         try
         {

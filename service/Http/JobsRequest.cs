@@ -21,18 +21,21 @@ internal static class JobsRequest
     /// <param name="owner">Whose job it will be.</param>
     /// <param name="callbacks">Which addresses are allowed.</param>
     /// <param name="engine">The model that the request is measured against; null while it is not loaded: then the worker measures it.</param>
+    /// <param name="factory">Measures it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
     /// <returns>The job, what it asks for, and the tokens of its prompts (0 while no model is loaded).</returns>
     /// <exception cref="InvalidRequestException">A field is wrong.</exception>
     /// <exception cref="ApiException">Another model is asked for, or prompt and answer do not fit the context.</exception>
-    public static (CompletionJob Job, CompletionRequest Request, int PromptTokens) Read(JsonElement body, string? owner, CallbackRules callbacks, IInferenceEngine? engine)
+    public static async Task<(CompletionJob Job, CompletionRequest Request, int PromptTokens)> ReadAsync(
+        JsonElement body, string? owner, CallbackRules callbacks, IInferenceEngine? engine, CompletionFactory factory, CancellationToken cancellationToken)
     {
         var fields = new RequestFields(body);
         OwnedId key = new OwnedId(owner, fields.String(Id) ?? JobId.New()).Validated();
         Uri? callback = fields.String(CallbackUrl) is { } url ? callbacks.Parse(url) : null;
         JsonElement request = WithoutAdditions(body);
         CompletionRequest parsed = CompletionRequestParser.ParseJob(request, null);
-        int promptTokens = engine is null ? 0 : new Completion(engine, parsed, key.Id, DateTimeOffset.UnixEpoch, seed: 0, RequestClass.Batch).PromptTokens;
-        return (new CompletionJob(key, parsed.Model, request, callback), parsed, promptTokens);
+        Completion? measured = engine is null ? null : await factory.CreateAsync(engine, parsed, key.Id, DateTimeOffset.UnixEpoch, seed: 0, RequestClass.Batch, cancellationToken);
+        return (new CompletionJob(key, parsed.Model, request, callback), parsed, measured?.PromptTokens ?? 0);
     }
 
     /// <summary>The request alone, as it is stored.</summary>

@@ -13,7 +13,7 @@ using Gemma2.Storage.Jobs;
 namespace Gemma2.Service.Jobs;
 
 /// <summary>Generates what a job asks for and stores the result once.</summary>
-internal sealed class JobRunner(ModelHost model, JobWork work, RunningJobs running, ILogger<JobRunner> log)
+internal sealed class JobRunner(ModelHost model, CompletionFactory factory, JobWork work, RunningJobs running, ILogger<JobRunner> log)
 {
     // A worker that gives up is often about to end: it does not wait long to say so.
     private static readonly TimeSpan GiveBackTime = TimeSpan.FromSeconds(3);
@@ -67,7 +67,8 @@ internal sealed class JobRunner(ModelHost model, JobWork work, RunningJobs runni
         {
             CompletionRequest request = Parse(job, engine);
             result = result with { Model = request.Model, Seed = request.Seed ?? SeedOf(job.Key.Id) };
-            var completion = new Completion(engine, request, job.Key.Id, attempt.State.CreatedAt, result.Seed.Value, RequestClass.Batch);
+            Completion completion = await factory.CreateAsync(
+                engine, request, job.Key.Id, attempt.State.CreatedAt, result.Seed.Value, RequestClass.Batch, watched.Ended);
             CompletionResult answer = await completion.RunAsync(watched.Ended);
             await StoreAsync(job.Key, JobStatus.Succeeded, (result with { Finished = work.UtcNow }).Succeeded(completion, answer), cancellationToken);
         }

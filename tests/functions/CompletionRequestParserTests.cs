@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using CsCheck;
 using Gemma2.Backend;
+using Gemma2.Grammars;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 
@@ -268,10 +269,46 @@ public sealed class CompletionRequestParserTests
     [InlineData("messages[0].tool_calls", """{"model":"m","messages":[{"role":"assistant","content":"x","tool_calls":[{}]}]}""")]
     [InlineData("max_tokens", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"max_tokens":1,"max_completion_tokens":2}""")]
     [InlineData("tools", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"tools":[{"type":"function"}]}""")]
-    [InlineData("response_format", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"response_format":{"type":"json_object"}}""")]
+    [InlineData("response_format", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"response_format":"json_object"}""")]
+    [InlineData("response_format.type", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"response_format":{}}""")]
+    [InlineData("response_format.type", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"response_format":{"type":"xml"}}""")]
+    [InlineData("response_format.json_schema", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"response_format":{"type":"json_schema"}}""")]
+    [InlineData("response_format.json_schema.schema", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"response_format":{"type":"json_schema","json_schema":{"name":"x"}}}""")]
+    [InlineData("response_format.json_schema.schema", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":5}}}""")]
+    [InlineData("response_format.json_schema.strict", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"response_format":{"type":"json_schema","json_schema":{"strict":1,"schema":{}}}}""")]
+    [InlineData("guided_json", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"guided_json":[]}""")]
+    [InlineData("guided_regex", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"guided_regex":{}}""")]
+    [InlineData("guided_choice", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"guided_choice":[]}""")]
+    [InlineData("guided_choice[1]", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"guided_choice":["a",5]}""")]
+    [InlineData("grammar", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"grammar":true}""")]
+    [InlineData("structured_outputs.pattern", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"structured_outputs":{"pattern":"a"}}""")]
+    [InlineData("guided_regex", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"guided_regex":"a","response_format":{"type":"json_object"}}""")]
+    [InlineData("structured_outputs.regex", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"structured_outputs":{"regex":"a","json_object":true}}""")]
+    [InlineData("ignore_eos", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"guided_regex":"a","ignore_eos":true}""")]
+    [InlineData("min_tokens", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"guided_regex":"a","min_tokens":5}""")]
     [InlineData("prompt", """{"model":"m","messages":[{"role":"user","content":"Hi"}],"prompt":"x"}""")]
     public void ParseChat_BadField_IsNamed(string field, string body) =>
         Assert.Equal(field, Assert.Throws<InvalidRequestException>(() => ParseChat(body)).Parameter);
+
+    [Theory]
+    [InlineData("""{"type":"text"}""")]
+    [InlineData("null")]
+    public void ParseChat_AnyText_HasNoFormat(string format) =>
+        Assert.Null(ParseChat($$"""{"model":"m","messages":[{"role":"user","content":"Hi"}],"response_format":{{format}}}""").Format);
+
+    [Fact]
+    public void ParseText_Format_IsItsSource()
+    {
+        static AnswerFormat? Format(string field) => ParseText("""{"model":"m","prompt":"Hi",""" + field + "}").Format;
+
+        Assert.Equal(new AnswerFormat(new GrammarSource.JsonObject(), "response_format"), Format("""  "response_format":{"type":"json_object"} """));
+        Assert.Equal(new AnswerFormat(new GrammarSource.JsonSchema("{\"a\":1}"), "guided_json"), Format("""  "guided_json":{"a":1} """));
+        Assert.Equal(new AnswerFormat(new GrammarSource.JsonSchema("x"), "guided_json"), Format("""  "guided_json":"x" """));
+        Assert.Equal(
+            new AnswerFormat(new GrammarSource.Choice([new GrammarSource.Literal("a"), new GrammarSource.Literal("b")]), "guided_choice"), Format("""  "guided_choice":["a","b"] """));
+        Assert.Equal(new AnswerFormat(new GrammarSource.Gbnf("root ::= x"), "structured_outputs.grammar"), Format("""  "structured_outputs":{"grammar":"root ::= x","json":null} """));
+        Assert.Equal(new AnswerFormat(new GrammarSource.Regex("a+"), "guided_regex"), Format("""  "guided_regex":"a+","structured_outputs":{} """));
+    }
 
     [Fact]
     public void Parse_AnyBytes_GivesARequestOrOneClearError()
@@ -282,6 +319,8 @@ public sealed class CompletionRequestParserTests
             """{"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a"}]}],"seed":5,"user":"u","tools":[]}""",
             """{"model":"m","prompt":[[2,5],[7]],"n":2,"best_of":3,"echo":true,"logprobs":1,"max_tokens":0,"logit_bias":{"5":-1,"17":2e1},"stop_token_ids":[1,2]}""",
             """{"model":"m","messages":[{"role":"assistant","content":null,"tool_calls":[]}],"logprobs":true,"top_logprobs":2,"continue_final_message":true,"min_p":0.1}""",
+            """{"model":"m","prompt":"a","response_format":{"type":"json_schema","json_schema":{"name":"x","strict":true,"schema":{"type":"object"}}},"guided_regex":null}""",
+            """{"model":"m","prompt":"a","structured_outputs":{"choice":["a","b"],"json_object":false},"guided_choice":null}""",
             """{"model":"m","prompt":["a","b"],"min_tokens":2,"ignore_eos":true,"presence_penalty":1,"frequency_penalty":-1,"repetition_penalty":1.1,"top_p":0,"top_k":-1}""",
             """{"model":"m","prompt":[2,5],"top_k":4,"metadata":{"\ud83d\ude00":"x"},"logit_bias":{},"response_format":{"type":"text"}}""",
         ];

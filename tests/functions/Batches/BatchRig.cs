@@ -3,6 +3,7 @@ using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Service.Api;
 using Gemma2.Service.Batches;
+using Gemma2.Service.Completions;
 using Gemma2.Service.Lifetime;
 using Gemma2.Service.Model;
 using Gemma2.Service.Options;
@@ -31,7 +32,7 @@ internal sealed class BatchRig
         Sweep = new BatchSweep(connection, Work, lease);
         var files = new FileStore(connection);
         var meter = new ThroughputMeter();
-        var runner = new LineRunner(new LineLimiter(options), meter);
+        var runner = new LineRunner(new CompletionFactory(new ModelGrammars()), new LineLimiter(options), meter);
         var split = new SplitStep(Work, files, model, meter, options, NullLogger<SplitStep>.Instance);
         var chunk = new ChunkStep(Work, new ChunkInput(files), runner, model, lifetime, NullLogger<ChunkStep>.Instance);
         Handler = new BatchRequestHandler(Work, split, chunk, new ErrorReporter(fatalStop, NullLogger<ErrorReporter>.Instance));

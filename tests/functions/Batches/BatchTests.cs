@@ -36,4 +36,27 @@ public sealed class BatchTests(AzuriteFixture azurite)
         Assert.Equal(100 * body.GetProperty("usage").GetProperty("completion_tokens").GetInt64(), ended.Usage.OutputTokens);
         Assert.Equal(100 * body.GetProperty("usage").GetProperty("prompt_tokens").GetInt64(), ended.Usage.InputTokens);
     }
+
+    [Fact]
+    public async Task Batch_LinesOfManyKinds_HaveTheShapesOfTheApi()
+    {
+        BatchAccount account = await BatchAccount.CreateAsync(azurite.NewConnectionString());
+        await using TestApp app = await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer), account.Setting);
+
+        BatchRecord batch = await account.StartAsync(
+            null,
+            [
+                BatchAccount.Line("several", more: ",\"n\":3,\"logprobs\":true,\"top_logprobs\":2"),
+                BatchAccount.Line("form", more: ",\"guided_json\":{\"type\":\"object\",\"properties\":{\"a\":{\"type\":\"nonsense\"}}}"),
+            ]);
+        BatchRecord ended = await account.WaitForEndAsync(batch);
+
+        Assert.Equal((BatchStatus.Completed, new BatchCounts(2, 1, 1)), (ended.Status, ended.Counts));
+        JsonElement several = (await account.ReadAsync(ended, ended.OutputFileId)).Single().GetProperty("response").GetProperty("body");
+        Assert.Equal([0, 1, 2], several.GetProperty("choices").EnumerateArray().Select(choice => choice.GetProperty("index").GetInt32()));
+        Assert.All(several.GetProperty("choices").EnumerateArray(), choice => Assert.NotEqual(0, choice.GetProperty("logprobs").GetProperty("content").GetArrayLength()));
+        JsonElement form = (await account.ReadAsync(ended, ended.ErrorFileId)).Single();
+        Assert.Equal(("form", 400), (form.GetProperty("custom_id").GetString(), form.GetProperty("response").GetProperty("status_code").GetInt32()));
+        Assert.Equal("guided_json", form.GetProperty("response").GetProperty("body").GetProperty("error").GetProperty("param").GetString());
+    }
 }

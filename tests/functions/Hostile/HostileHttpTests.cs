@@ -13,11 +13,19 @@ namespace Gemma2.Functions.Tests.Hostile;
 public sealed class HostileHttpTests(AzuriteFixture azurite)
 {
     private const int Seed = 3;
-    private const int BodiesEach = 80;
+    private const int BodiesEach = 160;
     private const long MemoryAllowed = 512L << 20;
 
-    private const string Text = """{"model":"scripted","prompt":"Hi","max_tokens":4,"temperature":0.5,"top_p":0.9,"seed":1,"stop":["x"],"stream":false,"user":"me"}""";
-    private const string Chat = """{"model":"scripted","messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":"Ho"},{"role":"user","content":"Hi"}],"max_tokens":4}""";
+    private const string Text = """
+        {"model":"scripted","prompt":["Hi",[2,5]],"max_tokens":4,"temperature":0.5,"top_p":0.9,"seed":1,"stop":["x"],"stream":false,"user":"me","n":1,"best_of":2,"echo":true,
+         "logprobs":1,"logit_bias":{"5":-1},"stop_token_ids":[3],"min_p":0.1,"min_tokens":0,"guided_choice":["a","b"]}
+        """;
+
+    private const string Chat = """
+        {"model":"scripted","messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":null,"tool_calls":[]},{"role":"user","content":"Hi"}],"max_tokens":4,"n":2,
+         "logprobs":true,"top_logprobs":2,"response_format":{"type":"json_schema","json_schema":{"name":"x","schema":{"type":"object","properties":{"a":{"type":"string","pattern":"^a+$"}}}}}}
+        """;
+
     private const string Job = """{"id":"job-1","model":"scripted","prompt":"Hi","max_tokens":4}""";
     private const string Batch = """{"input_file_id":"file-1","endpoint":"/v1/completions","completion_window":"24h","metadata":{"a":"b"}}""";
 

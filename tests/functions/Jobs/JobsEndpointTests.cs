@@ -77,6 +77,8 @@ public sealed class JobsEndpointTests(AzuriteFixture azurite)
     [InlineData(400, "model", null, """{"prompt":"Hi"}""")]
     [InlineData(400, "prompt", null, """{"model":"scripted"}""")]
     [InlineData(400, "prompt", "context_length_exceeded", """{"model":"scripted","prompt":"Hi","max_tokens":100000}""")]
+    [InlineData(400, "guided_json", null, """{"model":"scripted","prompt":"Hi","guided_json":{"type":"nonsense"}}""")]
+    [InlineData(400, "stop_token_ids", null, """{"model":"scripted","prompt":"Hi","stop_token_ids":[100000]}""")]
     [InlineData(400, "stream", null, """{"model":"scripted","prompt":"Hi","stream":true}""")]
     [InlineData(400, "unknown", null, """{"model":"scripted","prompt":"Hi","unknown":1}""")]
     [InlineData(400, "id", null, """{"model":"scripted","prompt":"Hi","id":1}""")]
