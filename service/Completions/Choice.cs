@@ -4,7 +4,8 @@ using Gemma2.Backend.Engine;
 namespace Gemma2.Service.Completions;
 
 /// <summary>One answer as it grows: its text, its tokens where they are told, why it ended.</summary>
-internal sealed class Choice
+/// <param name="keepsTokens">Whether its tokens are told.</param>
+internal sealed class Choice(bool keepsTokens)
 {
     private readonly StringBuilder _text = new();
     private readonly List<ToldToken> _tokens = [];
@@ -24,7 +25,8 @@ internal sealed class Choice
     public void Add(AnswerPart part)
     {
         _text.Append(part.Text);
-        _tokens.AddRange(part.Tokens);
+        if (keepsTokens)
+            _tokens.AddRange(part.Tokens);
         Finish = part.Finish ?? Finish;
         if (part.IsPrompt)
             return;

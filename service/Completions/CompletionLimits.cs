@@ -15,6 +15,9 @@ internal static class CompletionLimits
     /// <summary>Most log-probabilities of a request: those of all tokens that may come, and of the likeliest beside each. Some 30 MB of JSON.</summary>
     public const long LogProbabilities = 500_000;
 
+    /// <summary>Longest form of answers, in characters: schemas, expressions and grammars are kept when they are compiled.</summary>
+    public const int FormatLength = 500_000;
+
     /// <summary>Most token ids that end an answer.</summary>
     public const int StopTokens = 128;
 

@@ -6,7 +6,9 @@ namespace Gemma2.Service.Completions;
 /// <param name="completion">What was asked.</param>
 internal sealed class CompletionResult(Completion completion)
 {
-    private readonly Choice[] _answers = [.. Enumerable.Range(0, completion.AnswerCount).Select(_ => new Choice())];
+    private readonly Choice[] _answers =
+        [.. Enumerable.Range(0, completion.AnswerCount).Select(_ => new Choice(completion.Request.Sampling.LogProbabilities is not null))];
+
     private readonly int[] _cached = new int[completion.Prompts.Count];
     private readonly long _start = Stopwatch.GetTimestamp();
 

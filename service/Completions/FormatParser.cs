@@ -91,22 +91,27 @@ internal static class FormatParser
         _ = fields.TryGet(name, out JsonElement value);
         return value.ValueKind switch
         {
-            JsonValueKind.Object or JsonValueKind.True or JsonValueKind.False => new GrammarSource.JsonSchema(value.GetRawText()),
-            JsonValueKind.String => new GrammarSource.JsonSchema(RequestFields.Text(value, path)),
+            JsonValueKind.Object or JsonValueKind.True or JsonValueKind.False => new GrammarSource.JsonSchema(Bounded(value.GetRawText(), path)),
+            JsonValueKind.String => new GrammarSource.JsonSchema(Bounded(RequestFields.Text(value, path), path)),
             _ => throw new InvalidRequestException(path, $"{path} must be a JSON schema: an object, or a string that holds one."),
         };
     }
 
-    private static GrammarSource.Regex Regex(RequestFields fields, string name) => new(fields.String(name)!);
+    private static GrammarSource.Regex Regex(RequestFields fields, string name) => new(Bounded(fields.String(name)!, fields.Path(name)));
 
-    private static GrammarSource.Gbnf Grammar(RequestFields fields, string name) => new(fields.String(name)!);
+    private static GrammarSource.Gbnf Grammar(RequestFields fields, string name) => new(Bounded(fields.String(name)!, fields.Path(name)));
 
     private static GrammarSource.Choice Choice(RequestFields fields, string name)
     {
         string path = fields.Path(name);
         _ = fields.TryGet(name, out JsonElement value);
-        return value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0
-            ? new GrammarSource.Choice([.. value.EnumerateArray().Select((text, index) => new GrammarSource.Literal(RequestFields.Text(text, $"{path}[{index}]")))])
-            : throw new InvalidRequestException(path, $"{path} must be an array of strings, with at least one.");
+        if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() == 0)
+            throw new InvalidRequestException(path, $"{path} must be an array of strings, with at least one.");
+        _ = Bounded(value.GetRawText(), path);
+        return new GrammarSource.Choice([.. value.EnumerateArray().Select((text, index) => new GrammarSource.Literal(RequestFields.Text(text, $"{path}[{index}]")))]);
     }
+
+    private static string Bounded(string text, string path) => text.Length <= CompletionLimits.FormatLength
+        ? text
+        : throw new InvalidRequestException(path, $"{path} has {text.Length} characters; allowed are up to {CompletionLimits.FormatLength}.");
 }
