@@ -14,7 +14,7 @@ internal static class CommandLine
     private const int BadUsage = 2;
     private const int Interrupted = 130;
 
-    // A command that is interrupted ends within one step; this is for a step on a slow, busy machine.
+    // A command that is interrupted ends within one step; this is for a step on a slow, busy machine. A chat looks after interruptions itself.
     private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(10);
 
     /// <summary>Runs <c>gemma2 ARGS</c>: 0 is success, 1 failure, 2 bad usage, 130 an interruption.</summary>
@@ -28,7 +28,8 @@ internal static class CommandLine
 
         try
         {
-            return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = LongestEnd });
+            TimeSpan? longestEnd = parse.CommandResult.Command.Name == ChatCommand.Name ? null : LongestEnd;
+            return await parse.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = longestEnd });
         }
         catch (OperationCanceledException error)
         {
@@ -45,6 +46,7 @@ internal static class CommandLine
         DevicesCommand.Create(),
         InspectCommand.Create(),
         GenerateCommand.Create(),
+        ChatCommand.Create(),
         LogitsCommand.Create(),
         BenchCommand.Create(),
         TokenizeCommand.Create(),

@@ -37,6 +37,13 @@ public abstract record GrammarSource
     /// <param name="Parts">In order.</param>
     public sealed record Sequence(ValueList<GrammarSource> Parts) : GrammarSource;
 
+    /// <summary>Something several times.</summary>
+    /// <param name="Part">What comes each time.</param>
+    /// <param name="Separator">The text between two of them; may be empty.</param>
+    /// <param name="Least">How often at least: 0 or more.</param>
+    /// <param name="Most">How often at most.</param>
+    public sealed record Repeat(GrammarSource Part, string Separator, int Least, int Most) : GrammarSource;
+
     /// <summary>One of several.</summary>
     /// <param name="Options">At least one.</param>
     public sealed record Choice(ValueList<GrammarSource> Options) : GrammarSource;

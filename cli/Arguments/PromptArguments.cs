@@ -14,6 +14,9 @@ internal sealed class PromptArguments
     /// <summary>One user turn.</summary>
     public Option<string?> Chat { get; } = Values.Text("--chat", "Answer this message: one user turn of Gemma's chat template.");
 
+    /// <summary>How to answer.</summary>
+    public Option<string?> System { get; } = Shared.System("Say how to answer: it goes in front of the message of --chat.");
+
     /// <summary>Token ids.</summary>
     public Option<IReadOnlyList<int>?> Tokens { get; } = Values.Tokens("--tokens", "Go on from these token ids as they are; needs no tokenizer.");
 
@@ -22,8 +25,13 @@ internal sealed class PromptArguments
     {
         command.Add(Prompt);
         command.Add(Chat);
+        command.Add(System);
         command.Add(Tokens);
         command.RequireOneOf(Prompt, Chat, Tokens);
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(System) is not null && result.GetResult(Chat) is null) result.AddError($"{System.Name} goes with {Chat.Name} only.");
+        });
     }
 
     /// <summary>The prompt's tokens in the vocabulary of a model.</summary>
@@ -35,6 +43,12 @@ internal sealed class PromptArguments
             ?? throw new ModelException($"{engine.ModelName} has no tokenizer.model, nor a vocabulary in a GGUF file, so text cannot be read; give --tokens.");
         return parse.GetValue(Prompt) is { } prompt
             ? [engine.Config.BeginToken, .. tokenizer.Encode(prompt)]
-            : ChatTemplate.Encode(tokenizer, [new ChatMessage("user", parse.GetValue(Chat)!)]);
+            : ChatTemplate.Encode(tokenizer, Conversation.Turns(Messages(parse)));
+    }
+
+    private IReadOnlyList<ChatMessage> Messages(ParseResult parse)
+    {
+        var message = new ChatMessage(ChatMessage.User, parse.GetValue(Chat)!);
+        return parse.GetValue(System) is { } system ? [new ChatMessage(ChatMessage.Instruction, system), message] : [message];
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Gemma2.Backend.Decoding;
 
 namespace Gemma2.Cli.Arguments;
 
@@ -34,4 +35,15 @@ internal sealed class SamplingArguments(string maxTokensDefault, string temperat
     {
         foreach (Option option in All) command.Add(option);
     }
+
+    /// <summary>How tokens are picked.</summary>
+    /// <param name="parse">The command line.</param>
+    /// <param name="defaultTemperature">The temperature where none is given.</param>
+    public SamplingOptions Read(ParseResult parse, double defaultTemperature) => new()
+    {
+        Temperature = parse.GetValue(Temperature) ?? defaultTemperature,
+        TopK = parse.GetValue(TopK) ?? 0,
+        TopP = parse.GetValue(TopP) ?? 1,
+        Seed = (ulong)(parse.GetValue(Seed) ?? Random.Shared.NextInt64()),
+    };
 }

@@ -33,6 +33,9 @@ internal static class Shared
     public static Option<TensorType?> WeightType(string description) => Values.Choice(
         "--type", description, [.. Enum.GetValues<TensorType>().Select(type => (type.ToString().ToLowerInvariant(), type))]);
 
+    /// <summary>How to answer.</summary>
+    public static Option<string?> System(string description) => Values.Text("--system", description);
+
     /// <summary>One JSON document on stdout.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON document and nothing else." };
 

@@ -1,7 +1,5 @@
 using System.CommandLine;
-using System.Runtime.CompilerServices;
 using System.Text;
-using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Models;
@@ -15,8 +13,6 @@ internal static class GenerateCommand
     // Someone at a shell expects the same answer to the same command, and one that ends.
     private const double DefaultTemperature = 0;
     private const int DefaultMaxTokens = 256;
-
-    private const string FirstToken = "Computing the first token; at first use the driver compiles kernels";
 
     /// <summary>The command.</summary>
     public static Command Create()
@@ -43,7 +39,7 @@ internal static class GenerateCommand
             {
                 PromptTokens = prompt.Encode(parse, loaded),
                 MaxTokens = parse.GetValue(sampling.MaxTokens) ?? DefaultMaxTokens,
-                Sampling = Sampling(parse, sampling),
+                Sampling = sampling.Read(parse, DefaultTemperature),
                 IgnoreEndTokens = parse.GetValue(ignoreEos),
                 Drafts = !parse.GetValue(noDrafts),
             },
@@ -51,14 +47,6 @@ internal static class GenerateCommand
             cancellationToken));
         return command;
     }
-
-    private static SamplingOptions Sampling(ParseResult parse, SamplingArguments arguments) => new()
-    {
-        Temperature = parse.GetValue(arguments.Temperature) ?? DefaultTemperature,
-        TopK = parse.GetValue(arguments.TopK) ?? 0,
-        TopP = parse.GetValue(arguments.TopP) ?? 1,
-        Seed = (ulong)(parse.GetValue(arguments.Seed) ?? Random.Shared.NextInt64()),
-    };
 
     private static async Task RunAsync(
         string model, EngineOptions options, Func<IInferenceEngine, GenerationRequest> request, bool json, CancellationToken cancellationToken)
@@ -75,7 +63,7 @@ internal static class GenerateCommand
     {
         await using StreamWriter output = StandardOutput.OpenWriter();
         string separator = "";
-        await foreach (TextPiece piece in PiecesAsync(engine, request, cancellationToken))
+        await foreach (TextPiece piece in GenerationPieces.ReadAsync(engine, request, cancellationToken))
         {
             // Without a vocabulary the ids are all there is to show.
             await output.WriteAsync(engine.Tokenizer is null ? $"{separator}{piece.Token}" : piece.Text);
@@ -89,7 +77,7 @@ internal static class GenerateCommand
         var text = new StringBuilder();
         var tokens = new List<int>();
         FinishReason finish = FinishReason.Length;
-        await foreach (TextPiece piece in PiecesAsync(engine, request, cancellationToken))
+        await foreach (TextPiece piece in GenerationPieces.ReadAsync(engine, request, cancellationToken))
         {
             if (piece.Token is { } token)
             {
@@ -110,23 +98,6 @@ internal static class GenerateCommand
                 clock.Report(request.PromptTokens.Count)),
             CliJson.Document.GenerationReport);
     }
-
-    private static async IAsyncEnumerable<TextPiece> PiecesAsync(
-        InferenceEngine engine, GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        IAsyncEnumerable<TextPiece> pieces = engine.Tokenizer is null
-            ? engine.GenerateAsync(request, cancellationToken).Select(token => new TextPiece("", token.Choice, token.Finish, token.CachedTokens))
-            : engine.GenerateTextAsync(request, cancellationToken);
-        await using IAsyncEnumerator<TextPiece> written = pieces.GetAsyncEnumerator(cancellationToken);
-        for (bool more = await BeginAsync(written); more; more = await written.MoveNextAsync()) yield return written.Current;
-    }
-
-    /// <summary>The first token takes longest: the whole prompt is computed for it, and a driver compiles kernels when they first run.</summary>
-    private static Task<bool> BeginAsync(IAsyncEnumerator<TextPiece> pieces) => LiveLine.RunAsync(FirstToken, line =>
-    {
-        line?.Show(FirstToken, share: null);
-        return pieces.MoveNextAsync().AsTask();
-    });
 }
 
 /// <summary>What <c>gemma2 generate --json</c> prints.</summary>

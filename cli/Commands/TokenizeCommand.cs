@@ -34,6 +34,8 @@ internal static class TokenizeCommand
     {
         const string expected = "a JSON array of messages, each with role and content";
         ChatMessage?[] messages = JsonLines.Read(line, CliJson.Lines.ChatMessageArray!, expected);
-        return ChatTemplate.Encode(tokenizer, [.. messages.Select(message => message ?? throw JsonLines.NotExpected(expected))], controlTokensInContent: true);
+        ChatMessage[] turns = [.. messages.Select(message => message ?? throw JsonLines.NotExpected(expected))];
+        ChatTemplate.RequireAlternation(turns);
+        return ChatTemplate.Encode(tokenizer, turns, controlTokensInContent: true);
     }
 }

@@ -26,7 +26,7 @@ internal static class Gemma2OptionsReader
     [
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
         nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.JobsAtOnce), nameof(Gemma2Options.KvCacheMemory), nameof(Gemma2Options.MaxWaitingRequests), nameof(Gemma2Options.MaxWaitingTokens),
-        nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
+        nameof(Gemma2Options.ToolPrompt), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous),
         nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
         nameof(Gemma2Options.QueueLeaseSeconds),
@@ -54,6 +54,7 @@ internal static class Gemma2OptionsReader
             KvCacheMemory = Bytes(section, nameof(Gemma2Options.KvCacheMemory)),
             MaxWaitingRequests = Integer(section, nameof(Gemma2Options.MaxWaitingRequests), 0, MostWaitingRequests) ?? defaults.MaxWaitingRequests,
             MaxWaitingTokens = Integer(section, nameof(Gemma2Options.MaxWaitingTokens), 0, int.MaxValue) ?? defaults.MaxWaitingTokens,
+            ToolPrompt = ToolPrompt(section) ?? defaults.ToolPrompt,
             WeightType = WeightType(section),
             KvCacheType = KvCache(section) ?? defaults.KvCacheType,
             Kernels = Kernels(section) ?? defaults.Kernels,
@@ -95,6 +96,11 @@ internal static class Gemma2OptionsReader
         bool isNumber = long.TryParse(shift > 0 ? value[..^1] : value, NumberStyles.None, CultureInfo.InvariantCulture, out long number);
         return isNumber && number > 0 && number <= long.MaxValue >> shift ? number << shift : throw Wrong(key, value, "a number of bytes, also with K, M or G behind it: 8G");
     }
+
+    private static string? ToolPrompt(IConfigurationSection section) =>
+        Value(section, nameof(Gemma2Options.ToolPrompt)) is not { } text ? null
+        : text.Contains(Grammars.Tools.ToolPrompt.Placeholder, StringComparison.Ordinal) ? text
+        : throw Wrong(nameof(Gemma2Options.ToolPrompt), text, $"a text with {Grammars.Tools.ToolPrompt.Placeholder} in it");
 
     private static TensorType? WeightType(IConfigurationSection section)
     {

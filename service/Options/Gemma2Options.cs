@@ -42,6 +42,9 @@ internal sealed record Gemma2Options
     /// <summary>How many tokens the prompts of waiting HTTP requests may have together; more are answered with status 429.</summary>
     public int MaxWaitingTokens { get; init; } = 1 << 20;
 
+    /// <summary>What a model is told that may call functions: a text in which <see cref="Grammars.Tools.ToolPrompt.Placeholder"/> stands for them.</summary>
+    public string ToolPrompt { get; init; } = Grammars.Tools.ToolPrompt.Default;
+
     /// <summary>Quantize the matrices of a model that is not quantized while it is loaded: <c>q8_0</c>, <c>q4_k</c> ...; left out leaves them as they are.</summary>
     public TensorType? WeightType { get; init; }
 

@@ -61,6 +61,7 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__KvCacheMemory is 'G'", "Model=nano", "KvCacheMemory=G")]
     [InlineData("Gemma2__MaxWaitingRequests is '-1'; allowed: integers from 0 to 100000", "Model=nano", "MaxWaitingRequests=-1")]
     [InlineData("Gemma2__MaxWaitingTokens is 'all'", "Model=nano", "MaxWaitingTokens=all")]
+    [InlineData("Gemma2__ToolPrompt is 'Call them.'; allowed: a text with {tools} in it", "Model=nano", "ToolPrompt=Call them.")]
     [InlineData("Gemma2__JobsAtOnce is '0'; allowed: integers from 1 to 256", "Model=nano", "JobsAtOnce=0")]
     [InlineData("Gemma2__WeightType is 'q3'; allowed: f32, f16, bf16, q8_0, q4_0,", "Model=nano", "WeightType=q3")]
     [InlineData("Gemma2__WeightType is '4'", "Model=nano", "WeightType=4")]

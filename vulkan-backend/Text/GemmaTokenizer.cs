@@ -168,6 +168,9 @@ public sealed class GemmaTokenizer
         return bytes.Length > 0;
     }
 
+    /// <summary>The id of a control token, by its name; the vocabulary has it.</summary>
+    internal int Control(string name) => _vocabulary.Find(name);
+
     /// <summary>The byte that an id stands for, if it is a byte piece.</summary>
     internal bool TryGetByte(int id, out byte value)
     {

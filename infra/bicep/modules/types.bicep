@@ -43,6 +43,10 @@ type serviceSettings = {
   @maxValue(2147483647)
   maxWaitingTokens: int?
 
+  @description('What a model is told that may call functions: a text in which {tools} stands for them.')
+  @maxLength(10000)
+  toolPrompt: string?
+
   @description('Quantize the matrices of a model that is not quantized while it is loaded.')
   weightType: ('f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0' | 'q4_1' | 'q5_0' | 'q5_1' | 'q2_k' | 'q3_k' | 'q4_k' | 'q5_k' | 'q6_k' | 'iq4_nl' | 'iq4_xs')?
 

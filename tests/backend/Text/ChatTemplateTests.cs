@@ -8,14 +8,14 @@ public sealed class ChatTemplateTests
 {
     [Fact]
     public void Render_Vectors_EqualTheTemplate() => CheckAll(entry =>
-        Assert.Equal(entry.Text("rendered"), ChatTemplate.Render(Messages(entry), entry.GetProperty("add_generation_prompt").GetBoolean())));
+        Assert.Equal(entry.Text("rendered"), ChatTemplate.Render(Messages(entry), Ending(entry))));
 
     [Fact]
     public void Encode_GoogleVectors_EqualHuggingFace()
     {
         GemmaTokenizer tokenizer = Vocabularies.Google;
         CheckAll(entry => Assert.Equal(
-            entry.Ids("ids"), ChatTemplate.Encode(tokenizer, Messages(entry), entry.GetProperty("add_generation_prompt").GetBoolean(), controlTokensInContent: true)));
+            entry.Ids("ids"), ChatTemplate.Encode(tokenizer, Messages(entry), Ending(entry), controlTokensInContent: true)));
     }
 
     [Fact]
@@ -27,7 +27,7 @@ public sealed class ChatTemplateTests
         {
             if (Messages(entry).Any(message => message.Content.Contains('<', StringComparison.Ordinal))) return;
             compared++;
-            Assert.Equal(entry.Ids("ids"), ChatTemplate.Encode(tokenizer, Messages(entry), entry.GetProperty("add_generation_prompt").GetBoolean()));
+            Assert.Equal(entry.Ids("ids"), ChatTemplate.Encode(tokenizer, Messages(entry), Ending(entry)));
         });
         Assert.InRange(compared, 10, 24);
     }
@@ -62,19 +62,36 @@ public sealed class ChatTemplateTests
 
     [Fact]
     public void Render_WhiteSpaceAsPythonHasIt_IsStripped() =>
-        Assert.Equal("<bos><start_of_turn>user\na\u001Cb<end_of_turn>\n", ChatTemplate.Render([new("user", "\u001C\u2003\u0085a\u001Cb\u001F\r\n")], addGenerationPrompt: false));
-
-    [Theory]
-    [InlineData("tool", "messages[1].role is 'tool'; allowed are user and assistant.")]
-    [InlineData("developer", "messages[1]: System role not supported by Gemma 2; put the instruction into the first user message.")]
-    public void Render_OtherRole_IsRefused(string role, string message) => Assert.Equal(message, Refusal([new("user", "a"), new(role, "b")]));
+        Assert.Equal("<bos><start_of_turn>user\na\u001Cb<end_of_turn>\n", ChatTemplate.Render([new("user", "\u001C\u2003\u0085a\u001Cb\u001F\r\n")], ChatEnding.Closed));
 
     [Fact]
-    public void Render_NoMessages_IsRefused() => Assert.Equal("messages is empty; at least one message is needed.", Refusal([]));
+    public void Render_LastTurnContinued_EndsWithItsContent() => Assert.Equal(
+        "<bos><start_of_turn>user\na<end_of_turn>\n<start_of_turn>model\nb", ChatTemplate.Render([new("user", "a"), new("assistant", " b ")], ChatEnding.ContinueLast));
 
-    private static string Refusal(IReadOnlyList<ChatMessage> messages)
+    [Fact]
+    public void Encode_LastTurnContinued_IsThePromptAndTheContent()
     {
-        InvalidRequestException error = Assert.Throws<InvalidRequestException>(() => ChatTemplate.Render(messages));
+        GemmaTokenizer tokenizer = Vocabularies.Google;
+
+        int[] ids = ChatTemplate.Encode(tokenizer, [new("user", "a"), new("assistant", "The capital")], ChatEnding.ContinueLast);
+
+        Assert.Equal([.. ChatTemplate.Encode(tokenizer, [new("user", "a")]), .. tokenizer.Encode("The capital")], ids);
+    }
+
+    [Fact]
+    public void Render_UsersTurnContinued_IsRefused() => Assert.Equal(
+        "The last message is the user's; only an answer that the assistant began can be continued.", Refusal(() => ChatTemplate.Render([new("user", "a")], ChatEnding.ContinueLast)));
+
+    [Fact]
+    public void Render_OtherRole_IsRefused() =>
+        Assert.Equal("messages[1].role is 'tool'; allowed are user and assistant.", Refusal(() => ChatTemplate.Render([new("user", "a"), new("tool", "b")])));
+
+    [Fact]
+    public void Render_NoMessages_IsRefused() => Assert.Equal("messages is empty; at least one message is needed.", Refusal(() => ChatTemplate.Render([])));
+
+    private static string Refusal(Action render)
+    {
+        InvalidRequestException error = Assert.Throws<InvalidRequestException>(render);
         Assert.Equal("messages", error.Parameter);
         return error.Message;
     }
@@ -85,10 +102,12 @@ public sealed class ChatTemplateTests
         Assert.Equal(24, entries.Count);
         Assert.All(entries, entry =>
         {
-            if (entry.Has("error")) Assert.Contains(entry.Text("error"), Refusal(Messages(entry)), StringComparison.Ordinal);
+            if (entry.Has("error")) Assert.Contains(entry.Text("error"), Refusal(() => ChatTemplate.RequireAlternation(Messages(entry))), StringComparison.Ordinal);
             else check(entry);
         });
     }
+
+    private static ChatEnding Ending(JsonElement entry) => entry.GetProperty("add_generation_prompt").GetBoolean() ? ChatEnding.OpenAnswer : ChatEnding.Closed;
 
     private static ChatMessage[] Messages(JsonElement entry) =>
         [.. entry.GetProperty("messages").EnumerateArray().Select(message => new ChatMessage(message.Text("role"), message.Text("content")))];

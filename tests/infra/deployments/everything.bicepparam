@@ -18,6 +18,7 @@ param settings = {
   kvCacheMemory: '4G'
   maxWaitingRequests: 100
   maxWaitingTokens: 200000
+  toolPrompt: 'Call these: {tools}'
   weightType: 'q8_0'
   kvCacheType: 'f16'
   kernels: '-int8'

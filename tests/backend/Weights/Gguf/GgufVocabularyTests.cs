@@ -51,9 +51,10 @@ public sealed class GgufVocabularyTests
         foreach (JsonElement entry in GoldenGguf.Vectors(model, "chat"))
         {
             ChatMessage[] messages = [.. entry.GetProperty("messages").EnumerateArray().Select(message => new ChatMessage(message.Text("role"), message.Text("content")))];
-            int[] Encode() => ChatTemplate.Encode(tokenizer, messages, entry.GetProperty("add_generation_prompt").GetBoolean(), controlTokensInContent: true);
-            if (entry.Has("error")) Assert.Contains(entry.Text("error"), Assert.Throws<InvalidRequestException>(Encode).Message, StringComparison.Ordinal);
-            else Assert.Equal(entry.Ids("ids"), Encode());
+            ChatEnding ending = entry.GetProperty("add_generation_prompt").GetBoolean() ? ChatEnding.OpenAnswer : ChatEnding.Closed;
+            if (entry.Has("error"))
+                Assert.Contains(entry.Text("error"), Assert.Throws<InvalidRequestException>(() => ChatTemplate.RequireAlternation(messages)).Message, StringComparison.Ordinal);
+            else Assert.Equal(entry.Ids("ids"), ChatTemplate.Encode(tokenizer, messages, ending, controlTokensInContent: true));
         }
     }
 

@@ -1,0 +1,16 @@
+using Gemma2.Grammars;
+using Gemma2.Grammars.Tools;
+
+namespace Gemma2.Service.Completions;
+
+/// <summary>The functions that a request lets the model call.</summary>
+/// <param name="Tools">All that it is told of; at least one.</param>
+/// <param name="Callable">Those that it may call now; at least one.</param>
+/// <param name="Use">Whether it may reply instead.</param>
+/// <param name="IsParallel">Whether it may call several at once.</param>
+internal sealed record ToolRequest(IReadOnlyList<Tool> Tools, IReadOnlyList<Tool> Callable, ToolUse Use, bool IsParallel)
+{
+    /// <summary>What the answer may be.</summary>
+    /// <param name="reply">The form of a reply; null where any text will do.</param>
+    public GrammarSource Format(GrammarSource? reply) => ToolSyntax.Grammar(Callable, Use, IsParallel, reply);
+}
