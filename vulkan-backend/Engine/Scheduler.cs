@@ -23,6 +23,8 @@ internal sealed class Scheduler
     private long _arrivals;
     private long _turn;
     private long _firstTurn; // of this step
+    private int _rests; // steps on end in which batch sequences rested
+    private bool _batchRests; // in this step
 
     /// <param name="pool">The KV cache's blocks.</param>
     /// <param name="windows">What each group of layers sees, see <see cref="BlockTable"/>.</param>
@@ -70,8 +72,15 @@ internal sealed class Scheduler
         _firstTurn = _turn;
         EndAbandoned();
         Admit();
-        PlanDecoding(step);
-        PlanPrompts(step);
+        _batchRests = _rests < _budget.BatchRests && ReadsInteractivePrompt();
+        PlanRows(step);
+        if (_batchRests && step.Plan.Rows.Total == 0)
+        {
+            // The prompt has to wait for blocks that only batch sequences can give back.
+            _batchRests = false;
+            PlanRows(step);
+        }
+        _rests = _batchRests ? _rests + 1 : 0;
         return step.Plan.Rows.Total > 0;
     }
 
@@ -177,6 +186,19 @@ internal sealed class Scheduler
         return count;
     }
 
+    private bool ReadsInteractivePrompt()
+    {
+        foreach (Sequence sequence in _running)
+            if (sequence.Class == RequestClass.Interactive && sequence.NextKind == RowKind.Prompt) return true;
+        return false;
+    }
+
+    private void PlanRows(ScheduledStep step)
+    {
+        PlanDecoding(step);
+        PlanPrompts(step);
+    }
+
     private void PlanDecoding(ScheduledStep step)
     {
         int rows = _budget.Decoding, forBatch = Math.Min(Floor(_budget.Decoding), Turns(RowKind.Decoding));
@@ -229,7 +251,7 @@ internal sealed class Scheduler
         int batch = 0;
         foreach (Sequence sequence in _running)
         {
-            if (sequence.NextKind != kind) continue;
+            if (sequence.NextKind != kind || (_batchRests && sequence.Class == RequestClass.Batch)) continue;
             _turns.Add(sequence);
             if (sequence.Class == RequestClass.Batch) batch++;
         }

@@ -9,7 +9,7 @@ internal sealed record StepBudget
     /// <summary>
     /// What suits a device. On a CPU a row of a prompt takes about as long in a small step as in a large one, and long enough to count: there steps stay small where somebody may wait for their end.
     /// </summary>
-    public static StepBudget For(DeviceKind device) => device == DeviceKind.Software ? new() { PromptBesideStreams = 64, PromptOfBatch = 64 } : new();
+    public static StepBudget For(DeviceKind device) => device == DeviceKind.Software ? new() { PromptBesideStreams = 64, PromptOfBatch = 64, BatchRests = 3 } : new();
 
     /// <summary>Rows that decode.</summary>
     public int Decoding { get; init; } = StepLimits.DecodingRows;
@@ -31,4 +31,9 @@ internal sealed record StepBudget
 
     /// <summary>Of so many rows of either kind, and of so many slots, interactive sequences leave one to batch ones.</summary>
     public int BatchShare { get; init; } = 8;
+
+    /// <summary>
+    /// So many steps go without batch sequences, before one with them, while the prompt of an interactive sequence is being read: for devices on which each row more makes a step longer.
+    /// </summary>
+    public int BatchRests { get; init; }
 }

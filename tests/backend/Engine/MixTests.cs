@@ -90,6 +90,7 @@ public sealed class MixTests : EngineTest
         Prompt = random.Next(1, StepLimits.PromptRows + 1),
         PromptBesideStreams = random.Next(1, StepLimits.PromptRows / 2),
         WithDrafts = random.Next(StepLimits.DecodingRows + 1),
+        BatchRests = random.Next(4),
     };
 
     /// <summary>Prompts with common beginnings of every length; some repeat themselves, so that drafts are right at times.</summary>

@@ -18,7 +18,7 @@ public sealed class SchedulerTests
         for (int seed = 0; seed < 60; seed++)
         {
             var random = new Random(seed);
-            var budget = new StepBudget { Prompt = random.Next(1, 257), PromptBesideStreams = random.Next(1, 129), Decoding = random.Next(5, 33), WithDrafts = random.Next(20) };
+            var budget = new StepBudget { Prompt = random.Next(1, 257), PromptBesideStreams = random.Next(1, 129), Decoding = random.Next(5, 33), WithDrafts = random.Next(20), BatchRests = random.Next(4) };
             var engine = new SimulatedEngine(blocks, slots, budget, [.. new int?[][] { [null], [null, 70], [33, null], [null, 1000] }[seed % 4]]);
             var sequences = new List<(SimulatedSequence Sequence, int[] Prompt, int MaxTokens)>();
             int[] common = [.. Enumerable.Range(0, 200).Select(_ => random.Next(1000))];
@@ -140,9 +140,27 @@ public sealed class SchedulerTests
     }
 
     [Fact]
-    public void Plan_EndlessInteractiveWork_LeavesBatchItsFloor()
+    public void Plan_InteractivePromptWhereBatchRests_GivesBatchEveryFourthStep()
     {
-        var engine = new SimulatedEngine(4000, 50);
+        var engine = new SimulatedEngine(400, 8, new StepBudget { Prompt = 16, PromptBesideStreams = 16, BatchRests = 3 });
+        for (int i = 0; i < 4; i++) engine.Add(new SimulatedSequence([i, 1, 2], 100, RequestClass.Batch));
+        for (int i = 0; i < 5; i++) engine.Step();
+        SimulatedSequence newcomer = engine.Add(new SimulatedSequence([.. Enumerable.Range(0, 128)], 3));
+
+        var batchRows = new List<int>();
+        while (newcomer.FirstToken is null && engine.Step()) batchRows.Add(engine.Last!.Plan.Rows.Decoding);
+
+        Assert.Equal([0, 0, 0, 4, 0, 0, 0, 4], batchRows);
+        engine.Step();
+        Assert.Equal(5, engine.Last!.Plan.Rows.Decoding);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public void Plan_EndlessInteractiveWork_LeavesBatchItsFloor(int batchRests)
+    {
+        var engine = new SimulatedEngine(4000, 50, new StepBudget { BatchRests = batchRests });
         SimulatedSequence batch = engine.Add(new SimulatedSequence([.. Enumerable.Range(0, 100)], 50, RequestClass.Batch));
         var random = new Random(1);
         for (int i = 0; i < 400 && !batch.IsDone; i++)
