@@ -76,8 +76,18 @@ public sealed class Grammar
             GrammarSource.Literal literal => store.Terminal(regexes.Literal(literal.Text)),
             GrammarSource.TextWithout text => store.Terminal(regexes.Not(regexes.Concat(regexes.Or([.. text.Beginnings.Select(regexes.Literal)]), regexes.AnyText))),
             GrammarSource.Sequence sequence => store.Sequence([.. sequence.Parts.Select(part => NodeOf(part, store))]),
+            GrammarSource.Repeat repeat => Repeat(repeat, store),
             GrammarSource.Choice choice => store.Choice([.. choice.Options.Select(option => NodeOf(option, store))]),
             _ => throw new ArgumentException($"{source.GetType().Name} is no known source.", nameof(source)),
         };
+    }
+
+    private static GrammarNode Repeat(GrammarSource.Repeat repeat, GrammarStore store)
+    {
+        GrammarNode part = NodeOf(repeat.Part, store);
+        GrammarNode others = store.Repeat(
+            store.Sequence(store.Terminal(store.Regexes.Literal(repeat.Separator)), part), Math.Max(0, repeat.Least - 1), repeat.Most - 1);
+        GrammarNode some = store.Sequence(part, others);
+        return repeat.Least > 0 ? some : store.Choice(store.Empty, some);
     }
 }

@@ -76,7 +76,7 @@ public sealed class ToolCallReader
     {
         int end = _held.IndexOf(ToolSyntax.BeforeArguments, StringComparison.Ordinal);
         if (end < 0) return false;
-        deltas.Add(new ToolDelta.Call(_calls++, _held[..end]));
+        deltas.Add(new ToolDelta.CallStart(_calls++, _held[..end]));
         _held = _held[(end + ToolSyntax.BeforeArguments.Length)..];
         _state = State.Arguments;
         _depth.Reset();

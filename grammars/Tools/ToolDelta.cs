@@ -14,7 +14,7 @@ public abstract record ToolDelta
     /// <summary>A call begins.</summary>
     /// <param name="Index">Its number in the answer, from 0.</param>
     /// <param name="Name">The function that is called.</param>
-    public sealed record Call(int Index, string Name) : ToolDelta;
+    public sealed record CallStart(int Index, string Name) : ToolDelta;
 
     /// <summary>A call's arguments go on.</summary>
     /// <param name="Index">The call's number in the answer.</param>

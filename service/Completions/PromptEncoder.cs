@@ -28,10 +28,13 @@ internal static class PromptEncoder
                 new(prompt, [tokenizer.Bos, .. tokenizer.Encode(text.Value[BeginText.Length..])], 0),
             Prompt.Text text => new(prompt, [tokenizer.Bos, .. tokenizer.Encode(text.Value)], 1),
             Prompt.Tokens tokens => EncodeTokens(tokens, tokenizer.Bos, engine.Config.VocabularySize),
-            Prompt.Chat chat => new(prompt, ChatTemplate.Encode(tokenizer, chat.Messages), 0),
+            Prompt.Chat chat => new(prompt, EncodeChat(tokenizer, chat), 0),
             _ => throw new NotSupportedException($"{prompt.GetType()} is no prompt."),
         };
     }
+
+    private static int[] EncodeChat(GemmaTokenizer tokenizer, Prompt.Chat chat) =>
+        ChatTemplate.Encode(tokenizer, Conversation.Turns(chat.Messages), chat.ContinuesLast ? ChatEnding.ContinueLast : ChatEnding.OpenAnswer);
 
     private static EncodedPrompt EncodeTokens(Prompt.Tokens prompt, int bos, int vocabularySize)
     {

@@ -66,7 +66,7 @@ public sealed class ToolCallReaderTests
             switch (delta)
             {
                 case ToolDelta.Reply(var text): reply += text; break;
-                case ToolDelta.Call(var index, var name):
+                case ToolDelta.CallStart(var index, var name):
                     Assert.Equal(calls.Count, index);
                     calls.Add(new StringBuilder(name).Append(':'));
                     break;
