@@ -40,7 +40,7 @@ public sealed class ToolCallReader
     {
         string rest = _held;
         _held = "";
-        return rest.Length > 0 && !HasCalls ? [new ToolDelta.Reply(rest)] : [];
+        return rest.Length > 0 && _state == State.Start ? [new ToolDelta.Reply(rest)] : [];
     }
 
     /// <returns>Whether there may be more to do.</returns>
