@@ -7,6 +7,7 @@ public interface ITokenMask
     /// [ceil(vocabulary / 32)] words: bit id % 32 of word id / 32 is set where the token is allowed; bits past the vocabulary mean nothing.
     /// Empty where every token is allowed. Valid until the next call of <see cref="Accept"/> or <see cref="Rewind"/>.
     /// </summary>
+    /// <exception cref="GenerationException">It cannot be found out: the sequence ends.</exception>
     ReadOnlySpan<uint> Allowed { get; }
 
     /// <summary>Takes in the next token of the answer; it is one of those that are allowed.</summary>

@@ -25,6 +25,7 @@ internal sealed class Scheduler
     private long _firstTurn; // of this step
     private int _rests; // steps on end in which batch sequences rested
     private bool _batchRests; // in this step
+    private bool _failed; // whether a sequence ended while this step was planned: others may take its place
 
     /// <param name="pool">The KV cache's blocks.</param>
     /// <param name="windows">What each group of layers sees, see <see cref="BlockTable"/>.</param>
@@ -71,15 +72,13 @@ internal sealed class Scheduler
         step.Clear();
         _firstTurn = _turn;
         EndAbandoned();
-        Admit();
-        _batchRests = _rests < _budget.BatchRests && ReadsInteractivePrompt();
-        PlanRows(step);
-        if (_batchRests && step.Plan.Rows.Total == 0)
+        do
         {
-            // The prompt has to wait for blocks that only batch sequences can give back.
-            _batchRests = false;
+            _failed = false;
+            Admit();
             PlanRows(step);
         }
+        while (_failed && step.Plan.Rows.Total == 0);
         _rests = _batchRests ? _rests + 1 : 0;
         return step.Plan.Rows.Total > 0;
     }
@@ -195,6 +194,12 @@ internal sealed class Scheduler
 
     private void PlanRows(ScheduledStep step)
     {
+        _batchRests = _rests < _budget.BatchRests && ReadsInteractivePrompt();
+        PlanDecoding(step);
+        PlanPrompts(step);
+        if (!_batchRests || step.Plan.Rows.Total > 0) return;
+        // The prompt has to wait for blocks that only batch sequences can give back.
+        _batchRests = false;
         PlanDecoding(step);
         PlanPrompts(step);
     }
@@ -207,11 +212,27 @@ internal sealed class Scheduler
         {
             int left = sequence.Class == RequestClass.Interactive ? rows - forBatch : rows;
             int count = Math.Min(sequence.Length - sequence.Computed, left);
-            if (count <= 0) continue;
+            if (count <= 0 || !HasMask(sequence)) continue;
             int drafted = sequence.Computed + count == sequence.Length ? Draft(sequence, Math.Min(drafts, left - count)) : 0;
             if (!TryAdd(step, sequence, RowKind.Decoding, count, drafted)) continue;
             rows -= count + drafted;
             drafts -= drafted;
+        }
+    }
+
+    /// <summary>Lets a sequence find out what it may say next; one that cannot ends here, before it has rows.</summary>
+    private bool HasMask(Sequence sequence)
+    {
+        try
+        {
+            _ = sequence.Mask;
+            return true;
+        }
+        catch (GenerationException e)
+        {
+            _failed = true;
+            if (sequence.Slot is not null) End(sequence, e);
+            return false;
         }
     }
 
@@ -234,7 +255,7 @@ internal sealed class Scheduler
             int left = sequence.Class == RequestClass.Interactive ? rows - forBatch : Math.Min(rows, ofBatch);
             if (sequence.ScoresPrompt) left = Math.Min(left, StepLimits.Results - step.Plan.Wanted);
             int count = ChunkOf(sequence, left, hasResult: step.Plan.Wanted < StepLimits.Results);
-            if (count <= 0 || !TryAdd(step, sequence, RowKind.Prompt, count)) continue;
+            if (count <= 0 || !HasMask(sequence) || !TryAdd(step, sequence, RowKind.Prompt, count)) continue;
             rows -= count;
             if (sequence.Class == RequestClass.Batch) ofBatch -= count;
         }

@@ -185,6 +185,23 @@ public sealed class SchedulerTests
         Assert.All(batch, sequence => Assert.True(sequence.IsDone, $"{sequence.Length} tokens"));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3)]
+    public void Plan_MaskFails_EndsThatSequenceAndLetsTheNextOneIn(int tokens)
+    {
+        var engine = new SimulatedEngine(400, 1);
+        SimulatedSequence failing = engine.Add(new SimulatedSequence([1, 2, 3], 20) { MaskFailsAfter = tokens });
+        SimulatedSequence next = engine.Add(new SimulatedSequence([4, 5, 6], 20));
+
+        while (engine.Step()) engine.Scheduler.CheckInvariants();
+
+        Assert.Equal($"no mask after {tokens}", Assert.IsType<GenerationException>(failing.Error).Message);
+        Assert.Equal(3 + tokens, failing.Length);
+        Assert.Equal((23, true, null), (next.Length, next.IsDone, next.Error));
+        Assert.Equal(0, engine.Pool.Held);
+    }
+
     [Fact]
     public void Plan_PoolRunsDry_PreemptsTheYoungestOfTheBatchClass()
     {

@@ -1,3 +1,4 @@
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Model;
 
@@ -7,6 +8,12 @@ namespace Gemma2.Backend.Tests.Scheduling;
 internal sealed class SimulatedSequence(int[] prompt, int maxTokens, RequestClass requestClass = RequestClass.Interactive, Random? drafts = null) : Sequence(prompt, requestClass, maxTokens)
 {
     public override double Temperature => 0;
+
+    /// <summary>After so many new tokens it cannot find out what may come next; null never happens.</summary>
+    public int? MaskFailsAfter { get; init; }
+
+    public override ITokenMask? Mask =>
+        Length - PromptLength == MaskFailsAfter ? throw new GenerationException($"no mask after {MaskFailsAfter}") : null;
 
     public bool IsDone { get; private set; }
 
