@@ -4,11 +4,12 @@ using Gemma2.Backend.Engine;
 using Gemma2.Grammars;
 using Gemma2.Service.Api;
 using Gemma2.Service.Model;
+using Gemma2.Service.Options;
 
 namespace Gemma2.Service.Completions;
 
 /// <summary>Makes requests ready to run: measures them against the model, and compiles what their answers must look like.</summary>
-internal sealed class CompletionFactory(ModelGrammars grammars)
+internal sealed class CompletionFactory(ModelGrammars grammars, Gemma2Options options)
 {
     private const int LongestMessage = 400;
 
@@ -25,13 +26,15 @@ internal sealed class CompletionFactory(ModelGrammars grammars)
     public async Task<Completion> CreateAsync(
         IInferenceEngine engine, CompletionRequest request, string id, DateTimeOffset created, long seed, RequestClass requestClass, CancellationToken cancellationToken)
     {
+        if (request.Tools is { } tools)
+            request = request with { Prompts = [.. request.Prompts.Select(prompt => tools.TellOf(prompt, options.ToolPrompt))] };
         var completion = new Completion(engine, request, id, created, seed, requestClass);
         if (request.Format is { } format)
-            completion.NewMask = await CompileAsync(engine, format, cancellationToken);
+            completion.NewMask = await CompileAsync(engine, format, request.Tools, cancellationToken);
         return completion;
     }
 
-    private async Task<Func<ITokenMask>> CompileAsync(IInferenceEngine engine, AnswerFormat format, CancellationToken cancellationToken)
+    private async Task<Func<ITokenMask>> CompileAsync(IInferenceEngine engine, AnswerFormat format, ToolRequest? tools, CancellationToken cancellationToken)
     {
         try
         {
@@ -39,6 +42,9 @@ internal sealed class CompletionFactory(ModelGrammars grammars)
         }
         catch (GrammarException error)
         {
+            // Whose fault it is shows when each is compiled by itself.
+            foreach (AnswerFormat part in tools?.Parts ?? [])
+                await CompileAsync(engine, part, null, cancellationToken);
             throw new InvalidRequestException(format.Field, RequestFields.Quote($"{format.Field}{(error.Path.StartsWith('/') ? "" : " ")}{error.Message}", LongestMessage));
         }
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Gemma2.Backend.Engine;
+using Gemma2.Grammars.Tools;
 
 namespace Gemma2.Service.Completions;
 
@@ -20,9 +21,14 @@ internal static class CompletionJson
         json.WriteStartArray("choices");
         foreach ((int index, Choice choice) in result.Choices.Index())
         {
-            WriteChoice(json, completion, index, choice.Tokens, choice.Finish, completion.IsChat
-                ? () => WriteMessage(json, "message", "assistant", choice.Text)
-                : () => json.WriteString("text", choice.Text));
+            ToolAnswer? said = completion.Request.Tools is null ? null : ToolAnswer.Of(choice.Text);
+            string? finish = FinishOf(choice.Finish, hasCalls: said is { Calls.Count: > 0 });
+            if (said is not null)
+                WriteChoice(json, completion, index, choice.Tokens, finish, () => new ToolJson(json, completion, index).WriteMessage(said));
+            else if (completion.IsChat)
+                WriteChoice(json, completion, index, choice.Tokens, finish, () => WriteMessage(json, "message", "assistant", choice.Text));
+            else
+                WriteChoice(json, completion, index, choice.Tokens, finish, () => json.WriteString("text", choice.Text));
         }
         json.WriteEndArray();
         WriteUsage(json, result, tellsCached);
@@ -39,9 +45,14 @@ internal static class CompletionJson
             ? () => WriteMessage(json, "delta", null, part.Text)
             : () => json.WriteString("text", part.Text));
 
+    /// <summary>An event of a chat with functions: a piece of a reply, a call that begins, or a piece of its arguments.</summary>
+    public static void WriteToolChunk(Utf8JsonWriter json, Completion completion, int index, IReadOnlyList<ToldToken> tokens, ToolDelta delta) =>
+        WriteChunk(json, completion, index, tokens, null, () => new ToolJson(json, completion, index).WriteDelta(delta));
+
     /// <summary>The event that says why an answer ended, with the tokens that have no text.</summary>
-    public static void WriteFinishChunk(Utf8JsonWriter json, Completion completion, int index, IReadOnlyList<ToldToken> tokens, FinishReason finish) =>
-        WriteChunk(json, completion, index, tokens, finish, completion.IsChat
+    public static void WriteFinishChunk(
+        Utf8JsonWriter json, Completion completion, int index, IReadOnlyList<ToldToken> tokens, FinishReason finish, bool hasCalls = false) =>
+        WriteChunk(json, completion, index, tokens, FinishOf(finish, hasCalls), completion.IsChat
             ? () => WriteMessage(json, "delta", null, null)
             : () => json.WriteString("text", ""));
 
@@ -56,7 +67,7 @@ internal static class CompletionJson
     }
 
     private static void WriteChunk(
-        Utf8JsonWriter json, Completion completion, int index, IReadOnlyList<ToldToken> tokens, FinishReason? finish, Action writeContent)
+        Utf8JsonWriter json, Completion completion, int index, IReadOnlyList<ToldToken> tokens, string? finish, Action writeContent)
     {
         WriteChunkHead(json, completion);
         json.WriteStartArray("choices");
@@ -81,16 +92,18 @@ internal static class CompletionJson
     }
 
     private static void WriteChoice(
-        Utf8JsonWriter json, Completion completion, int index, IReadOnlyList<ToldToken> tokens, FinishReason? finish, Action writeContent)
+        Utf8JsonWriter json, Completion completion, int index, IReadOnlyList<ToldToken> tokens, string? finish, Action writeContent)
     {
         json.WriteStartObject();
         json.WriteNumber("index", index);
         writeContent();
         json.WritePropertyName("logprobs");
         WriteLogProbabilities(json, completion, tokens);
-        json.WriteString("finish_reason", finish switch { FinishReason.Stop => "stop", FinishReason.Length => "length", _ => null });
+        json.WriteString("finish_reason", finish);
         json.WriteEndObject();
     }
+
+    private static string FinishOf(FinishReason finish, bool hasCalls) => finish == FinishReason.Length ? "length" : hasCalls ? "tool_calls" : "stop";
 
     /// <summary>Null where none are wanted, and in events that have no token to tell of.</summary>
     private static void WriteLogProbabilities(Utf8JsonWriter json, Completion completion, IReadOnlyList<ToldToken> tokens)

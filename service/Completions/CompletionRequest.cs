@@ -50,6 +50,9 @@ internal sealed record CompletionRequest
     /// <summary>What answers must look like; null where they may look like anything.</summary>
     public AnswerFormat? Format { get; init; }
 
+    /// <summary>The functions that a chat's answers may call; null where they may call none.</summary>
+    public ToolRequest? Tools { get; init; }
+
     /// <summary>Whether answers begin with their prompt.</summary>
     public bool Echo { get; init; }
 

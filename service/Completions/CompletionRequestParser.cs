@@ -18,7 +18,7 @@ internal static class CompletionRequestParser
         ["prompt", "echo", .. SharedFields, .. AnswerLengthParser.TextFields, .. AnswerCountParser.TextFields, .. LogProbabilityParser.TextFields]);
 
     private static readonly FrozenSet<string> ChatFields = FrozenSet.Create(
-        [.. PromptParser.ChatFields, .. SharedFields, .. AnswerLengthParser.ChatFields, .. AnswerCountParser.ChatFields, .. LogProbabilityParser.ChatFields]);
+        [.. PromptParser.ChatFields, .. ToolFields.Fields, .. SharedFields, .. AnswerLengthParser.ChatFields, .. AnswerCountParser.ChatFields, .. LogProbabilityParser.ChatFields]);
 
     private static readonly FrozenSet<string> StreamOptionFields = FrozenSet.Create("include_usage", "include_obfuscation");
 
@@ -48,7 +48,14 @@ internal static class CompletionRequestParser
         var request = new RequestFields(body);
         UnsupportedFields.Check(request, ChatFields);
         CompletionRequest shared = ParseShared(request, [PromptParser.Chat(request)], LogProbabilityParser.Chat(request), model);
-        return Checked(shared with { Tries = shared.Answers, MaxTokens = AnswerLengthParser.Chat(request) });
+        ToolRequest? tools = ToolFields.Read(request);
+        return Checked(shared with
+        {
+            Tries = shared.Answers,
+            MaxTokens = AnswerLengthParser.Chat(request),
+            Tools = tools,
+            Format = tools is null ? shared.Format : new AnswerFormat(tools.Format(shared.Format?.Source), ToolFields.Tools),
+        });
     }
 
     /// <summary>Reads the body of a job, which is a chat if it has <c>messages</c>. A job's answer is a blob: streaming is refused.</summary>

@@ -11,24 +11,31 @@ namespace Gemma2.Service.Completions;
 /// </summary>
 internal static class MessageParser
 {
+    private const string Tool = "tool";
+
     // Not text, but said all the same: a conversation without it would be another one.
-    private static readonly string[] UnreadContent = ["tool_calls", "function_call", "audio"];
+    private static readonly string[] UnreadContent = ["function_call", "audio"];
 
     /// <summary>Reads a message.</summary>
-    public static ChatMessage Read(RequestFields message)
+    /// <param name="message">The message.</param>
+    /// <param name="tools">Has read those before it.</param>
+    public static ChatMessage Read(RequestFields message, ToolMessages tools)
     {
         string role = Role(message);
         foreach (string name in UnreadContent)
             if (message.TryGet(name, out JsonElement value) && !IsEmptyArray(value))
                 throw new InvalidRequestException(message.Path(name), $"{message.Path(name)} is not supported.");
-        return new ChatMessage(role, Content(message, mayBeAbsent: role == "assistant"));
+        string content = Content(message, mayBeAbsent: role == ChatMessage.Assistant);
+        if (role == Tool)
+            return tools.ReadResult(message, content);
+        return new ChatMessage(role, (role == ChatMessage.Assistant ? tools.ReadCalls(message, content) : null) ?? content);
     }
 
     private static string Role(RequestFields message) => message.Required("role", message.String("role")) switch
     {
-        ("user" or "assistant" or "system" or "developer") and var role => role,
+        (ChatMessage.User or ChatMessage.Assistant or ChatMessage.Instruction or "developer" or Tool) and var role => role,
         var role => throw new InvalidRequestException(
-            message.Path("role"), $"{message.Path("role")} is '{RequestFields.Quote(role)}'; allowed are user, assistant, system and developer."),
+            message.Path("role"), $"{message.Path("role")} is '{RequestFields.Quote(role)}'; allowed are user, assistant, system, developer and tool."),
     };
 
     /// <summary>A string, or an array of parts. An assistant that said nothing has no content, or null.</summary>

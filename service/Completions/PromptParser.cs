@@ -35,8 +35,9 @@ internal static class PromptParser
             throw new InvalidRequestException(Messages, "messages must be an array.");
         if (value.GetArrayLength() == 0)
             throw Empty(Messages, "message");
+        var tools = new ToolMessages();
         return new Prompt.Chat(
-            [.. value.EnumerateArray().Select((message, index) => MessageParser.Read(new RequestFields(message, $"{Messages}[{index}]")))],
+            [.. value.EnumerateArray().Select((message, index) => MessageParser.Read(new RequestFields(message, $"{Messages}[{index}]"), tools))],
             ContinuesLast(request, value[value.GetArrayLength() - 1]));
     }
 

@@ -12,13 +12,22 @@ internal static class ToolFields
     /// <summary>Most functions of a request; OpenAI's limit.</summary>
     public const int MostTools = 128;
 
+    /// <summary>The functions.</summary>
+    public const string Tools = "tools";
+
+    private const string ToolChoice = "tool_choice";
+    private const string ParallelToolCalls = "parallel_tool_calls";
+
+    /// <summary>The fields that are read here.</summary>
+    public static readonly string[] Fields = [Tools, ToolChoice, ParallelToolCalls];
+
     private static readonly FrozenSet<string> EntryFields = FrozenSet.Create("type", "function");
     private static readonly FrozenSet<string> FunctionFields = FrozenSet.Create("name", "description", "parameters", "strict");
 
     /// <summary>The functions that the model may call; null where it may call none.</summary>
     public static ToolRequest? Read(RequestFields request)
     {
-        bool isParallel = request.Boolean("parallel_tool_calls") ?? true;
+        bool isParallel = request.Boolean(ParallelToolCalls) ?? true;
         Tool[] tools = ReadTools(request);
         (ToolUse? use, string? only) = ReadChoice(request, tools);
         if (use is null || tools.Length == 0)
@@ -29,15 +38,15 @@ internal static class ToolFields
 
     private static Tool[] ReadTools(RequestFields request)
     {
-        if (!request.TryGet("tools", out JsonElement value))
+        if (!request.TryGet(Tools, out JsonElement value))
             return [];
         if (value.ValueKind != JsonValueKind.Array)
-            throw new InvalidRequestException("tools", "tools must be an array.");
+            throw new InvalidRequestException(Tools, "tools must be an array.");
         if (value.GetArrayLength() > MostTools)
-            throw new InvalidRequestException("tools", $"tools has {value.GetArrayLength()} entries; allowed are up to {MostTools}.");
+            throw new InvalidRequestException(Tools, $"tools has {value.GetArrayLength()} entries; allowed are up to {MostTools}.");
         Tool[] tools = [.. value.EnumerateArray().Select((entry, index) => ReadTool(new RequestFields(entry, $"tools[{index}]")))];
         return tools.GroupBy(tool => tool.Name).FirstOrDefault(same => same.Count() > 1) is { } twice
-            ? throw new InvalidRequestException("tools", $"tools has the function '{twice.Key}' more than once.")
+            ? throw new InvalidRequestException(Tools, $"tools has the function '{twice.Key}' more than once.")
             : tools;
     }
 
@@ -87,17 +96,17 @@ internal static class ToolFields
     private static (ToolUse? Use, string? Only) ReadChoice(RequestFields request, Tool[] tools)
     {
         const string allowed = "allowed are none, auto, required and {\"type\":\"function\",\"function\":{\"name\":...}}";
-        if (!request.TryGet("tool_choice", out JsonElement value))
+        if (!request.TryGet(ToolChoice, out JsonElement value))
             return (ToolUse.Auto, null);
         if (value.ValueKind == JsonValueKind.Object)
-            return (ToolUse.Required, ReadNamed(new RequestFields(value, "tool_choice"), tools));
-        return RequestFields.Text(value, "tool_choice") switch
+            return (ToolUse.Required, ReadNamed(new RequestFields(value, ToolChoice), tools));
+        return RequestFields.Text(value, ToolChoice) switch
         {
             "none" => (null, null),
             "auto" => (ToolUse.Auto, null),
             "required" when tools.Length > 0 => (ToolUse.Required, null),
-            "required" => throw new InvalidRequestException("tool_choice", "tool_choice is required, but tools is empty."),
-            var other => throw new InvalidRequestException("tool_choice", $"tool_choice is '{RequestFields.Quote(other)}'; {allowed}."),
+            "required" => throw new InvalidRequestException(ToolChoice, "tool_choice is required, but tools is empty."),
+            var other => throw new InvalidRequestException(ToolChoice, $"tool_choice is '{RequestFields.Quote(other)}'; {allowed}."),
         };
     }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Gemma2.Backend.Engine;
+using Gemma2.Grammars.Tools;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Model;
@@ -59,11 +60,12 @@ internal sealed class CompletionResponder(
     {
         for (int index = 0; completion.IsChat && index < completion.AnswerCount; index++)
             await events.SendAsync(json => CompletionJson.WriteRoleChunk(json, completion, index));
+        ToolParts? tools = completion.Request.Tools is null ? null : new ToolParts(completion);
         IAsyncEnumerable<AnswerPart> parts = completion.StreamAsync(cancellationToken);
         await foreach (AnswerPart part in parts.WithHeartbeats(options.HeartbeatInterval, events.HeartbeatAsync, cancellationToken))
         {
             result.Add(part);
-            await SendPartAsync(events, completion, part);
+            await (tools is null ? SendPartAsync(events, completion, part) : SendToolPartAsync(events, completion, tools, part));
         }
         if (completion.Request.IncludeUsage)
             await events.SendAsync(json => CompletionJson.WriteUsageChunk(json, completion, result));
@@ -77,6 +79,19 @@ internal sealed class CompletionResponder(
             await events.SendAsync(json => CompletionJson.WriteTextChunk(json, completion, part));
         if (part.Finish is { } finish)
             await events.SendAsync(json => CompletionJson.WriteFinishChunk(json, completion, part.Answer, isText ? [] : part.Tokens, finish));
+    }
+
+    private static async Task SendToolPartAsync(ServerSentEvents events, Completion completion, ToolParts tools, AnswerPart part)
+    {
+        (IReadOnlyList<ToolDelta> deltas, IReadOnlyList<ToldToken> tokens) = tools.Read(part);
+        foreach (ToolDelta delta in deltas)
+        {
+            IReadOnlyList<ToldToken> told = tokens;
+            await events.SendAsync(json => CompletionJson.WriteToolChunk(json, completion, part.Answer, told, delta));
+            tokens = [];
+        }
+        if (part.Finish is { } finish)
+            await events.SendAsync(json => CompletionJson.WriteFinishChunk(json, completion, part.Answer, tokens, finish, tools.HasCalls(part.Answer)));
     }
 
     private void Log(Completion completion, CompletionResult result) => log.LogInformation(

@@ -6,6 +6,7 @@ using Gemma2.Backend.Formats.Files;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Model;
+using Gemma2.Service.Options;
 using Gemma2.Testing;
 
 namespace Gemma2.Functions.Tests.Answers;
@@ -111,7 +112,7 @@ public sealed class FormatTests
     {
         await using InferenceEngine engine = await LoadAsync();
         using var grammars = new ModelGrammars();
-        var factory = new CompletionFactory(grammars);
+        var factory = new CompletionFactory(grammars, new Gemma2Options { Model = "nano" });
         CompletionRequest request = CompletionRequestParser.ParseJob(
             JsonElement.Parse($$"""{"model":"nano","messages":[{"role":"user","content":"Who?"}],"n":4,"max_tokens":40,"temperature":1.5,"logprobs":true,"guided_json":{{Person}}}"""), null);
         async Task<byte[]> RunAsync()
