@@ -48,7 +48,7 @@ public sealed class ToolTests
         await using TestApp app = await StartAsync();
 
         JsonElement[] choices = await PostAsync(
-            app, Messages, $$"""{{Tools}},"tool_choice":{"type":"function","function":{"name":"get_time"}},"temperature":2,"n":4,"max_tokens":400,"seed":2""");
+            app, Messages, $$$"""{{{Tools}}},"tool_choice":{"type":"function","function":{"name":"get_time"}},"temperature":2,"n":4,"max_tokens":400,"seed":2""");
 
         Assert.All(choices, choice => Assert.All(
             choice.GetProperty("message").GetProperty("tool_calls").EnumerateArray(), call => Assert.Equal("get_time", call.GetProperty("function").GetProperty("name").GetString())));
@@ -186,7 +186,7 @@ public sealed class ToolTests
     public async Task Post_TenThousandTools_AreRefusedAtOnce()
     {
         await using TestApp app = await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer));
-        string tools = string.Join(',', Enumerable.Range(0, 10_000).Select(i => $$"""{"type":"function","function":{"name":"f{{i}}"}}"""));
+        string tools = string.Join(',', Enumerable.Range(0, 10_000).Select(i => $$$"""{"type":"function","function":{"name":"f{{{i}}}"}}"""));
         using HttpResponseMessage response = await app.PostAsync("/v1/chat/completions", $$"""{"model":"scripted","messages":{{Messages}},"tools":[{{tools}}]}""");
         await ErrorShape.AssertAsync(response, 400, "tools", null);
     }
