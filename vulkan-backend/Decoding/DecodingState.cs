@@ -35,6 +35,9 @@ internal sealed class DecodingState
     /// <summary>The temperature at which the device sums up candidates.</summary>
     public double Temperature => _options.Temperature;
 
+    /// <summary>Whether there is a mask at all.</summary>
+    public bool IsMasked => _mask is not null;
+
     /// <summary>
     /// The mask that the device has to apply to the next token's logits, before it looks for candidates; null where it has none to apply.
     /// </summary>

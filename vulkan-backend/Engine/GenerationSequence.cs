@@ -41,6 +41,9 @@ internal sealed class GenerationSequence(
     public override ITokenMask? Mask => decoding.DeviceMask;
 
     /// <inheritdoc/>
+    public override bool IsMasked => decoding.IsMasked;
+
+    /// <inheritdoc/>
     public override bool ScoresPrompt => promptTop is not null && _promptScores.Count < PromptLength - 1;
 
     /// <inheritdoc/>

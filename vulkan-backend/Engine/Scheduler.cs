@@ -20,6 +20,7 @@ internal sealed class Scheduler
     private readonly LinkedList<Sequence> _waiting = [];
     private readonly List<Sequence> _running = [];
     private readonly List<Sequence> _turns = []; // of this step, in the order in which they get rows
+    private readonly List<Sequence> _masked = [];
     private long _arrivals;
     private long _turn;
     private long _firstTurn; // of this step
@@ -72,6 +73,7 @@ internal sealed class Scheduler
         step.Clear();
         _firstTurn = _turn;
         EndAbandoned();
+        FindMasks();
         do
         {
             _failed = false;
@@ -185,6 +187,15 @@ internal sealed class Scheduler
         return count;
     }
 
+    /// <summary>Finds out, of several sequences side by side, what they may say next: the device waits for it.</summary>
+    private void FindMasks()
+    {
+        _masked.Clear();
+        foreach (Sequence sequence in _running)
+            if (sequence.IsMasked) _masked.Add(sequence);
+        if (_masked.Count > 1) Parallel.ForEach(_masked, sequence => MaskError(sequence));
+    }
+
     private bool ReadsInteractivePrompt()
     {
         foreach (Sequence sequence in _running)
@@ -223,16 +234,22 @@ internal sealed class Scheduler
     /// <summary>Lets a sequence find out what it may say next; one that cannot ends here, before it has rows.</summary>
     private bool HasMask(Sequence sequence)
     {
+        if (MaskError(sequence) is not { } error) return true;
+        _failed = true;
+        if (sequence.Slot is not null) End(sequence, error);
+        return false;
+    }
+
+    private static GenerationException? MaskError(Sequence sequence)
+    {
         try
         {
             _ = sequence.Mask;
-            return true;
+            return null;
         }
         catch (GenerationException e)
         {
-            _failed = true;
-            if (sequence.Slot is not null) End(sequence, e);
-            return false;
+            return e;
         }
     }
 

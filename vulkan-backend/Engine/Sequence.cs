@@ -71,6 +71,9 @@ internal abstract class Sequence(IReadOnlyList<int> prompt, RequestClass request
     /// <summary>Tokens that the device lets be picked next; null where all may be.</summary>
     public virtual ITokenMask? Mask => null;
 
+    /// <summary>Whether it has a mask, so that <see cref="Mask"/> takes time.</summary>
+    public virtual bool IsMasked => false;
+
     /// <summary>Guesses how the sequence goes on; the guesses stand behind its tokens until the next ones come.</summary>
     /// <param name="most">Most guesses.</param>
     /// <returns>How many there are.</returns>

@@ -203,6 +203,18 @@ public sealed class SchedulerTests
     }
 
     [Fact]
+    public void Plan_SeveralMasksFail_EndsThoseAndNoOthers()
+    {
+        var engine = new SimulatedEngine(400, 8);
+        SimulatedSequence[] sequences = [.. Enumerable.Range(0, 6).Select(i => engine.Add(new SimulatedSequence([i, 2, 3], 20) { MaskFailsAfter = i % 2 == 0 ? 5 + i : null }))];
+
+        engine.RunToTheEnd();
+
+        Assert.Equal([8, 23, 10, 23, 12, 23], sequences.Select(sequence => sequence.Length));
+        Assert.Equal([true, false, true, false, true, false], sequences.Select(sequence => sequence.Error is GenerationException));
+    }
+
+    [Fact]
     public void Plan_PoolRunsDry_PreemptsTheYoungestOfTheBatchClass()
     {
         // Each needs 5 blocks at its end, in one group; there are 12.

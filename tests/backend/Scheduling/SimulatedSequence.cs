@@ -12,6 +12,8 @@ internal sealed class SimulatedSequence(int[] prompt, int maxTokens, RequestClas
     /// <summary>After so many new tokens it cannot find out what may come next; null never happens.</summary>
     public int? MaskFailsAfter { get; init; }
 
+    public override bool IsMasked => MaskFailsAfter is not null;
+
     public override ITokenMask? Mask =>
         Length - PromptLength == MaskFailsAfter ? throw new GenerationException($"no mask after {MaskFailsAfter}") : null;
 
