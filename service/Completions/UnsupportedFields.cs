@@ -5,8 +5,8 @@ using Gemma2.Backend;
 namespace Gemma2.Service.Completions;
 
 /// <summary>
-/// What happens to the fields of OpenAI's requests that this server does not act on: those that cannot change the answer are ignored, those that
-/// would change it are refused by name unless they hold the value that asks for nothing. A field that OpenAI does not know is refused as OpenAI refuses it.
+/// What happens to the fields of OpenAI's requests, and of vLLM's, that this server does not act on: those that cannot change the answer are ignored, those that
+/// would change it are refused by name unless they hold the value that asks for nothing. A field that is not known is refused as OpenAI refuses it.
 /// </summary>
 internal static class UnsupportedFields
 {

@@ -108,6 +108,29 @@ public sealed class FormatTests
     }
 
     [Fact]
+    public async Task Stream_ClientGoes_TheEngineIsFreeForOthers()
+    {
+        InferenceEngine engine = await LoadAsync();
+        await using TestApp app = await TestApp.StartAsync(engine);
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/completions")
+        {
+            Content = new StringContent(
+                """{"model":"nano","prompt":"Once","n":12,"max_tokens":400,"temperature":1,"logprobs":5,"stream":true,"guided_regex":"[a-z ]{2000}"}""", null, "application/json"),
+        };
+
+        using (HttpResponseMessage response = await app.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancellation))
+        using (var reader = new StreamReader(await response.Content.ReadAsStreamAsync(Cancellation)))
+        {
+            while (!(await reader.ReadLineAsync(Cancellation))!.Contains("\"index\":3", StringComparison.Ordinal))
+                Assert.True(response.IsSuccessStatusCode);
+        }
+
+        while (engine.Statistics is { Running: > 0 } or { Waiting: > 0 })
+            await Task.Delay(10, Cancellation);
+        Assert.Equal(("yes", "stop"), (await PostAsync(app, """{"temperature":0,"guided_choice":["yes"]}""")).Single());
+    }
+
+    [Fact]
     public async Task Run_MaskedAnswers_GiveTheSameBytesAgain()
     {
         await using InferenceEngine engine = await LoadAsync();
