@@ -5,43 +5,58 @@ using Gemma2.Grammars.Masks;
 
 namespace Gemma2.Service.Model;
 
-/// <summary>
-/// A grammar's mask that fails its own answer at most. What may come next is found out when a token is accepted: there the engine takes an error for the sequence's, elsewhere for its own.
-/// </summary>
+/// <summary>A grammar's mask whose failures are the answer's alone: the engine ends a sequence for a <see cref="GenerationException"/>, and nothing else does.</summary>
 internal sealed class AnswerMask : ITokenMask
 {
     private readonly GrammarMask _mask;
 
+    /// <summary>The mask of an answer that has not begun. What it may begin with is found out here, not by the engine.</summary>
     /// <exception cref="GenerationException">The grammar takes too much work, or this vocabulary cannot spell what it wants.</exception>
     public AnswerMask(Grammar grammar, TokenTrie tokens, IReadOnlyList<int> endTokens)
     {
-        _mask = Guarded(() => new GrammarMask(grammar, tokens, endTokens));
-        Guarded(() => _mask.Allowed.Length);
+        try
+        {
+            _mask = new GrammarMask(grammar, tokens, endTokens);
+        }
+        catch (GrammarException error)
+        {
+            throw Failed(error);
+        }
+        _ = Allowed;
     }
 
     /// <inheritdoc/>
-    public ReadOnlySpan<uint> Allowed => _mask.Allowed;
+    public ReadOnlySpan<uint> Allowed
+    {
+        get
+        {
+            try
+            {
+                return _mask.Allowed;
+            }
+            catch (GrammarException error)
+            {
+                throw Failed(error);
+            }
+        }
+    }
 
     /// <inheritdoc/>
-    /// <exception cref="GenerationException">The grammar takes too much work from here on, or this vocabulary cannot go on.</exception>
-    public void Accept(int token) => Guarded(() =>
+    /// <exception cref="GenerationException">The grammar takes too much work from here on.</exception>
+    public void Accept(int token)
     {
-        _mask.Accept(token);
-        return _mask.Allowed.Length;
-    });
+        try
+        {
+            _mask.Accept(token);
+        }
+        catch (GrammarException error)
+        {
+            throw Failed(error);
+        }
+    }
 
     /// <inheritdoc/>
     public void Rewind(int count) => _mask.Rewind(count);
 
-    private static T Guarded<T>(Func<T> use)
-    {
-        try
-        {
-            return use();
-        }
-        catch (GrammarException error)
-        {
-            throw new GenerationException($"The form that was asked for {error.Message}");
-        }
-    }
+    private static GenerationException Failed(GrammarException error) => new($"The form that was asked for {error.Message}");
 }

@@ -1,8 +1,11 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
+using Gemma2.Backend;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats.Files;
+using Gemma2.Grammars;
+using Gemma2.Grammars.Masks;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Model;
@@ -171,6 +174,17 @@ public sealed class FormatTests
         Assert.StartsWith(field, message, StringComparison.Ordinal);
         Assert.Contains(place, message, StringComparison.Ordinal);
         Assert.Equal(0, engine.Generations);
+    }
+
+    [Fact]
+    public void Mask_VocabularyCannotSpellTheForm_FailsTheAnswerAlone()
+    {
+        // The first ids are control tokens.
+        var tokens = new TokenTrie(Vocabulary.Tokenizer, vocabularySize: 4);
+
+        GenerationException error = Assert.Throws<GenerationException>(() => new AnswerMask(Grammar.Compile(new GrammarSource.Literal("a"), Cancellation), tokens, [1]));
+
+        Assert.StartsWith("The form that was asked for cannot", error.Message, StringComparison.Ordinal);
     }
 
     /// <summary>What is big or explodes.</summary>
