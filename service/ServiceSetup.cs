@@ -29,6 +29,7 @@ internal static class ServiceSetup
         services.AddSingleton(new StreamOptions());
         services.AddSingleton<ErrorReporter>();
         services.AddSingleton<ModelGrammars>();
+        services.AddHostedService<GrammarWarmup>();
         services.AddSingleton<CompletionFactory>();
         services.AddSingleton<CompletionResponder>();
         services.AddSingleton<StateStream>();
