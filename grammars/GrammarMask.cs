@@ -1,3 +1,4 @@
+using Gemma2.Backend;
 using Gemma2.Backend.Decoding;
 using Gemma2.Grammars.Masks;
 using Gemma2.Grammars.Syntax;
@@ -30,12 +31,12 @@ public sealed class GrammarMask : ITokenMask
     }
 
     /// <inheritdoc/>
-    /// <exception cref="GrammarException">The grammar takes too much work from here on, or no token can go on.</exception>
+    /// <exception cref="GenerationException">The grammar takes too much work from here on, or no token can go on.</exception>
     public ReadOnlySpan<uint> Allowed
     {
         get
         {
-            if (!_isCurrent) Fill();
+            if (!_isCurrent) Guarded(Fill);
             _isCurrent = true;
             return _allowed;
         }
@@ -43,9 +44,10 @@ public sealed class GrammarMask : ITokenMask
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentException">The token is not allowed.</exception>
+    /// <exception cref="GenerationException">The grammar takes too much work from here on.</exception>
     public void Accept(int token)
     {
-        _states.Add(After(_states[^1], token));
+        Guarded(() => _states.Add(After(_states[^1], token)));
         _isCurrent = false;
     }
 
@@ -54,6 +56,19 @@ public sealed class GrammarMask : ITokenMask
     {
         _states.RemoveRange(_states.Count - count, count);
         _isCurrent = false;
+    }
+
+    // A grammar was compiled before: what goes wrong from there on is the sequence's.
+    private static void Guarded(Action action)
+    {
+        try
+        {
+            action();
+        }
+        catch (GrammarException error)
+        {
+            throw new GenerationException($"The form that was asked for {error.Message}");
+        }
     }
 
     private State? After(State? state, int token)

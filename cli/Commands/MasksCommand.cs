@@ -111,7 +111,7 @@ internal static class MasksCommand
             if (tokens.Length > 0) mask.Accept(tokens[^1]);
             return new(TokenBits.Contains(mask.Allowed, tokenizer.Eos), times.Count, times);
         }
-        catch (GrammarException error)
+        catch (GenerationException error)
         {
             return new(false, times.Count, times, error.Message);
         }

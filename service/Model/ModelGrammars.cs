@@ -36,11 +36,19 @@ internal sealed class ModelGrammars : IDisposable
             },
             CancellationToken.None);
         (Grammar grammar, TokenTrie tokens) = await compiled.WaitAsync(cancellationToken);
-        return () => new AnswerMask(grammar, tokens, engine.Config.EndTokens);
+        return () => NewMask(grammar, tokens, engine.Config.EndTokens);
     }
 
     /// <inheritdoc />
     public void Dispose() => _compilers.Dispose();
+
+    private static GrammarMask NewMask(Grammar grammar, TokenTrie tokens, IReadOnlyList<int> endTokens)
+    {
+        var mask = new GrammarMask(grammar, tokens, endTokens);
+        // What an answer may begin with is found out here, not by the engine.
+        _ = mask.Allowed;
+        return mask;
+    }
 
     // A process serves one model.
     private TokenTrie TokensOf(IInferenceEngine engine) =>

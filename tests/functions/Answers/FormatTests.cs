@@ -182,7 +182,7 @@ public sealed class FormatTests
         // The first ids are control tokens.
         var tokens = new TokenTrie(Vocabulary.Tokenizer, vocabularySize: 4);
 
-        GenerationException error = Assert.Throws<GenerationException>(() => new AnswerMask(Grammar.Compile(new GrammarSource.Literal("a"), Cancellation), tokens, [1]));
+        GenerationException error = Assert.Throws<GenerationException>(() => new GrammarMask(Grammar.Compile(new GrammarSource.Literal("a"), Cancellation), tokens, [1]).Allowed.Length);
 
         Assert.StartsWith("The form that was asked for cannot", error.Message, StringComparison.Ordinal);
     }

@@ -1,4 +1,5 @@
 using CsCheck;
+using Gemma2.Backend;
 using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Text;
 using Gemma2.Grammars.Masks;
@@ -176,7 +177,7 @@ public sealed class GrammarMaskTests
     {
         (GemmaTokenizer tokenizer, _) = Vocabularies.Small;
         GrammarMask mask = new(Compile(new GrammarSource.Literal("a")), new TokenTrie(tokenizer, 3), [tokenizer.Eos]);
-        Assert.Contains("no token", Assert.Throws<GrammarException>(() => mask.Allowed.Length).Message);
+        Assert.Contains("no token", Assert.Throws<GenerationException>(() => mask.Allowed.Length).Message);
     }
 
     private static Grammar Compile(GrammarSource source) => Grammar.Compile(source, TestContext.Current.CancellationToken);
@@ -188,7 +189,7 @@ public sealed class GrammarMaskTests
         {
             action();
         }
-        catch (GrammarException e) when (e.Message.Contains("too complex", StringComparison.Ordinal))
+        catch (GenerationException e) when (e.Message.Contains("too complex", StringComparison.Ordinal))
         {
             TestContext.Current.TestOutputHelper?.WriteLine("A grammar was too complex.");
         }
