@@ -44,8 +44,8 @@ internal abstract class GrammarNode(GrammarStore store)
         }
     }
 
-    /// <summary>The nodes with which its texts may begin.</summary>
-    public IEnumerable<GrammarNode> Beginnings => FindBeginnings();
+    /// <summary>The nodes with which its texts may begin; none where they begin with a terminal that is not empty.</summary>
+    public virtual IEnumerable<GrammarNode> Beginnings => [];
 
     /// <summary>Where it is kept.</summary>
     protected GrammarStore Store => store;
@@ -56,9 +56,6 @@ internal abstract class GrammarNode(GrammarStore store)
     /// <summary>Tells <see cref="IsProductive"/>; may ask other nodes.</summary>
     protected abstract bool FindProductive();
 
-    /// <summary>Tells <see cref="Beginnings"/>; none where texts begin with a terminal that is not empty.</summary>
-    protected virtual IEnumerable<GrammarNode> FindBeginnings() => [];
-
     /// <summary>Tells <see cref="Arms"/>; may ask other nodes and make new ones, but no rules.</summary>
     protected abstract IEnumerable<Arm> Expand();
 
@@ -68,7 +65,16 @@ internal abstract class GrammarNode(GrammarStore store)
         if (fact.Holds || fact.Round == store.Round) return fact.Holds;
         RuntimeHelpers.EnsureSufficientExecutionStack();
         fact.Round = store.Round;
-        return fact.Holds = find(this);
+        try
+        {
+            return fact.Holds = find(this);
+        }
+        catch
+        {
+            // Not found out.
+            fact.Round = 0;
+            throw;
+        }
     }
 
     private struct Fact

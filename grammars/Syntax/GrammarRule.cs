@@ -27,5 +27,5 @@ internal sealed class GrammarRule(GrammarStore store, string name) : GrammarNode
     protected override IEnumerable<Arm> Expand() => Body.Arms;
 
     /// <inheritdoc/>
-    protected override IEnumerable<GrammarNode> FindBeginnings() => [Body];
+    public override IEnumerable<GrammarNode> Beginnings => [Body];
 }

@@ -41,7 +41,7 @@ internal sealed class SequenceNode(GrammarStore store, GrammarNode first, Gramma
     }
 
     /// <inheritdoc/>
-    protected override IEnumerable<GrammarNode> FindBeginnings() => first.IsNullable ? [first, second] : [first];
+    public override IEnumerable<GrammarNode> Beginnings => first.IsNullable ? [first, second] : [first];
 }
 
 /// <summary>One of several nodes.</summary>
@@ -57,7 +57,7 @@ internal sealed class ChoiceNode(GrammarStore store, GrammarNode[] options) : Gr
     protected override IEnumerable<Arm> Expand() => options.SelectMany(option => option.Arms);
 
     /// <inheritdoc/>
-    protected override IEnumerable<GrammarNode> FindBeginnings() => options;
+    public override IEnumerable<GrammarNode> Beginnings => options;
 }
 
 /// <summary>A node several times; with no most, any number of times.</summary>
@@ -77,7 +77,7 @@ internal sealed class RepeatNode(GrammarStore store, GrammarNode item, int min, 
     }
 
     /// <inheritdoc/>
-    protected override IEnumerable<GrammarNode> FindBeginnings() => [item];
+    public override IEnumerable<GrammarNode> Beginnings => [item];
 
     // An item that is empty brings nothing that one less does not: ways to be empty would only make states larger.
     private IEnumerable<Arm> NotEmpty(GrammarNode node, HashSet<GrammarNode> seen) =>

@@ -54,6 +54,17 @@ public sealed class AutomatonTests
     }
 
     [Fact]
+    public void IsProductive_WorkThatWasTooMuch_IsDoneAgainAndNotTakenForNo()
+    {
+        GrammarStore store = new(new RegexStore());
+        CostlyNode node = new(store);
+        store.Regexes.Budget.Allow(0, TestContext.Current.CancellationToken);
+        Assert.Throws<GrammarException>(() => node.IsProductive);
+        store.Regexes.Budget.Allow(100, TestContext.Current.CancellationToken);
+        Assert.True(node.IsProductive);
+    }
+
+    [Fact]
     public void New_NothingMatches_IsAnError()
     {
         GrammarStore store = new(new RegexStore());
@@ -126,4 +137,17 @@ public sealed class AutomatonTests
 
     private static IEnumerable<string> AllTexts(int longest) =>
         Enumerable.Range(0, longest + 1).SelectMany(length => Enumerable.Range(0, 1 << length).Select(bits => string.Concat(Enumerable.Range(0, length).Select(i => (bits >> i & 1) == 0 ? 'a' : 'b'))));
+
+    private sealed class CostlyNode(GrammarStore store) : GrammarNode(store)
+    {
+        protected override bool FindNullable() => false;
+
+        protected override bool FindProductive()
+        {
+            Store.Regexes.Budget.Spend(10);
+            return true;
+        }
+
+        protected override IEnumerable<Arm> Expand() => [];
+    }
 }
