@@ -15,7 +15,7 @@ internal abstract record Pattern
         Gen<Pattern> leaf = Gen.OneOf(
             Gen.Int[1, (1 << characters.Length) - 1].Select(Pattern (bits) => new Class([.. characters.Where((_, i) => (bits >> i & 1) != 0)])),
             Gen.Int[0, characters.Length - 1].Select(Pattern (i) => new Class([characters[i]])));
-        // .NET does not match the empty text by some patterns with empty alternatives, which it should.
+        // .NET does not match the empty text by some patterns with empty alternatives, which it should: none where it is the judge.
         if (booleans) leaf = Gen.Frequency((3, leaf), (1, Gen.Const<Pattern>(new Empty())));
         Gen<Pattern> result = leaf;
         for (int depth = 0; depth < 4; depth++)
@@ -26,7 +26,7 @@ internal abstract record Pattern
                 leaf,
                 Gen.Select(inner, inner, Pattern (a, b) => new Concat(a, b)),
                 Gen.Select(inner, inner, Pattern (a, b) => new Or(a, b)),
-                Gen.Select(inner, Gen.Int[0, 3], Gen.Int[-1, 3], Pattern (item, min, more) => new Repeat(item, min, more < 0 ? null : min + more)),
+                Gen.Select(inner, Gen.Int[0, 3], Gen.Int[-1, 3], Pattern (item, min, more) => new Repeat(item, min, more < 0 ? null : Math.Max(min + more, booleans ? 0 : 1))),
             ];
             if (booleans) kinds.AddRange([Gen.Select(inner, inner, Pattern (a, b) => new And(a, b)), inner.Select(Pattern (a) => new Not(a))]);
             result = Gen.OneOf([.. kinds]);
