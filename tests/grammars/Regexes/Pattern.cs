@@ -26,7 +26,7 @@ internal abstract record Pattern
                 leaf,
                 Gen.Select(inner, inner, Pattern (a, b) => new Concat(a, b)),
                 Gen.Select(inner, inner, Pattern (a, b) => new Or(a, b)),
-                Gen.Select(inner, Gen.Int[0, 3], Gen.Int[-1, 3], Pattern (item, min, more) => new Repeat(item, min, more < 0 ? null : Math.Max(min + more, booleans ? 0 : 1))),
+                Gen.Select(inner, Gen.Int[0, 3], Gen.Int[-1, 3], Gen.Const(booleans ? 0 : 1), Pattern (item, min, more, least) => new Repeat(item, Math.Max(min, least), more < 0 ? null : Math.Max(min, least) + more)),
             ];
             if (booleans) kinds.AddRange([Gen.Select(inner, inner, Pattern (a, b) => new And(a, b)), inner.Select(Pattern (a) => new Not(a))]);
             result = Gen.OneOf([.. kinds]);
