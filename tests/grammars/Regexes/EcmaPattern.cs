@@ -3,6 +3,7 @@ namespace Gemma2.Grammars.Tests.Regexes;
 /// <summary>Random regular expressions in ECMA-262's syntax, and the texts that they may match.</summary>
 internal sealed class EcmaPattern(Random random)
 {
+    private const int Deepest = 2;
     private const string Characters = "ab1_- é\n";
 
     private static readonly string[] Atoms = ["a", "b", "1", "_", "-", " ", "é", "\\n", ".", "\\d", "\\D", "\\w", "\\W", "\\s", "\\S", "\\x61", "\\u00e9", "\\-", "\\."];
@@ -11,14 +12,14 @@ internal sealed class EcmaPattern(Random random)
     private static readonly string[] Assertions = ["^", "$", "\\b", "\\B"];
 
     /// <summary>A pattern.</summary>
-    public string Pattern() => Alternatives(2);
+    public string Pattern() => Alternatives(Deepest);
 
     /// <summary>A text of few characters, so that patterns match now and then.</summary>
     public string Text() => string.Concat(Enumerable.Range(0, random.Next(7)).Select(_ => Characters[random.Next(Characters.Length)]));
 
-    private string Alternatives(int depth) => string.Join('|', Enumerable.Range(0, random.Next(5) == 0 ? 2 : 1).Select(_ => Terms(depth)));
+    private string Alternatives(int depth) => string.Join('|', Enumerable.Range(0, random.Next(5) == 0 ? 2 : 1).Select(_ => Terms(depth, depth == Deepest ? 0 : 1)));
 
-    private string Terms(int depth) => string.Concat(Enumerable.Range(0, random.Next(4)).Select(_ => Term(depth)));
+    private string Terms(int depth, int least) => string.Concat(Enumerable.Range(0, random.Next(least, 4)).Select(_ => Term(depth)));
 
     private string Term(int depth) => random.Next(depth > 0 ? 14 : 9) switch
     {

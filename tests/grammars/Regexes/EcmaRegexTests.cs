@@ -92,9 +92,8 @@ public sealed class EcmaRegexTests
                 Random random = new(seed);
                 EcmaPattern patterns = new(random);
                 string pattern = patterns.Pattern();
-                // .NET's $ matches before a last line end too.
-                System.Text.RegularExpressions.Regex search = new(pattern.Replace("$", "\\z", StringComparison.Ordinal), RegexOptions.ECMAScript, Soon);
-                System.Text.RegularExpressions.Regex whole = new($"^(?:{pattern.Replace("$", "\\z", StringComparison.Ordinal)})\\z", RegexOptions.ECMAScript, Soon);
+                System.Text.RegularExpressions.Regex search = new(ToDotNet(pattern), RegexOptions.ECMAScript, Soon);
+                System.Text.RegularExpressions.Regex whole = new($"^(?:{ToDotNet(pattern)})\\z", RegexOptions.ECMAScript, Soon);
                 RegexStore store = new();
                 if (Parsed(pattern, store) is not var (anywhere, all)) return;
                 foreach (string text in Enumerable.Range(0, 20).Select(_ => patterns.Text()))
@@ -120,6 +119,16 @@ public sealed class EcmaRegexTests
                 }
             },
             iter: 20000);
+
+    // .NET's $ matches before a last line end too. .NET 10 is wrong about some lazy loops, and about some loops before \B (node is right): whether a loop is lazy does not matter
+    // to whether there is a match, and word boundaries can be spelled out.
+    private static string ToDotNet(string pattern) => pattern
+        .Replace("$", "\\z", StringComparison.Ordinal)
+        .Replace("\\b", "(?:(?<=\\w)(?!\\w)|(?<!\\w)(?=\\w))", StringComparison.Ordinal)
+        .Replace("\\B", "(?:(?<=\\w)(?=\\w)|(?<!\\w)(?!\\w))", StringComparison.Ordinal)
+        .Replace("*?", "*", StringComparison.Ordinal)
+        .Replace("+?", "+", StringComparison.Ordinal)
+        .Replace("??", "?", StringComparison.Ordinal);
 
     // .NET 10's interpreter fails with these errors on some loops in loops that match nothing, or takes very long.
     private static bool? IsMatch(System.Text.RegularExpressions.Regex regex, string text)
