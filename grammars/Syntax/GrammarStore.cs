@@ -7,6 +7,9 @@ namespace Gemma2.Grammars.Syntax;
 /// <param name="regexes">Where the terminals' expressions are kept.</param>
 internal sealed class GrammarStore(RegexStore regexes)
 {
+    // Finding a pair that is there costs little, but long chains are gone along again and again.
+    private const int LinksPerUnit = 16;
+
     private readonly Dictionary<object, GrammarNode> _interned = [];
     private readonly List<GrammarRule> _rules = [];
     private int _nodes;
@@ -147,6 +150,7 @@ internal sealed class GrammarStore(RegexStore regexes)
         List<GrammarNode> parts = [];
         for (; first is SequenceNode sequence; first = sequence.Second) parts.Add(sequence.First);
         parts.Add(first);
+        regexes.Budget.Spend(parts.Count / LinksPerUnit);
         for (int i = parts.Count - 1; i >= 0; i--) second = Pair(parts[i], second);
         return second;
     }

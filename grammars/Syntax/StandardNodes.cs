@@ -73,13 +73,28 @@ internal sealed class RepeatNode(GrammarStore store, GrammarNode item, int min, 
     protected override IEnumerable<Arm> Expand()
     {
         GrammarNode rest = Store.Repeat(item, item.IsNullable ? 0 : Math.Max(min - 1, 0), max - 1);
-        return NotEmpty(item, []).Select(arm => arm with { Rest = Store.Sequence(arm.Rest, rest) });
+        return NotEmptyArms().Select(arm => arm with { Rest = Store.Sequence(arm.Rest, rest) });
     }
 
     /// <inheritdoc/>
     public override IEnumerable<GrammarNode> Beginnings => [item];
 
     // An item that is empty brings nothing that one less does not: ways to be empty would only make states larger.
-    private IEnumerable<Arm> NotEmpty(GrammarNode node, HashSet<GrammarNode> seen) =>
-        seen.Add(node) ? node.Arms.SelectMany(arm => arm.Terminal == Store.Regexes.Empty ? NotEmpty(arm.Rest, seen) : [arm]) : [];
+    private List<Arm> NotEmptyArms()
+    {
+        List<Arm> arms = [];
+        HashSet<GrammarNode> seen = [];
+        Stack<GrammarNode> left = new([item]);
+        while (left.TryPop(out GrammarNode? node))
+        {
+            if (!seen.Add(node)) continue;
+            foreach (Arm arm in node.Arms)
+            {
+                if (arm.Terminal == Store.Regexes.Empty) left.Push(arm.Rest);
+                else arms.Add(arm);
+            }
+        }
+
+        return arms;
+    }
 }
