@@ -65,15 +65,17 @@ internal abstract class GrammarNode(GrammarStore store)
         if (fact.Holds || fact.Round == store.Round) return fact.Holds;
         RuntimeHelpers.EnsureSufficientExecutionStack();
         fact.Round = store.Round;
+        bool isFound = false;
         try
         {
-            return fact.Holds = find(this);
+            fact.Holds = find(this);
+            isFound = true;
+            return fact.Holds;
         }
-        catch
+        finally
         {
-            // Not found out.
-            fact.Round = 0;
-            throw;
+            // No catch that throws again: on each of many levels that would take more of a stack that is all but used up.
+            if (!isFound) fact.Round = 0;
         }
     }
 

@@ -47,6 +47,19 @@ public sealed class JsonSchemaBoundsTests
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 3_000_000_000);
     }
 
+    [Theory]
+    [MemberData(nameof(Large))]
+    public void Compile_WhatIsLargeOnASmallStack_EndsToo(string what, string schema)
+    {
+        Exception? error = null;
+        var thread = new Thread(() => error = Record.Exception(() => ErrorOf(schema)), maxStackSize: 256 << 10);
+
+        thread.Start();
+        thread.Join();
+
+        Assert.True(error is null, $"{what}: {error}");
+    }
+
     [Fact]
     public void Compile_BrokenSchemas_CompilesOrSaysWhatIsWrong() =>
         Gen.Int.Sample(
