@@ -7,7 +7,7 @@ namespace Gemma2.Cli.Terminal;
 internal static class JsonFile
 {
     // As the service reads bodies.
-    private static readonly JsonDocumentOptions Options = new() { MaxDepth = 32, AllowDuplicateProperties = false };
+    private static readonly JsonDocumentOptions Options = new() { MaxDepth = 60, AllowDuplicateProperties = false };
 
     /// <summary>Reads one JSON object.</summary>
     /// <param name="path">A file; <c>-</c> is stdin.</param>
