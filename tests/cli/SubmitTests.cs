@@ -114,7 +114,7 @@ public sealed class SubmitTests(AzuriteFixture azurite) : StorageTest(azurite)
     [InlineData("{} {}", "not valid JSON")]
     [InlineData("{\"a\":1,\"a\":2}", "not valid JSON")]
     [InlineData("{\"prompt\":\"\\ud800\"}", "not valid Unicode")]
-    [InlineData("{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}", "not valid JSON")]
+    [InlineData("{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]}", "not valid JSON")]
     [InlineData("[]", "not a JSON object")]
     [InlineData("null", "not a JSON object")]
     public async Task Submit_FileThatIsNoBody_FailsAndNamesIt(string body, string mention)
