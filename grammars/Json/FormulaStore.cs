@@ -24,32 +24,12 @@ internal sealed class FormulaStore(RegexStore regexes)
     public Formula Constant(bool holds) => Intern(new(typeof(Formula.Constant), holds), id => new Formula.Constant(id, holds));
 
     /// <summary>What all of some say.</summary>
-    public Formula All(params IEnumerable<Formula> parts)
-    {
-        SortedDictionary<int, Formula> kept = [];
-        foreach (Formula part in parts.SelectMany(part => part is Formula.All all ? all.Parts : [part]))
-        {
-            if (part == False) return False;
-            if (part != True) kept[part.Id] = part;
-        }
-
-        if (kept.Values.Any(part => part is Formula.Not not && kept.ContainsKey(not.Inner.Id))) return False;
-        return Join(kept, True, typeof(Formula.All), (id, operands) => new Formula.All(id, operands));
-    }
+    public Formula All(params IEnumerable<Formula> parts) =>
+        Join(parts.SelectMany(part => part is Formula.All all ? all.Parts : [part]), True, False, typeof(Formula.All), (id, operands) => new Formula.All(id, operands));
 
     /// <summary>What any of some says.</summary>
-    public Formula Any(params IEnumerable<Formula> options)
-    {
-        SortedDictionary<int, Formula> kept = [];
-        foreach (Formula option in options.SelectMany(option => option is Formula.Any any ? any.Options : [option]))
-        {
-            if (option == True) return True;
-            if (option != False) kept[option.Id] = option;
-        }
-
-        if (kept.Values.Any(option => option is Formula.Not not && kept.ContainsKey(not.Inner.Id))) return True;
-        return Join(kept, False, typeof(Formula.Any), (id, operands) => new Formula.Any(id, operands));
-    }
+    public Formula Any(params IEnumerable<Formula> options) =>
+        Join(options.SelectMany(option => option is Formula.Any any ? any.Options : [option]), False, True, typeof(Formula.Any), (id, operands) => new Formula.Any(id, operands));
 
     /// <summary>What exactly one of some says.</summary>
     public Formula ExactlyOne(IReadOnlyList<Formula> options) => options.Count switch
@@ -120,10 +100,24 @@ internal sealed class FormulaStore(RegexStore regexes)
 
     private static ValueList<int> Ids(IReadOnlyList<Formula> formulas) => [.. formulas.Select(formula => formula.Id)];
 
-    private Formula Join(SortedDictionary<int, Formula> operands, Formula none, Type type, Func<int, IReadOnlyList<Formula>, Formula> create)
+    /// <summary>"And" and "or" are alike but for true and false.</summary>
+    /// <param name="operands">What is joined, in any order.</param>
+    /// <param name="neutral">What changes nothing beside others.</param>
+    /// <param name="decisive">What decides whatever is beside it, as an operand and its contrary do together.</param>
+    /// <param name="type">Which of the two it is.</param>
+    /// <param name="create">Makes it, of two operands or more in the order of their ids.</param>
+    private Formula Join(IEnumerable<Formula> operands, Formula neutral, Formula decisive, Type type, Func<int, IReadOnlyList<Formula>, Formula> create)
     {
-        if (operands.Count <= 1) return operands.Count == 0 ? none : operands.Values.First();
-        Formula[] list = [.. operands.Values];
+        SortedDictionary<int, Formula> kept = [];
+        foreach (Formula operand in operands)
+        {
+            if (operand == decisive) return decisive;
+            if (operand != neutral) kept[operand.Id] = operand;
+        }
+
+        if (kept.Values.Any(operand => operand is Formula.Not not && kept.ContainsKey(not.Inner.Id))) return decisive;
+        if (kept.Count <= 1) return kept.Count == 0 ? neutral : kept.Values.First();
+        Formula[] list = [.. kept.Values];
         return Intern(new(type, Ids(list)), id => create(id, list));
     }
 

@@ -1,5 +1,3 @@
-using System.Text;
-
 namespace Gemma2.Grammars.Tools;
 
 /// <summary>
@@ -33,7 +31,7 @@ public static class ToolSyntax
     /// <summary>What a function gave back, as text of the turn after its call.</summary>
     /// <param name="name">The function's name.</param>
     /// <param name="content">What it gave back.</param>
-    public static string Response(string name, string content) => new StringBuilder("<tool_response>\n").Append(name).Append(": ").Append(content).Append("\n</tool_response>").ToString();
+    public static string Response(string name, string content) => $"<tool_response>\n{name}: {content}\n</tool_response>";
 
     /// <summary>What an answer may be.</summary>
     /// <param name="tools">The functions; at least one.</param>
