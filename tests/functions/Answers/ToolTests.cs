@@ -103,7 +103,7 @@ public sealed class ToolTests
     {
         await using TestApp app = await StartAsync();
         ChatClient client = app.OpenAIClient().GetChatClient("nano");
-        var options = new ChatCompletionOptions { ToolChoice = ChatToolChoice.CreateFunctionChoice("get_time"), AllowParallelToolCalls = false, MaxOutputTokenCount = 100 };
+        var options = new ChatCompletionOptions { ToolChoice = ChatToolChoice.CreateFunctionChoice("get_time"), AllowParallelToolCalls = false, MaxOutputTokenCount = 100, Temperature = 0 };
         options.Tools.Add(ChatTool.CreateFunctionTool("get_time", "Tells the time."));
         List<OpenAI.Chat.ChatMessage> messages = [new SystemChatMessage("Be brief."), new UserChatMessage("What time is it?")];
 
