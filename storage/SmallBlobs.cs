@@ -18,7 +18,7 @@ internal static class SmallBlobs
             return await connection.Pipeline.RunAsync(
                 $"Reading blob {container}/{blob}", token => ReadAsync(client, $"{container}/{blob}", maxBytes, token), cancellationToken);
         }
-        catch (StorageException e) when (e.Status == 404)
+        catch (StorageException e) when (e.IsMissing)
         {
             return null;
         }

@@ -14,4 +14,7 @@ public sealed class StorageException(string message, int status = 0, string? cod
 
     /// <summary>The service's error code, such as "BlobAlreadyExists"; null when it gave none.</summary>
     public string? Code { get; } = code;
+
+    /// <summary>Whether storage says that the thing, or what it lies in, is not there.</summary>
+    public bool IsMissing => Status == 404;
 }

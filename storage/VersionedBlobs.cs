@@ -24,7 +24,7 @@ internal static class VersionedBlobs
                 $"Reading blob {container}/{blob}", async token => (await client.DownloadContentAsync(token)).Value, cancellationToken);
             return new VersionedBlob(read.Content.ToMemory(), read.Details.ETag, read.Details.LastModified);
         }
-        catch (StorageException e) when (e.Status == 404)
+        catch (StorageException e) when (e.IsMissing)
         {
             return null;
         }

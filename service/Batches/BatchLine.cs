@@ -5,6 +5,7 @@ using System.Text.Json;
 using Gemma2.Backend;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
+using Gemma2.Service.Dialects.OpenAI;
 using Gemma2.Storage.Batches;
 
 namespace Gemma2.Service.Batches;

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
+using Gemma2.Service.Dialects.OpenAI;
 using Gemma2.Storage;
 using Gemma2.Storage.Batches;
 

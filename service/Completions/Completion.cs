@@ -18,7 +18,7 @@ internal sealed class Completion
     /// <summary>Measures a request against the model.</summary>
     /// <param name="engine">The loaded model.</param>
     /// <param name="request">What is asked for.</param>
-    /// <param name="id">Names the answer, without the prefix that tells its kind.</param>
+    /// <param name="id">Names the answer; APIs put a prefix before it that tells its kind.</param>
     /// <param name="created">When the request was made.</param>
     /// <param name="seed">Makes the answer repeatable.</param>
     /// <param name="requestClass">Who goes first.</param>
@@ -28,10 +28,9 @@ internal sealed class Completion
     {
         if (request.Model != engine.ModelName)
             throw new ApiException(ApiError.ModelNotFound(RequestFields.Quote(request.Model), engine.ModelName));
-        (Engine, Request, Created, Seed, Class) = (engine, request, created, seed, requestClass);
+        (Engine, Request, Id, Created, Seed, Class) = (engine, request, id, created, seed, requestClass);
         Prompts = [.. request.Prompts.Select(prompt => PromptEncoder.Encode(engine, prompt))];
         CompletionCheck.Require(engine, request, Prompts);
-        Id = (IsChat ? "chatcmpl-" : "cmpl-") + id;
         Fingerprint = SystemFingerprint.Of(engine);
     }
 
@@ -45,7 +44,7 @@ internal sealed class Completion
     /// <summary>Who goes first.</summary>
     public RequestClass Class { get; }
 
-    /// <summary>The answer's id in OpenAI's form.</summary>
+    /// <summary>Names the answer; APIs put a prefix before it that tells its kind.</summary>
     public string Id { get; }
 
     public DateTimeOffset Created { get; }

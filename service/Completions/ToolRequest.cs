@@ -9,11 +9,12 @@ namespace Gemma2.Service.Completions;
 /// <param name="Callable">Those that it may call now; at least one.</param>
 /// <param name="Use">Whether it may reply instead.</param>
 /// <param name="IsParallel">Whether it may call several at once.</param>
-internal sealed record ToolRequest(IReadOnlyList<Tool> Tools, IReadOnlyList<Tool> Callable, ToolUse Use, bool IsParallel)
+/// <param name="SchemaField">Where in an entry of <c>tools</c> its schema is, for errors.</param>
+internal sealed record ToolRequest(IReadOnlyList<Tool> Tools, IReadOnlyList<Tool> Callable, ToolUse Use, bool IsParallel, string SchemaField)
 {
     /// <summary>The schema of each function, with the field that it is in.</summary>
     public IEnumerable<AnswerFormat> Parts =>
-        Tools.Select((tool, index) => new AnswerFormat(new GrammarSource.JsonSchema(tool.Parameters), $"{ToolFields.Tools}[{index}].function.parameters"));
+        Tools.Select((tool, index) => new AnswerFormat(new GrammarSource.JsonSchema(tool.Parameters), $"tools[{index}].{SchemaField}"));
 
     /// <summary>A conversation that begins with what the model is told about the functions.</summary>
     /// <param name="prompt">The conversation.</param>

@@ -3,7 +3,7 @@ using Gemma2.Service.Api;
 
 namespace Gemma2.Service.Http;
 
-/// <summary>Answers every failure of a request with OpenAI's error object.</summary>
+/// <summary>Answers every failure of a request with the error object of the API that was asked.</summary>
 internal sealed class ErrorResponses(RequestDelegate next, ErrorReporter errors)
 {
     /// <summary>When a client that comes too early may try again.</summary>
@@ -15,7 +15,7 @@ internal sealed class ErrorResponses(RequestDelegate next, ErrorReporter errors)
         {
             await next(http);
             if (http.Response is { HasStarted: false, ContentLength: null, ContentType: null, StatusCode: >= 400 })
-                await SendAsync(http.Response, ApiError.FromStatus(http.Response.StatusCode, http.Request));
+                await SendAsync(http, ApiError.FromStatus(http.Response.StatusCode, http.Request));
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
@@ -24,16 +24,19 @@ internal sealed class ErrorResponses(RequestDelegate next, ErrorReporter errors)
         catch (Exception exception) when (!http.Response.HasStarted)
         {
             http.Response.Clear();
-            await SendAsync(http.Response, errors.Report(exception));
+            await SendAsync(http, errors.Report(exception));
         }
     }
 
-    private static Task SendAsync(HttpResponse response, ApiError error)
+    private static Task SendAsync(HttpContext http, ApiError error)
     {
+        HttpResponse response = http.Response;
         if (error.RetryAfter is { } wait)
             response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         else if (error.Status == StatusCodes.Status503ServiceUnavailable)
             response.Headers.RetryAfter = RetryAfterSeconds;
-        return JsonBody.SendAsync(response, error.Status, error.Write);
+        return JsonBody.SendAsync(response, error.Status, json => ShapeFor(http).Write(json, error));
     }
+
+    private static ErrorShape ShapeFor(HttpContext http) => http.GetEndpoint()?.Metadata.GetMetadata<ErrorShape>() ?? ErrorShape.OpenAI;
 }

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Gemma2.Backend;
-using Gemma2.Service.Completions;
+using Gemma2.Service.Api;
 
 namespace Gemma2.Service.Http;
 

@@ -5,6 +5,7 @@ using Gemma2.Backend;
 using Gemma2.Backend.Engine;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
+using Gemma2.Service.Dialects.OpenAI;
 using Gemma2.Service.Model;
 using Gemma2.Service.Queue;
 using Gemma2.Storage;

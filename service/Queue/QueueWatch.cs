@@ -25,7 +25,7 @@ internal sealed class QueueWatch(IEnumerable<IQueueHandler> handlers, ILogger<Qu
             catch (StorageException error)
             {
                 // In a queue that does not exist nothing waits.
-                if (error.Status != StatusCodes.Status404NotFound)
+                if (!error.IsMissing)
                     log.LogWarning("Queue {Queue}: how long messages have waited is not known: {Reason}", handler.Queue.Name, error.Message);
             }
         }

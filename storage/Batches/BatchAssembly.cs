@@ -40,7 +40,7 @@ internal sealed class BatchAssembly(StorageConnection connection, BatchWork work
             await _records.UpdateAsync(record.Key, current => End(current, outputs, output, errors), cancellationToken);
             return true;
         }
-        catch (StorageException e) when (e.Status == 404)
+        catch (StorageException e) when (e.IsMissing)
         {
             // Another worker ended the batch meanwhile, and deleted the parts.
             if ((await work.TryReadAsync(record.Key, cancellationToken))?.HasEnded == true) return true;

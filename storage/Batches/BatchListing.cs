@@ -17,7 +17,7 @@ internal static class BatchListing
                 async token => await container.GetBlobsAsync(BlobTraits.Metadata, BlobStates.None, prefix, token).ToListAsync(token),
                 cancellationToken);
         }
-        catch (StorageException e) when (e.Status == 404)
+        catch (StorageException e) when (e.IsMissing)
         {
             return [];
         }

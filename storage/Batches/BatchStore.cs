@@ -129,7 +129,7 @@ public sealed class BatchStore(StorageConnection connection)
                 cancellationToken);
             return [.. items.Where(item => item.IsPrefix).Select(item => BatchBlobs.TryParseKey(item.Prefix.TrimEnd('/'))).OfType<OwnedId>()];
         }
-        catch (StorageException e) when (e.Status == 404)
+        catch (StorageException e) when (e.IsMissing)
         {
             return [];
         }

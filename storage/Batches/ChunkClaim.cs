@@ -102,7 +102,7 @@ public sealed class ChunkClaim
             BlobProperties there = await RunAsync(async token => (await _blob.GetPropertiesAsync(cancellationToken: token)).Value, cancellationToken);
             return ClaimState.Read(there.Metadata) == state ? there.ETag : null;
         }
-        catch (StorageException e) when (e.Status == 404)
+        catch (StorageException e) when (e.IsMissing)
         {
             return null;
         }

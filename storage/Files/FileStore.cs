@@ -123,7 +123,7 @@ public sealed class FileStore(StorageConnection connection)
                 $"Looking for file {key}", async token => (await blob.GetPropertiesAsync(cancellationToken: token)).Value, cancellationToken);
             return FileMetadata.Read(key, found.Metadata, found.ContentLength, found.CreatedOn) is { } file ? (file, found.ETag) : null;
         }
-        catch (StorageException e) when (e.Status == 404)
+        catch (StorageException e) when (e.IsMissing)
         {
             return null;
         }

@@ -157,7 +157,7 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
         {
             await SendRawAsync(_poison, body, TimeSpan.Zero, cancellationToken);
         }
-        catch (StorageException e) when (e.Status == 404)
+        catch (StorageException e) when (e.IsMissing)
         {
             await StorageProvisioning.EnsureQueueAsync(connection, _poison.Name, cancellationToken);
             await SendRawAsync(_poison, body, TimeSpan.Zero, cancellationToken);

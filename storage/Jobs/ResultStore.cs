@@ -88,7 +88,7 @@ public sealed class ResultStore(StorageConnection connection)
                 async token => await _container.GetBlobsAsync(BlobTraits.Metadata, BlobStates.None, null, token).AsPages(page).FirstOrDefaultAsync(token),
                 cancellationToken);
         }
-        catch (StorageException e) when (e.Status == 404)
+        catch (StorageException e) when (e.IsMissing)
         {
             return ([], null);
         }

@@ -70,7 +70,7 @@ public sealed class BlobModelSource(StorageConnection connection, string name) :
         {
             return await connection.Pipeline.RunAsync($"Reading blob {StorageNames.Models}/{Name}/{file}", call, cancellationToken);
         }
-        catch (StorageException e) when (e.Status == 404)
+        catch (StorageException e) when (e.IsMissing)
         {
             throw new ModelException($"{Name}/{file} is missing in storage although {ModelManifest.FileName} names it.", e);
         }

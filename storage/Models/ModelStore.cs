@@ -191,7 +191,7 @@ public sealed class ModelStore(StorageConnection connection)
                 async token => await _container.GetBlobsAsync(BlobTraits.Metadata, BlobStates.None, prefix, token).ToListAsync(token),
                 cancellationToken);
         }
-        catch (StorageException e) when (e.Status == 404)
+        catch (StorageException e) when (e.IsMissing)
         {
             return [];
         }

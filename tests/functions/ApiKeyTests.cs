@@ -1,6 +1,8 @@
 using System.Net;
 using Gemma2.Service.Api;
+using Gemma2.Service.Completions;
 using Gemma2.Service.Http;
+using Gemma2.Service.Http.Access;
 using Gemma2.Service.Options;
 using Microsoft.AspNetCore.Http;
 

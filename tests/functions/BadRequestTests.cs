@@ -7,6 +7,7 @@ using Gemma2.Backend;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Text;
+using Gemma2.Service.Completions;
 using Gemma2.Service.Lifetime;
 using Gemma2.Service.Model;
 using Microsoft.Extensions.DependencyInjection;

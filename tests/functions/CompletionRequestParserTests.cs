@@ -5,6 +5,7 @@ using Gemma2.Backend;
 using Gemma2.Grammars;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
+using Gemma2.Service.Dialects.OpenAI;
 
 namespace Gemma2.Functions.Tests;
 

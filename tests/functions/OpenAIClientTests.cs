@@ -2,6 +2,7 @@ using System.ClientModel;
 using System.ClientModel.Primitives;
 using System.Text.Json;
 using Gemma2.Service.Http;
+using Gemma2.Service.Http.Streaming;
 using OpenAI;
 using OpenAI.Chat;
 using OpenAI.Models;

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using Gemma2.Service.Http;
+using Gemma2.Service.Http.Access;
 using Gemma2.Service.Options;
 
 namespace Gemma2.Functions.Tests;

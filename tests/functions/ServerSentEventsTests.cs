@@ -3,6 +3,7 @@ using System.Text.Json;
 using Gemma2.Backend;
 using Gemma2.Backend.Text;
 using Gemma2.Service.Http;
+using Gemma2.Service.Http.Completions;
 
 namespace Gemma2.Functions.Tests;
 

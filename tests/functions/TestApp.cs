@@ -7,6 +7,7 @@ using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Functions.Hosts.Standalone;
 using Gemma2.Service.Http;
+using Gemma2.Service.Http.Streaming;
 using Gemma2.Service.Model;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;

@@ -8,6 +8,7 @@ using Gemma2.Grammars;
 using Gemma2.Grammars.Masks;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
+using Gemma2.Service.Dialects.OpenAI;
 using Gemma2.Service.Model;
 using Gemma2.Service.Options;
 using Gemma2.Testing;

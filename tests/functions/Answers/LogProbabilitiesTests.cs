@@ -5,6 +5,7 @@ using System.Text.Json;
 using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Text;
 using Gemma2.Service.Completions;
+using Gemma2.Service.Dialects.OpenAI;
 using OpenAI.Chat;
 
 namespace Gemma2.Functions.Tests.Answers;

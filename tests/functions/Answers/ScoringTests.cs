@@ -3,6 +3,7 @@ using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
+using Gemma2.Service.Dialects.OpenAI;
 using Gemma2.Testing;
 
 namespace Gemma2.Functions.Tests.Answers;

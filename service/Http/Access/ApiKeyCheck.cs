@@ -1,0 +1,57 @@
+using System.Net;
+using System.Security.Cryptography;
+using Gemma2.Service.Api;
+using Gemma2.Service.Options;
+using Microsoft.AspNetCore.Authorization;
+
+namespace Gemma2.Service.Http.Access;
+
+/// <summary>
+/// Lets a request pass that carries one of the configured keys, or, where none is configured, that comes from this machine (from anywhere, if the settings
+/// say that something in front of the app decides who may call). Endpoints that allow anonymous requests (health, the Functions host's own calls) are open.
+/// </summary>
+internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options)
+{
+    private const string Scheme = "Bearer ";
+
+    public Task InvokeAsync(HttpContext http)
+    {
+        if (http.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is null)
+            Check(http);
+        return next(http);
+    }
+
+    private void Check(HttpContext http)
+    {
+        if (options.ApiKeys.Count > 0)
+            http.SetOwner(FindKey(http.Request)?.Name ?? throw new ApiException(ApiError.InvalidApiKey));
+        else if (!options.AllowAnonymous && !ComesFromLoopback(http))
+            throw new ApiException(ApiError.LoopbackOnly);
+    }
+
+    // Hashes have one length, so that comparing them in constant time hides the keys' lengths too; all are compared, whichever is found.
+    private ApiKey? FindKey(HttpRequest request)
+    {
+        string? header = request.Headers.Authorization;
+        if (header?.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) != true)
+            return null;
+        byte[] given = ApiKey.HashOf(header[Scheme.Length..].Trim());
+        ApiKey? found = null;
+        foreach (ApiKey key in options.ApiKeys)
+            if (CryptographicOperations.FixedTimeEquals(given, key.Hash))
+                found = key;
+        return found;
+    }
+
+    /// <summary>
+    /// A proxy on this machine (the Functions host is one) connects from loopback for clients that do not: so each address it reports counts as well.
+    /// A client can add addresses to that header but cannot take the proxy's away.
+    /// </summary>
+    private static bool ComesFromLoopback(HttpContext http) =>
+        http.Connection.RemoteIpAddress is { } peer && IPAddress.IsLoopback(peer)
+        && http.Request.Headers["X-Forwarded-For"].SelectMany(line => (line ?? "").Split(',', StringSplitOptions.TrimEntries)).All(IsLoopback);
+
+    private static bool IsLoopback(string address) =>
+        IPAddress.TryParse(address, out IPAddress? ip) ? IPAddress.IsLoopback(ip)
+        : IPEndPoint.TryParse(address, out IPEndPoint? endPoint) && IPAddress.IsLoopback(endPoint.Address);
+}

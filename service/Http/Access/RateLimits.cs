@@ -1,0 +1,79 @@
+using System.Globalization;
+using Gemma2.Service.Api;
+using Gemma2.Service.Options;
+
+namespace Gemma2.Service.Http.Access;
+
+/// <summary>
+/// How much each key may still ask this process for. What is over the limit is refused with OpenAI's 429; every answer carries OpenAI's
+/// <c>x-ratelimit-*</c> headers where there is a limit. Without keys all clients share one. Source: OpenAI, "Rate limits in headers".
+/// </summary>
+internal sealed class RateLimits : IDisposable
+{
+    // What an answer is taken for whose length the request leaves open.
+    private const int DefaultAnswerTokens = 256;
+
+    private const string NoKey = "";
+
+    private readonly Dictionary<string, (MinuteBucket? Requests, MinuteBucket? Tokens)> _buckets;
+
+    public RateLimits(Gemma2Options options)
+    {
+        IEnumerable<string> names = options.ApiKeys.Count > 0 ? options.ApiKeys.Select(key => key.Name).Distinct() : [NoKey];
+        _buckets = names.ToDictionary(name => name, name =>
+        {
+            RateLimit limit = options.KeyLimits.GetValueOrDefault(name, new RateLimit(options.RequestsPerMinute, options.TokensPerMinute));
+            return (Bucket(limit.Requests), Bucket(limit.Tokens));
+        });
+    }
+
+    /// <summary>Takes one request from the sender's limit.</summary>
+    /// <exception cref="ApiException">Status 429: it has none left.</exception>
+    public void ChargeRequest(HttpContext http) => Charge(Of(http).Requests, 1, "requests");
+
+    /// <summary>Takes the tokens of prompts and answers from the sender's limit: no more than the limit, so that a long request is never refused for good.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="promptTokens">Tokens of the prompts; 0 where they are not known.</param>
+    /// <param name="answers">How many answers are generated.</param>
+    /// <param name="maxTokens">The longest answer, where the request says.</param>
+    /// <exception cref="ApiException">Status 429: it has not so many left.</exception>
+    public void ChargeTokens(HttpContext http, int promptTokens, int answers, int? maxTokens) =>
+        Charge(Of(http).Tokens, (int)Math.Min(promptTokens + ((long)answers * (maxTokens ?? DefaultAnswerTokens)), int.MaxValue), "tokens");
+
+    /// <summary>Writes what is left of the sender's limits, where it has any.</summary>
+    public void WriteHeaders(HttpContext http)
+    {
+        (MinuteBucket? requests, MinuteBucket? tokens) = Of(http);
+        WriteHeaders(http.Response.Headers, requests, "requests");
+        WriteHeaders(http.Response.Headers, tokens, "tokens");
+    }
+
+    /// <inheritdoc />
+    public void Dispose()
+    {
+        foreach ((MinuteBucket? requests, MinuteBucket? tokens) in _buckets.Values)
+        {
+            requests?.Dispose();
+            tokens?.Dispose();
+        }
+    }
+
+    private (MinuteBucket? Requests, MinuteBucket? Tokens) Of(HttpContext http) => _buckets[http.Owner() ?? NoKey];
+
+    private static MinuteBucket? Bucket(int limit) => limit > 0 ? new MinuteBucket(limit) : null;
+
+    private static void Charge(MinuteBucket? bucket, int amount, string kind)
+    {
+        if (bucket?.TryTake(amount) is { } wait)
+            throw new ApiException(ApiError.RateLimited(kind, bucket.Size, wait));
+    }
+
+    private static void WriteHeaders(IHeaderDictionary headers, MinuteBucket? bucket, string kind)
+    {
+        if (bucket is null)
+            return;
+        headers[$"x-ratelimit-limit-{kind}"] = bucket.Size.ToString(CultureInfo.InvariantCulture);
+        headers[$"x-ratelimit-remaining-{kind}"] = bucket.Content.ToString(CultureInfo.InvariantCulture);
+        headers[$"x-ratelimit-reset-{kind}"] = $"{Math.Ceiling(bucket.UntilFull.TotalMilliseconds).ToString(CultureInfo.InvariantCulture)}ms";
+    }
+}

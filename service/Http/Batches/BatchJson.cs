@@ -1,0 +1,112 @@
+using System.Text.Json;
+using Gemma2.Storage.Batches;
+
+namespace Gemma2.Service.Http.Batches;
+
+/// <summary>A batch in OpenAI's shape. Source: OpenAI API reference, "The batch object".</summary>
+internal static class BatchJson
+{
+    /// <summary>Writes the object.</summary>
+    public static void Write(Utf8JsonWriter json, BatchRecord batch)
+    {
+        json.WriteStartObject();
+        json.WriteString("id", batch.Key.Id);
+        json.WriteString("object", "batch");
+        json.WriteString("endpoint", batch.Endpoint);
+        WriteErrors(json, batch.Errors);
+        json.WriteString("input_file_id", batch.InputFileId);
+        json.WriteString("completion_window", batch.CompletionWindow);
+        json.WriteString("status", Name(batch.Status));
+        json.WriteString("output_file_id", batch.OutputFileId);
+        json.WriteString("error_file_id", batch.ErrorFileId);
+        WriteTime(json, "created_at", batch.CreatedAt);
+        WriteTime(json, "in_progress_at", batch.InProgressAt);
+        WriteTime(json, "expires_at", batch.ExpiresAt);
+        WriteTime(json, "finalizing_at", batch.FinalizingAt);
+        WriteTime(json, "completed_at", batch.CompletedAt);
+        WriteTime(json, "failed_at", batch.FailedAt);
+        WriteTime(json, "expired_at", batch.ExpiredAt);
+        WriteTime(json, "cancelling_at", batch.CancellingAt);
+        WriteTime(json, "cancelled_at", batch.CancelledAt);
+        WriteCounts(json, batch.Counts);
+        WriteUsage(json, batch.Usage);
+        WriteMetadata(json, batch.Metadata);
+        json.WriteEndObject();
+    }
+
+    private static string Name(BatchStatus status) => JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString());
+
+    private static void WriteTime(Utf8JsonWriter json, string name, DateTimeOffset? time)
+    {
+        if (time is { } known)
+            json.WriteNumber(name, known.ToUnixTimeSeconds());
+        else
+            json.WriteNull(name);
+    }
+
+    private static void WriteErrors(Utf8JsonWriter json, IReadOnlyList<BatchError> errors)
+    {
+        if (errors.Count == 0)
+        {
+            json.WriteNull("errors");
+            return;
+        }
+        json.WriteStartObject("errors");
+        json.WriteString("object", "list");
+        json.WriteStartArray("data");
+        foreach (BatchError error in errors)
+            WriteError(json, error);
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void WriteError(Utf8JsonWriter json, BatchError error)
+    {
+        json.WriteStartObject();
+        json.WriteString("code", error.Code);
+        json.WriteString("message", error.Message);
+        json.WriteString("param", error.Parameter);
+        if (error.Line is { } line)
+            json.WriteNumber("line", line);
+        else
+            json.WriteNull("line");
+        json.WriteEndObject();
+    }
+
+    private static void WriteCounts(Utf8JsonWriter json, BatchCounts counts)
+    {
+        json.WriteStartObject("request_counts");
+        json.WriteNumber("total", counts.Total);
+        json.WriteNumber("completed", counts.Completed);
+        json.WriteNumber("failed", counts.Failed);
+        json.WriteEndObject();
+    }
+
+    private static void WriteUsage(Utf8JsonWriter json, BatchUsage usage)
+    {
+        json.WriteStartObject("usage");
+        json.WriteNumber("input_tokens", usage.InputTokens);
+        json.WriteStartObject("input_tokens_details");
+        json.WriteNumber("cached_tokens", 0);
+        json.WriteEndObject();
+        json.WriteNumber("output_tokens", usage.OutputTokens);
+        json.WriteStartObject("output_tokens_details");
+        json.WriteNumber("reasoning_tokens", 0);
+        json.WriteEndObject();
+        json.WriteNumber("total_tokens", usage.InputTokens + usage.OutputTokens);
+        json.WriteEndObject();
+    }
+
+    private static void WriteMetadata(Utf8JsonWriter json, IReadOnlyDictionary<string, string>? metadata)
+    {
+        if (metadata is null)
+        {
+            json.WriteNull("metadata");
+            return;
+        }
+        json.WriteStartObject("metadata");
+        foreach ((string key, string value) in metadata)
+            json.WriteString(key, value);
+        json.WriteEndObject();
+    }
+}

@@ -1,0 +1,78 @@
+using System.Text.Json;
+using Gemma2.Backend;
+using Gemma2.Service.Api;
+using Gemma2.Service.Http.Access;
+using Gemma2.Service.Http.Streaming;
+using Gemma2.Storage.Batches;
+
+namespace Gemma2.Service.Http.Batches;
+
+/// <summary><c>/v1/batches</c>: many requests in one file. Source: OpenAI API reference, "Batch".</summary>
+internal static class BatchesEndpoint
+{
+    public const string Route = "/v1/batches";
+
+    private const int DefaultList = 20;
+    private const int LongestList = 100;
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapPost(Route, CreateAsync);
+        routes.MapGet(Route, ListAsync);
+        routes.MapGet(Route + "/{id}", GetAsync);
+        routes.MapPost(Route + "/{id}/cancel", CancelAsync);
+    }
+
+    private static async Task CreateAsync(HttpContext http)
+    {
+        NewBatch batch;
+        using (JsonDocument body = await RequestBody.ReadJsonAsync(http.Request, http.RequestAborted))
+            batch = Read(new RequestFields(body.RootElement), http.Owner());
+        await SendAsync(http, await http.Storage<BatchStore>().CreateAsync(batch, http.RequestAborted));
+    }
+
+    private static async Task ListAsync(HttpContext http)
+    {
+        PageQuery page = PageQuery.Read(http.Request, DefaultList, LongestList);
+        (IReadOnlyList<BatchRecord> batches, bool hasMore) =
+            await http.Storage<BatchStore>().ListAsync(http.Owner(), page.After, page.Limit, http.RequestAborted);
+        await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json =>
+            PageQuery.WriteList(json, batches, hasMore, batch => batch.Key.Id, BatchJson.Write));
+    }
+
+    private static async Task GetAsync(HttpContext http, string id, StateStream states)
+    {
+        BatchRecord batch = await FindAsync(http, id, store => store.TryReadAsync);
+        if (StateStream.IsWanted(http.Request))
+            await states.SendAsync(http, batch, token => http.Storage<BatchStore>().TryReadAsync(batch.Key, token), now => now.HasEnded, BatchJson.Write);
+        else
+            await SendAsync(http, batch);
+    }
+
+    private static async Task CancelAsync(HttpContext http, string id) => await SendAsync(http, await FindAsync(http, id, store => store.CancelAsync));
+
+    private static async Task<BatchRecord> FindAsync(
+        HttpContext http, string id, Func<BatchStore, Func<Storage.OwnedId, CancellationToken, Task<BatchRecord?>>> call) =>
+        (http.OwnedKey(id) is { } key ? await call(http.Storage<BatchStore>())(key, http.RequestAborted) : null)
+        ?? throw new ApiException(ApiError.NotFound("batch", RequestFields.Quote(id)));
+
+    private static Task SendAsync(HttpContext http, BatchRecord batch) =>
+        JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => BatchJson.Write(json, batch));
+
+    private static NewBatch Read(RequestFields request, string? owner)
+    {
+        foreach (JsonProperty field in request.All)
+            if (field.Name is not ("input_file_id" or "endpoint" or "completion_window" or "metadata") && field.Value.ValueKind != JsonValueKind.Null)
+                throw new InvalidRequestException(RequestFields.Quote(field.Name), $"{RequestFields.Quote(field.Name)} is not supported; leave it out.");
+        return new NewBatch(
+            owner,
+            request.Required("endpoint", request.String("endpoint")),
+            request.Required("input_file_id", request.String("input_file_id")),
+            request.Required("completion_window", request.String("completion_window")),
+            Metadata(request));
+    }
+
+    private static Dictionary<string, string>? Metadata(RequestFields request) => request.TryGet("metadata", out JsonElement metadata)
+        ? new RequestFields(metadata, "metadata").All.ToDictionary(field => field.Name, field => RequestFields.Text(field.Value, $"metadata.{RequestFields.Quote(field.Name)}"))
+        : null;
+}

@@ -1,0 +1,80 @@
+using System.Globalization;
+using System.Text.Json;
+using Gemma2.Backend.Engine;
+using Gemma2.Service.Api;
+using Gemma2.Service.Completions;
+using Gemma2.Service.Http.Access;
+using Gemma2.Service.Http.Streaming;
+using Gemma2.Service.Model;
+
+namespace Gemma2.Service.Http.Completions;
+
+/// <summary>What all completion endpoints do with a parsed request: generate, and answer with one JSON body or a stream of events.</summary>
+internal sealed class CompletionResponder(
+    ModelHost model, CompletionFactory factory, RateLimits limits, ErrorReporter errors, StreamOptions options, ILogger<CompletionResponder> log)
+{
+    /// <summary>Carries the seed, given or drawn: with it the answer can be had again.</summary>
+    public const string SeedHeader = "Gemma2-Seed";
+
+    /// <summary>Answers a request whose body says it all.</summary>
+    /// <param name="http">The request and its response.</param>
+    /// <param name="parse">Reads the endpoint's kind of body.</param>
+    /// <param name="writer">Tells the answer in the endpoint's words.</param>
+    public async Task RespondAsync(HttpContext http, Func<JsonElement, CompletionRequest> parse, IAnswerWriter writer)
+    {
+        CompletionRequest request;
+        using (JsonDocument body = await RequestBody.ReadJsonAsync(http.Request, http.RequestAborted))
+            request = parse(body.RootElement);
+        await RespondAsync(http, request, writer);
+    }
+
+    /// <summary>Answers one request.</summary>
+    public async Task RespondAsync(HttpContext http, CompletionRequest request, IAnswerWriter writer)
+    {
+        Completion completion = await factory.CreateAsync(
+            model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed(), RequestClass.Interactive, http.RequestAborted);
+        completion.EnsureRoom();
+        limits.ChargeTokens(http, completion.PromptTokens, completion.AnswerCount, request.MaxTokens);
+        http.Response.Headers[SeedHeader] = completion.Seed.ToString(CultureInfo.InvariantCulture);
+        CompletionResult result = request.Stream ? await StreamAsync(http, completion, writer) : await SendWholeAsync(http, completion, writer);
+        Log(completion, result);
+    }
+
+    private static async Task<CompletionResult> SendWholeAsync(HttpContext http, Completion completion, IAnswerWriter writer)
+    {
+        CompletionResult result = await completion.RunAsync(http.RequestAborted);
+        await writer.KeepAsync(completion, result, http.RequestAborted);
+        await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => writer.WriteBody(json, completion, result));
+        return result;
+    }
+
+    private async Task<CompletionResult> StreamAsync(HttpContext http, Completion completion, IAnswerWriter writer)
+    {
+        var stream = new ServerSentEvents(http.Response, http.RequestAborted);
+        var result = new CompletionResult(completion);
+        IAnswerEvents events = writer.Stream(completion);
+        await stream.StartAsync();
+        try
+        {
+            await stream.SendAsync(events.Begin());
+            IAsyncEnumerable<AnswerPart> parts = completion.StreamAsync(http.RequestAborted);
+            await foreach (AnswerPart part in parts.WithHeartbeats(options.HeartbeatInterval, stream.HeartbeatAsync, http.RequestAborted))
+            {
+                result.Add(part);
+                await stream.SendAsync(events.Read(part));
+            }
+            await writer.KeepAsync(completion, result, http.RequestAborted);
+            await stream.SendAsync(events.End(result));
+        }
+        catch (Exception exception) when (!http.RequestAborted.IsCancellationRequested)
+        {
+            // The status has been sent: the error comes as an event, and the stream ends without its mark of completeness.
+            await stream.SendAsync(events.Fail(errors.Report(exception)));
+        }
+        return result;
+    }
+
+    private void Log(Completion completion, CompletionResult result) => log.LogInformation(
+        "{Id}: {PromptTokens} prompt tokens, {CachedTokens} of them cached, {CompletionTokens} new in {Answers} answers, first after {FirstSeconds:0.000} s, all after {TotalSeconds:0.000} s",
+        completion.Id, result.PromptTokens, result.CachedTokens, result.CompletionTokens, completion.AnswerCount, result.TimeToFirstToken.TotalSeconds, result.Total.TotalSeconds);
+}
