@@ -36,6 +36,38 @@ public sealed class ApiKeyTests
             Assert.Contains("\"code\":\"invalid_api_key\"", await response.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("api-key: one", "team-a")]
+    [InlineData("X-Api-Key: x=y", "b")]
+    [InlineData("Authorization: Bearer one\napi-key: one", "team-a")]
+    [InlineData("Authorization: Bearer one\nx-api-key: two", "team-a")]
+    [InlineData("Authorization: Bearer \nx-api-key: one", "team-a")]
+    [InlineData("Authorization: Basic eDp5\napi-key: one", "team-a")]
+    [InlineData("Authorization: Bearer wrong\napi-key: one", null)]
+    [InlineData("Authorization: Bearer one\napi-key: wrong", null)]
+    [InlineData("Authorization: Bearer one\nx-api-key: x=y", null)]
+    [InlineData("api-key: Bearer one", null)]
+    [InlineData("api-key: one\napi-key: one", null)]
+    [InlineData("x-api-key: ", null)]
+    [InlineData("x-key: one", null)]
+    public async Task Invoke_WithKeysInSeveralHeaders_TakesThoseOfOneOwnerOnly(string headers, string? owner)
+    {
+        var http = new DefaultHttpContext();
+        foreach (string[] header in headers.Split('\n').Select(line => line.Split(": ")))
+            http.Request.Headers.Append(header[0], header[1]);
+
+        try
+        {
+            await new ApiKeyCheck(_ => Task.CompletedTask, OptionsOf("team-a=one,team-a=two,b=x=y")).InvokeAsync(http);
+            Assert.Equal(owner, http.Owner());
+        }
+        catch (ApiException refused)
+        {
+            Assert.Null(owner);
+            Assert.Equal(ApiError.InvalidApiKey, refused.Error);
+        }
+    }
+
     [Fact]
     public async Task Get_OfficialClientWithAKey_IsServed()
     {
@@ -100,12 +132,13 @@ public sealed class ApiKeyTests
     public async Task Invoke_WithAKey_TellsWhoItsOwnerIs(string key, string owner)
     {
         var http = new DefaultHttpContext { Request = { Headers = { Authorization = $"Bearer {key}" } } };
-        var options = new Gemma2Options { Model = "nano", ApiKeys = ApiKey.TryParseList("team-a=one,team-a=two,b=x=y")! };
 
-        await new ApiKeyCheck(_ => Task.CompletedTask, options).InvokeAsync(http);
+        await new ApiKeyCheck(_ => Task.CompletedTask, OptionsOf("team-a=one,team-a=two,b=x=y")).InvokeAsync(http);
 
         Assert.Equal(owner, http.Owner());
     }
+
+    private static Gemma2Options OptionsOf(string keys) => new() { Model = "nano", ApiKeys = ApiKey.TryParseList(keys)! };
 
     private static async Task<(bool Served, ApiException? Refused)> InvokeAsync(Gemma2Options options, string? peer, string? forwardedFor)
     {

@@ -12,8 +12,6 @@ namespace Gemma2.Service.Http.Access;
 /// </summary>
 internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options)
 {
-    private const string Scheme = "Bearer ";
-
     public Task InvokeAsync(HttpContext http)
     {
         if (http.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is null)
@@ -29,13 +27,17 @@ internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options)
             throw new ApiException(ApiError.LoopbackOnly);
     }
 
-    // Hashes have one length, so that comparing them in constant time hides the keys' lengths too; all are compared, whichever is found.
+    /// <summary>The key that a request carries. Where it carries several, all must be right and of one holder: a wrong one beside a right one is a mistake that would otherwise stay hidden.</summary>
     private ApiKey? FindKey(HttpRequest request)
     {
-        string? header = request.Headers.Authorization;
-        if (header?.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase) != true)
-            return null;
-        byte[] given = ApiKey.HashOf(header[Scheme.Length..].Trim());
+        ApiKey?[] keys = [.. GivenKeys.Of(request).Select(Find)];
+        return keys.Length > 0 && keys.All(key => key is not null && key.Name == keys[0]?.Name) ? keys[0] : null;
+    }
+
+    // Hashes have one length, so that comparing them in constant time hides the keys' lengths too; all are compared, whichever is found.
+    private ApiKey? Find(string secret)
+    {
+        byte[] given = ApiKey.HashOf(secret);
         ApiKey? found = null;
         foreach (ApiKey key in options.ApiKeys)
             if (CryptographicOperations.FixedTimeEquals(given, key.Hash))
