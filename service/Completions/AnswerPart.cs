@@ -26,6 +26,9 @@ internal sealed record AnswerPart
 
     /// <summary>Set on an answer's last part.</summary>
     public FinishReason? Finish { get; init; }
+
+    /// <summary>On an answer's last part, where a stop text ended it: which one.</summary>
+    public string? StopText { get; init; }
 }
 
 /// <summary>A token, its log-probability (none where nothing comes before it) and those of the likeliest beside it, and where its text begins.</summary>

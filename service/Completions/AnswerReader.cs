@@ -36,6 +36,7 @@ internal sealed class AnswerReader(int answer, int start, bool tells, bool tells
             NewTokens = piece.Choice is null ? 0 : 1,
             CachedTokens = piece.CachedTokens,
             Finish = piece.Finish,
+            StopText = piece.StopText,
         };
     }
 

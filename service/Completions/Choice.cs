@@ -19,6 +19,9 @@ internal sealed class Choice(bool keepsTokens)
 
     public FinishReason Finish { get; private set; } = FinishReason.Length;
 
+    /// <summary>The stop text that ended it, where one did.</summary>
+    public string? StopText { get; private set; }
+
     /// <summary>The mean of the log-probabilities of the answer's tokens: by it the best is found. An answer without tokens is the worst.</summary>
     public double MeanLogProbability => _scored == 0 ? double.NegativeInfinity : _logProbability / _scored;
 
@@ -28,6 +31,7 @@ internal sealed class Choice(bool keepsTokens)
         if (keepsTokens)
             _tokens.AddRange(part.Tokens);
         Finish = part.Finish ?? Finish;
+        StopText = part.StopText;
         if (part.IsPrompt)
             return;
         _scored += part.Tokens.Count;

@@ -74,4 +74,7 @@ public readonly record struct TextPiece(string Text, TokenChoice? Choice, Finish
 
     /// <summary>With the first piece, where it was asked for: the same as <see cref="GeneratedToken.Prompt"/>.</summary>
     public IReadOnlyList<TokenChoice>? Prompt { get; init; }
+
+    /// <summary>On the last piece, where a stop text ended the answer: which one.</summary>
+    public string? StopText { get; init; }
 }

@@ -7,8 +7,8 @@ namespace Gemma2.Backend.Engine;
 /// <summary>Generates text: tokens become characters, stop texts end the answer.</summary>
 public static class TextGeneration
 {
-    /// <summary>How many stop texts a request may have; OpenAI's limit.</summary>
-    public const int MaxStops = 4;
+    /// <summary>How many stop texts a request may have: all are looked for in every piece.</summary>
+    public const int MaxStops = 64;
 
     /// <summary>
     /// Generates an answer as text. One piece comes for each token, often with empty text: bytes are held back until they make a character, and text that may
@@ -48,9 +48,9 @@ public static class TextGeneration
             string text = hasText ? detokenizer.Append(choice.Id) : "";
             if (finish is not null) text += detokenizer.Flush();
             text = stop.Append(text);
-            if (stop.Stopped)
+            if (stop.Found is not null)
             {
-                yield return new TextPiece(text, choice, FinishReason.Stop, cached) { Prompt = token.Prompt };
+                yield return new TextPiece(text, choice, FinishReason.Stop, cached) { Prompt = token.Prompt, StopText = stop.Found };
                 yield break;
             }
 

@@ -10,8 +10,8 @@ internal sealed class StopMatcher(IReadOnlyList<string> stops)
 {
     private readonly StringBuilder _held = new();
 
-    /// <summary>True once a stop text has appeared.</summary>
-    public bool Stopped { get; private set; }
+    /// <summary>The stop text that has appeared; null before.</summary>
+    public string? Found { get; private set; }
 
     /// <summary>Takes more text and gives what can be shown now: all of it that lies before a stop text and cannot be part of one.</summary>
     public string Append(string text)
@@ -19,10 +19,10 @@ internal sealed class StopMatcher(IReadOnlyList<string> stops)
         if (stops.Count == 0 || text.Length == 0) return text;
         string all = _held.Append(text).ToString();
         _held.Clear();
-        if (FindStop(all) is { } start)
+        if (FindStop(all) is { } found)
         {
-            Stopped = true;
-            return all[..start];
+            Found = found.Text;
+            return all[..found.Start];
         }
 
         int shown = all.Length - HeldLength(all);
@@ -38,16 +38,16 @@ internal sealed class StopMatcher(IReadOnlyList<string> stops)
         return text;
     }
 
-    private int? FindStop(string text)
+    private (int Start, string Text)? FindStop(string text)
     {
-        (int End, int Start)? first = null;
+        (int Start, string Text)? first = null;
         foreach (string stop in stops)
         {
             int start = text.IndexOf(stop, StringComparison.Ordinal);
-            if (start >= 0 && (first is null || (start + stop.Length, start).CompareTo(first.Value) < 0)) first = (start + stop.Length, start);
+            if (start >= 0 && (first is not { } best || (start + stop.Length, start).CompareTo((best.Start + best.Text.Length, best.Start)) < 0)) first = (start, stop);
         }
 
-        return first?.Start;
+        return first;
     }
 
     /// <summary>Length of the longest end of the text that a stop text begins with.</summary>

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Gemma2.Backend;
-using Gemma2.Backend.Engine;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 
@@ -9,6 +8,9 @@ namespace Gemma2.Service.Dialects.OpenAI;
 /// <summary>Reads what ends an answer.</summary>
 internal static class StopParser
 {
+    /// <summary>Most texts; OpenAI's limit.</summary>
+    private const int MostTexts = 4;
+
     private const string StopTokenIds = "stop_token_ids";
 
     /// <summary>The fields that are read here.</summary>
@@ -23,9 +25,9 @@ internal static class StopParser
             throw new InvalidRequestException("stop", "stop must be a string or an array of strings.");
         string[] texts = value.ValueKind == JsonValueKind.String
             ? [RequestFields.Text(value, "stop")]
-            : value.GetArrayLength() <= TextGeneration.MaxStops
+            : value.GetArrayLength() <= MostTexts
                 ? [.. value.EnumerateArray().Select((text, index) => RequestFields.Text(text, $"stop[{index}]"))]
-                : throw new InvalidRequestException("stop", $"stop has {value.GetArrayLength()} texts; allowed are up to {TextGeneration.MaxStops}.");
+                : throw new InvalidRequestException("stop", $"stop has {value.GetArrayLength()} texts; allowed are up to {MostTexts}.");
         return texts.Contains("") ? throw new InvalidRequestException("stop", "stop has an empty text; it would end every answer at once.") : texts;
     }
 

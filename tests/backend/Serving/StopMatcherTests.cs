@@ -17,16 +17,16 @@ public sealed class StopMatcherTests
     {
         StopMatcher matcher = new([stop]);
         Assert.Equal(shown, pieces.Select(matcher.Append));
-        Assert.Equal(stopped, matcher.Stopped);
+        Assert.Equal(stopped ? stop : null, matcher.Found);
         Assert.Equal(held, matcher.Flush());
     }
 
     [Fact]
     public void Append_StopsThatOverlap_TakesTheFirstToBeComplete()
     {
-        Assert.Equal("a", Shown(["bcd", "bc"], ["abcd"]));
-        Assert.Equal("", Shown(["abcd", "cd"], ["abcd"]));
-        Assert.Equal("ab", Shown(["abcde", "cd"], ["ab", "cd", "e"]));
+        Assert.Equal(("a", "bc"), Ended(["bcd", "bc"], ["abcd"]));
+        Assert.Equal(("", "abcd"), Ended(["abcd", "cd"], ["abcd"]));
+        Assert.Equal(("ab", "cd"), Ended(["abcde", "cd"], ["ab", "cd", "e"]));
     }
 
     [Fact]
@@ -34,29 +34,30 @@ public sealed class StopMatcherTests
         Gen.Select(Gen.String[Gen.Char["ab"], 1, 4].Array[0, 4], Gen.String[Gen.Char["abc"], 0, 5].Array[0, 12]).Sample((stops, pieces) =>
         {
             string text = string.Concat(pieces);
-            Assert.Equal(Expected(stops, text), Shown(stops, pieces));
-            Assert.Equal(Expected(stops, text), Shown(stops, [.. text.Select(c => c.ToString())]));
+            Assert.Equal(Expected(stops, text), Ended(stops, pieces));
+            Assert.Equal(Expected(stops, text), Ended(stops, [.. text.Select(c => c.ToString())]));
         }, iter: 20_000);
 
-    private static string Shown(string[] stops, string[] pieces)
+    /// <summary>What is shown, and the stop text that ended it.</summary>
+    private static (string Shown, string? Found) Ended(string[] stops, string[] pieces)
     {
         StopMatcher matcher = new(stops);
         string shown = "";
         foreach (string piece in pieces)
         {
             shown += matcher.Append(piece);
-            if (matcher.Stopped) return shown;
+            if (matcher.Found is not null) return (shown, matcher.Found);
         }
 
-        return shown + matcher.Flush();
+        return (shown + matcher.Flush(), null);
     }
 
-    /// <summary>The text before the first stop text to be complete.</summary>
-    private static string Expected(string[] stops, string text)
+    /// <summary>The text before the first stop text to be complete, and that.</summary>
+    private static (string Shown, string? Found) Expected(string[] stops, string text)
     {
         for (int end = 0; end <= text.Length; end++)
             if (stops.Where(stop => text[..end].EndsWith(stop, StringComparison.Ordinal)).MaxBy(stop => stop.Length) is { } stop)
-                return text[..(end - stop.Length)];
-        return text;
+                return (text[..(end - stop.Length)], stop);
+        return (text, null);
     }
 }

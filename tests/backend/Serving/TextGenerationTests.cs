@@ -43,7 +43,7 @@ public sealed class TextGenerationTests
         ScriptedEngine engine = new(Tokenizer, [.. Tokens(ids), Token(Tokenizer.Eos, FinishReason.Stop)]);
         TextPiece[] pieces = await Collect(engine, "ds a l", "never");
         Assert.Equal("Ada rea", Text(pieces));
-        Assert.Equal(FinishReason.Stop, pieces[^1].Finish);
+        Assert.Equal((FinishReason.Stop, "ds a l"), (pieces[^1].Finish!.Value, pieces[^1].StopText));
         Assert.Equal(pieces.Length, engine.Given);
         Assert.InRange(engine.Given, 2, ids.Length - 1);
         Assert.True(engine.Ended);
@@ -128,11 +128,12 @@ public sealed class TextGenerationTests
     }
 
     [Theory]
-    [InlineData(new[] { "a", "b", "c", "d", "e" }, "stop has 5 texts; allowed are at most 4.")]
-    [InlineData(new[] { "a", "" }, "stop has an empty text; each needs at least one character.")]
-    public void GenerateText_WrongStops_AreRefusedAtOnce(string[] stops, string message)
+    [InlineData(65, "a", "stop has 65 texts; allowed are at most 64.")]
+    [InlineData(1, "", "stop has an empty text; each needs at least one character.")]
+    public void GenerateText_WrongStops_AreRefusedAtOnce(int count, string text, string message)
     {
         ScriptedEngine engine = new(Tokenizer);
+        string[] stops = [.. Enumerable.Repeat(text, count)];
         InvalidRequestException error = Assert.Throws<InvalidRequestException>(() => engine.GenerateTextAsync(Request(stops), TestContext.Current.CancellationToken));
         Assert.Equal(("stop", message), (error.Parameter, error.Message));
     }
