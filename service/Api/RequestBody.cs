@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Text.Json;
 using System.Text.Unicode;
+using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
 namespace Gemma2.Service.Api;
@@ -18,22 +19,28 @@ internal static class RequestBody
     /// </summary>
     public const int MaxDrainedBytes = 128 * 1024 * 1024;
 
+    private static readonly string[] Utf8Names = ["utf-8", "utf8", "us-ascii"];
+
     // Schemas are deep. A job's message, which the storage reads to a depth of 64, holds the request two levels down.
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 60, AllowDuplicateProperties = false };
+
+    private static ReadOnlySpan<byte> ByteOrderMark => "\uFEFF"u8;
 
     /// <summary>The request's body, which the caller disposes.</summary>
     /// <exception cref="ApiException">The body is no JSON in UTF-8 or is too long.</exception>
     public static async Task<JsonDocument> ReadJsonAsync(HttpRequest request, CancellationToken cancellationToken)
     {
         if (!IsPlainJson(request))
-            throw new ApiException(ApiError.ContentType(request.ContentType, "application/json in UTF-8, not compressed"));
+            throw new ApiException(ApiError.ContentType(RequestFields.Quote(request.ContentType ?? ""), "application/json in UTF-8, not compressed"));
         return Parse(await ReadAsync(request.BodyReader, cancellationToken));
     }
 
-    /// <summary>Parses what must be one JSON document in UTF-8, without duplicate fields or deep nesting.</summary>
+    /// <summary>Parses what must be one JSON document in UTF-8, without duplicate fields or deep nesting. A byte order mark before it, as editors and shells put there, is skipped.</summary>
     /// <exception cref="ApiException">It is not.</exception>
     public static JsonDocument Parse(ReadOnlyMemory<byte> utf8)
     {
+        if (utf8.Span.StartsWith(ByteOrderMark))
+            utf8 = utf8[ByteOrderMark.Length..];
         if (!Utf8.IsValid(utf8.Span))
             throw new ApiException(ApiError.BadRequest("The request is not valid UTF-8."));
         try
@@ -60,11 +67,20 @@ internal static class RequestBody
         }
     }
 
+    /// <summary>
+    /// True for JSON that is not compressed, also of a kind of its own (<c>application/vnd.example+json</c>). A missing type is refused: a browser sends such a
+    /// body to any server from any page without asking first.
+    /// </summary>
     private static bool IsPlainJson(HttpRequest request) =>
         MediaTypeHeaderValue.TryParse(request.ContentType, out MediaTypeHeaderValue? type)
-        && type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
-        && (!type.Charset.HasValue || type.Charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase))
-        && request.Headers.ContentEncoding.Count == 0;
+        && (type.MediaType.Equals("application/json", StringComparison.OrdinalIgnoreCase)
+            || (type.Type.Equals("application", StringComparison.OrdinalIgnoreCase) && type.Suffix.Equals("json", StringComparison.OrdinalIgnoreCase)))
+        && IsUtf8(HeaderUtilities.RemoveQuotes(type.Charset))
+        && request.Headers.ContentEncoding.All(encoding => string.Equals(encoding, "identity", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>True for the ways to spell UTF-8, for ASCII, which is a part of it, and where nothing is said.</summary>
+    private static bool IsUtf8(StringSegment charset) =>
+        StringSegment.IsNullOrEmpty(charset) || Utf8Names.Any(name => charset.Equals(name, StringComparison.OrdinalIgnoreCase));
 
     private static async Task<byte[]> ReadAsync(PipeReader reader, CancellationToken cancellationToken)
     {

@@ -1,4 +1,5 @@
 using Gemma2.Backend.Decoding;
+using Gemma2.Backend.Engine;
 
 namespace Gemma2.Service.Completions;
 
@@ -13,6 +14,12 @@ internal sealed record CompletionRequest
 
     /// <summary>Whether it is a conversation.</summary>
     public bool IsChat => Prompts[0] is Prompt.Chat;
+
+    /// <summary>Who goes first. Jobs and lines of batches are <see cref="RequestClass.Batch"/> whatever they say.</summary>
+    public RequestClass Class { get; init; } = RequestClass.Interactive;
+
+    /// <summary>Whether the answer says of which class it was.</summary>
+    public bool TellsClass { get; init; }
 
     /// <summary>How many answers each prompt gets.</summary>
     public int Answers { get; init; } = 1;

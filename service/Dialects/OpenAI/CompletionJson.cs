@@ -90,6 +90,8 @@ internal static class CompletionJson
         json.WriteNumber("created", completion.Created.ToUnixTimeSeconds());
         json.WriteString("model", completion.Request.Model);
         json.WriteString("system_fingerprint", completion.Fingerprint);
+        if (completion.Request.TellsClass)
+            json.WriteString(ServiceTier.Field, ServiceTier.NameOf(completion.Class));
     }
 
     private static void WriteChoice(

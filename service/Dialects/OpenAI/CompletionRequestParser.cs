@@ -14,7 +14,7 @@ namespace Gemma2.Service.Dialects.OpenAI;
 internal static class CompletionRequestParser
 {
     private static readonly string[] SharedFields =
-        ["model", "seed", "stream", "stream_options", "ignore_eos", "drafts", .. SamplingParser.Fields, .. StopParser.Fields, .. FormatParser.Fields];
+        ["model", "seed", "stream", "stream_options", "ignore_eos", "drafts", ServiceTier.Field, .. SamplingParser.Fields, .. StopParser.Fields, .. FormatParser.Fields];
 
     private static readonly FrozenSet<string> TextFields = FrozenSet.Create(
         ["prompt", "echo", .. SharedFields, .. AnswerLengthParser.TextFields, .. AnswerCountParser.TextFields, .. LogProbabilityParser.TextFields]);
@@ -82,6 +82,8 @@ internal static class CompletionRequestParser
             Prompts = prompts,
             Answers = AnswerCountParser.Answers(request, prompts.Count),
             Sampling = sampling,
+            Class = ServiceTier.Read(request),
+            TellsClass = request.TryGet(ServiceTier.Field, out _),
             Seed = request.Integer("seed"),
             Drafts = request.Boolean("drafts") ?? true,
             Stop = StopParser.Texts(request),

@@ -20,7 +20,6 @@ internal static class UnsupportedFields
         ["prompt_cache_key"] = JsonValueKind.String,
         ["prompt_cache_retention"] = JsonValueKind.String,
         ["safety_identifier"] = JsonValueKind.String,
-        ["service_tier"] = JsonValueKind.String,
         ["store"] = JsonValueKind.True,
         ["user"] = JsonValueKind.String,
     }.ToFrozenDictionary();

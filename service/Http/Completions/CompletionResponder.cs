@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using Gemma2.Backend.Engine;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Http.Access;
@@ -32,7 +31,7 @@ internal sealed class CompletionResponder(
     public async Task RespondAsync(HttpContext http, CompletionRequest request, IAnswerWriter writer)
     {
         Completion completion = await factory.CreateAsync(
-            model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed(), RequestClass.Interactive, http.RequestAborted);
+            model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed(), request.Class, http.RequestAborted);
         completion.EnsureRoom();
         limits.ChargeTokens(http, completion.PromptTokens, completion.AnswerCount, request.MaxTokens);
         http.Response.Headers[SeedHeader] = completion.Seed.ToString(CultureInfo.InvariantCulture);
