@@ -23,7 +23,7 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
     public static ApiError BadRequest(string message, string? parameter = null, string? code = null) => new(400, message, InvalidRequest, parameter, code);
 
     public static ApiError InvalidApiKey { get; } = new(
-        401, "The API key is missing or wrong; send one of the server's keys as 'Authorization: Bearer KEY', 'api-key: KEY' or 'x-api-key: KEY', and no wrong one beside it.",
+        401, "The API key is missing or wrong; send one of the server's keys as 'Authorization: Bearer KEY', 'api-key: KEY' or 'x-api-key: KEY'.",
         InvalidRequest, null, "invalid_api_key");
 
     public static ApiError LoopbackOnly { get; } =

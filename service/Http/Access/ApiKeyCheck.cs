@@ -27,11 +27,14 @@ internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options)
             throw new ApiException(ApiError.LoopbackOnly);
     }
 
-    /// <summary>The key that a request carries. Where it carries several, all must be right and of one holder: a wrong one beside a right one is a mistake that would otherwise stay hidden.</summary>
+    /// <summary>
+    /// The key that a request carries. Clients of one API that are pointed at another often carry a placeholder in their own header and the key in the other's: one that is right is enough.
+    /// Right ones of two holders leave open whose the request is.
+    /// </summary>
     private ApiKey? FindKey(HttpRequest request)
     {
-        ApiKey?[] keys = [.. GivenKeys.Of(request).Select(Find)];
-        return keys.Length > 0 && keys.All(key => key is not null && key.Name == keys[0]?.Name) ? keys[0] : null;
+        ApiKey[] right = [.. GivenKeys.Of(request).Select(Find).OfType<ApiKey>().DistinctBy(key => key.Name)];
+        return right.Length == 1 ? right[0] : null;
     }
 
     // Hashes have one length, so that comparing them in constant time hides the keys' lengths too; all are compared, whichever is found.
