@@ -40,6 +40,7 @@ internal static class ServiceSetup
         services.AddSingleton<CompletionResponder>();
         services.AddSingleton<StateStream>();
         services.AddSingleton<RateLimits>();
+        services.AddCors();
         if (storage is null)
             return;
         services.AddSingleton(storage);
@@ -54,7 +55,10 @@ internal static class ServiceSetup
     /// <summary>The way of every request, from its first check to its endpoint.</summary>
     public static void UseGemma2(this IApplicationBuilder app)
     {
+        app.UseMiddleware<RequestIds>();
+        app.UseMiddleware<AccessLog>();
         app.UseRouting();
+        app.UseCrossOrigin(app.ApplicationServices.GetRequiredService<Gemma2Options>());
         app.UseMiddleware<ErrorResponses>();
         app.UseMiddleware<ApiKeyCheck>();
         app.UseMiddleware<RateLimitCheck>();

@@ -27,7 +27,7 @@ internal static class Gemma2OptionsReader
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
         nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.JobsAtOnce), nameof(Gemma2Options.KvCacheMemory), nameof(Gemma2Options.MaxWaitingRequests), nameof(Gemma2Options.MaxWaitingTokens),
         nameof(Gemma2Options.ToolPrompt), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
-        nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous),
+        nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous), nameof(Gemma2Options.CorsOrigins),
         nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
         nameof(Gemma2Options.QueueLeaseSeconds),
         nameof(Gemma2Options.BatchChunkSeconds), nameof(Gemma2Options.RetentionDays),
@@ -60,6 +60,7 @@ internal static class Gemma2OptionsReader
             Kernels = Kernels(section) ?? defaults.Kernels,
             ApiKeys = ApiKeys(section),
             AllowAnonymous = Boolean(section, nameof(Gemma2Options.AllowAnonymous)) ?? defaults.AllowAnonymous,
+            CorsOrigins = CorsOrigins(section),
             RequestsPerMinute = Integer(section, nameof(Gemma2Options.RequestsPerMinute), 0, RateLimit.Most) ?? defaults.RequestsPerMinute,
             TokensPerMinute = Integer(section, nameof(Gemma2Options.TokensPerMinute), 0, RateLimit.Most) ?? defaults.TokensPerMinute,
             KeyLimits = KeyLimits(section) ?? defaults.KeyLimits,
@@ -128,6 +129,10 @@ internal static class Gemma2OptionsReader
     private static IReadOnlyList<ApiKey> ApiKeys(IConfigurationSection section) =>
         Value(section, nameof(Gemma2Options.ApiKeys)) is not { } list ? []
         : ApiKey.TryParseList(list) ?? throw Wrong(nameof(Gemma2Options.ApiKeys), "***", ApiKey.Allowed);
+
+    private static IReadOnlyList<string> CorsOrigins(IConfigurationSection section) =>
+        Value(section, nameof(Gemma2Options.CorsOrigins)) is not { } list ? []
+        : CorsOrigin.TryParseList(list) ?? throw Wrong(nameof(Gemma2Options.CorsOrigins), list, CorsOrigin.Allowed);
 
     private static string[] CallbackHosts(IConfigurationSection section)
     {

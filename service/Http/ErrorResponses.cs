@@ -1,5 +1,6 @@
 using System.Globalization;
 using Gemma2.Service.Api;
+using Gemma2.Service.Http.Access;
 
 namespace Gemma2.Service.Http;
 
@@ -19,12 +20,13 @@ internal sealed class ErrorResponses(RequestDelegate next, ErrorReporter errors)
         }
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
-            // The client has gone: nobody is left to answer.
+            // Nobody is left to answer.
+            AccessLog.NoteGone(http);
         }
         catch (Exception exception) when (!http.Response.HasStarted)
         {
             http.Response.Clear();
-            await SendAsync(http, errors.Report(exception));
+            await SendAsync(http, errors.Report(exception, http.TraceIdentifier));
         }
     }
 

@@ -60,6 +60,9 @@ internal sealed record Gemma2Options
     /// <summary>Without keys, answer every client: something in front of the app decides who may call. Needed to start without keys in a container.</summary>
     public bool AllowAnonymous { get; init; }
 
+    /// <summary>The origins whose pages may call the API from a browser, see <see cref="CorsOrigin"/>; none by default.</summary>
+    public IReadOnlyList<string> CorsOrigins { get; init; } = [];
+
     /// <summary>How many calls of <c>/v1</c> a key may make within a minute, of this process; 0 is no limit. Without keys all clients share it.</summary>
     public int RequestsPerMinute { get; init; }
 

@@ -5,8 +5,8 @@ namespace Gemma2.Worker.Tests;
 /// <summary>An answer as text that is the same for the same question: what no two answers have in common is left out or replaced.</summary>
 internal static partial class Answer
 {
-    // Dates are the times of the answers; the host names itself where the app by itself does not.
-    private static readonly string[] OfTheServer = ["Date", "Server"];
+    // Dates are the times of the answers; the host names itself where the app by itself does not; each request has an id of its own.
+    private static readonly string[] OfTheServer = ["Date", "Server", "x-request-id"];
 
     /// <summary>Sends a request and reads the answer.</summary>
     public static async Task<string> ReadAsync(App app, HttpMethod method, string path, HttpContent? content, string? key = App.Key)

@@ -60,6 +60,10 @@ type serviceSettings = {
   @description('Whether requests need no key: only where something in front of the app checks who sends them.')
   allowAnonymous: bool?
 
+  @description('Origins whose pages may call the service from a browser, separated by commas: https://chat.example.com, https://*.example.com, or * for every one.')
+  @maxLength(2048)
+  corsOrigins: string?
+
   @description('Requests that a key may send in a minute to one replica; 0 sets no limit.')
   @minValue(0)
   @maxValue(10000000)

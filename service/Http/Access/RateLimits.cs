@@ -15,6 +15,13 @@ internal sealed class RateLimits : IDisposable
 
     private const string NoKey = "";
 
+    /// <summary>The headers that tell of limits.</summary>
+    public static readonly string[] Headers =
+        [.. from kind in new[] { Requests, Tokens } from what in new[] { "limit", "remaining", "reset" } select $"x-ratelimit-{what}-{kind}"];
+
+    private const string Requests = "requests";
+    private const string Tokens = "tokens";
+
     private readonly Dictionary<string, (MinuteBucket? Requests, MinuteBucket? Tokens)> _buckets;
 
     public RateLimits(Gemma2Options options)
@@ -29,7 +36,7 @@ internal sealed class RateLimits : IDisposable
 
     /// <summary>Takes one request from the sender's limit.</summary>
     /// <exception cref="ApiException">Status 429: it has none left.</exception>
-    public void ChargeRequest(HttpContext http) => Charge(Of(http).Requests, 1, "requests");
+    public void ChargeRequest(HttpContext http) => Charge(Of(http).Requests, 1, Requests);
 
     /// <summary>Takes the tokens of prompts and answers from the sender's limit: no more than the limit, so that a long request is never refused for good.</summary>
     /// <param name="http">The request.</param>
@@ -38,14 +45,14 @@ internal sealed class RateLimits : IDisposable
     /// <param name="maxTokens">The longest answer, where the request says.</param>
     /// <exception cref="ApiException">Status 429: it has not so many left.</exception>
     public void ChargeTokens(HttpContext http, int promptTokens, int answers, int? maxTokens) =>
-        Charge(Of(http).Tokens, (int)Math.Min(promptTokens + ((long)answers * (maxTokens ?? DefaultAnswerTokens)), int.MaxValue), "tokens");
+        Charge(Of(http).Tokens, (int)Math.Min(promptTokens + ((long)answers * (maxTokens ?? DefaultAnswerTokens)), int.MaxValue), Tokens);
 
     /// <summary>Writes what is left of the sender's limits, where it has any.</summary>
     public void WriteHeaders(HttpContext http)
     {
         (MinuteBucket? requests, MinuteBucket? tokens) = Of(http);
-        WriteHeaders(http.Response.Headers, requests, "requests");
-        WriteHeaders(http.Response.Headers, tokens, "tokens");
+        WriteHeaders(http.Response.Headers, requests, Requests);
+        WriteHeaders(http.Response.Headers, tokens, Tokens);
     }
 
     /// <inheritdoc />

@@ -36,7 +36,7 @@ internal sealed class CompletionResponder(
         limits.ChargeTokens(http, completion.PromptTokens, completion.AnswerCount, request.MaxTokens);
         http.Response.Headers[SeedHeader] = completion.Seed.ToString(CultureInfo.InvariantCulture);
         CompletionResult result = request.Stream ? await StreamAsync(http, completion, writer) : await SendWholeAsync(http, completion, writer);
-        Log(completion, result);
+        Log(http.TraceIdentifier, completion, result);
     }
 
     private static async Task<CompletionResult> SendWholeAsync(HttpContext http, Completion completion, IAnswerWriter writer)
@@ -68,12 +68,12 @@ internal sealed class CompletionResponder(
         catch (Exception exception) when (!http.RequestAborted.IsCancellationRequested)
         {
             // The status has been sent: the error comes as an event, and the stream ends without its mark of completeness.
-            await stream.SendAsync(events.Fail(errors.Report(exception)));
+            await stream.SendAsync(events.Fail(errors.Report(exception, http.TraceIdentifier)));
         }
         return result;
     }
 
-    private void Log(Completion completion, CompletionResult result) => log.LogInformation(
-        "{Id}: {PromptTokens} prompt tokens, {CachedTokens} of them cached, {CompletionTokens} new in {Answers} answers, first after {FirstSeconds:0.000} s, all after {TotalSeconds:0.000} s",
-        completion.Id, result.PromptTokens, result.CachedTokens, result.CompletionTokens, completion.AnswerCount, result.TimeToFirstToken.TotalSeconds, result.Total.TotalSeconds);
+    private void Log(string requestId, Completion completion, CompletionResult result) => log.LogInformation(
+        "{Id}: {PromptTokens} prompt tokens, {CachedTokens} of them cached, {CompletionTokens} new in {Answers} answers, first after {FirstSeconds:0.000} s, all after {TotalSeconds:0.000} s, request {RequestId}",
+        completion.Id, result.PromptTokens, result.CachedTokens, result.CompletionTokens, completion.AnswerCount, result.TimeToFirstToken.TotalSeconds, result.Total.TotalSeconds, requestId);
 }

@@ -37,7 +37,7 @@ internal sealed class StateStream(StreamOptions options, ErrorReporter errors, I
         catch (Exception exception) when (!http.RequestAborted.IsCancellationRequested)
         {
             // The status has been sent: the error comes as an event, and the stream ends without its mark of completeness.
-            await events.SendAsync(StreamEvent.Unnamed(errors.Report(exception).Write));
+            await events.SendAsync(StreamEvent.Unnamed(errors.Report(exception, http.TraceIdentifier).Write));
         }
     }
 

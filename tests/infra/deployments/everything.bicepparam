@@ -23,6 +23,7 @@ param settings = {
   kvCacheType: 'f16'
   kernels: '-int8'
   allowAnonymous: false
+  corsOrigins: 'https://chat.example.com,https://*.example.org'
   requestsPerMinute: 60
   tokensPerMinute: 100000
   keyLimits: 'tests=600/1000000'
