@@ -8,6 +8,7 @@ using Gemma2.Service.Http.Completions;
 using Gemma2.Service.Http.Jobs;
 using Gemma2.Service.Http.OpenAI;
 using Gemma2.Service.Http.Streaming;
+using Gemma2.Service.Http.Vllm;
 using Gemma2.Service.Jobs;
 using Gemma2.Service.Lifetime;
 using Gemma2.Service.Model;
@@ -75,5 +76,7 @@ internal static class ServiceSetup
         FilesEndpoint.Map(routes);
         BatchesEndpoint.Map(routes);
         JobsEndpoint.Map(routes);
+        TokenizeEndpoint.Map(routes);
+        UnservedEndpoints.Map(routes);
     }
 }

@@ -48,7 +48,7 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
     /// <summary>Completes when a generation has been cancelled.</summary>
     public Task Cancelled => _cancelled.Task;
 
-    public string ModelName => Name;
+    public string ModelName { get; init; } = Name;
 
     public Gemma2Config Config { get; } = new()
     {

@@ -16,10 +16,13 @@ internal static class CompletionRequestParser
     private static readonly string[] SharedFields =
         ["model", "seed", "stream", "stream_options", "ignore_eos", "drafts", ServiceTier.Field, .. SamplingParser.Fields, .. StopParser.Fields, .. FormatParser.Fields];
 
-    private static readonly FrozenSet<string> TextFields = FrozenSet.Create(
-        ["prompt", "echo", .. SharedFields, .. AnswerLengthParser.TextFields, .. AnswerCountParser.TextFields, .. LogProbabilityParser.TextFields]);
+    /// <summary>The fields of <c>/v1/completions</c>.</summary>
+    public static readonly RouteFields TextFields = UnsupportedFields.Of(
+        "POST " + CompletionRoutes.Text, ["prompt", "echo", .. SharedFields, .. AnswerLengthParser.TextFields, .. AnswerCountParser.TextFields, .. LogProbabilityParser.TextFields]);
 
-    private static readonly FrozenSet<string> ChatFields = FrozenSet.Create(
+    /// <summary>The fields of <c>/v1/chat/completions</c>.</summary>
+    public static readonly RouteFields ChatFields = UnsupportedFields.Of(
+        "POST " + CompletionRoutes.Chat,
         [.. PromptParser.ChatFields, .. ToolFields.Fields, .. SharedFields, .. AnswerLengthParser.ChatFields, .. AnswerCountParser.ChatFields, .. LogProbabilityParser.ChatFields]);
 
     private static readonly FrozenSet<string> StreamOptionFields = FrozenSet.Create("include_usage", "include_obfuscation");
@@ -30,7 +33,7 @@ internal static class CompletionRequestParser
     public static CompletionRequest ParseText(JsonElement body, string? model = null)
     {
         var request = new RequestFields(body);
-        UnsupportedFields.Check(request, TextFields);
+        TextFields.Check(request);
         CompletionRequest shared = ParseShared(request, PromptParser.Text(request), LogProbabilityParser.Text(request), model);
         bool echo = request.Boolean("echo") ?? false;
         (int? most, int? usual) = AnswerLengthParser.Text(request, echo);
@@ -48,7 +51,7 @@ internal static class CompletionRequestParser
     public static CompletionRequest ParseChat(JsonElement body, string? model = null)
     {
         var request = new RequestFields(body);
-        UnsupportedFields.Check(request, ChatFields);
+        ChatFields.Check(request);
         CompletionRequest shared = ParseShared(request, [PromptParser.Chat(request)], LogProbabilityParser.Chat(request), model);
         ToolRequest? tools = ToolFields.Read(request);
         return Checked(shared with

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Gemma2.Backend;
+using Gemma2.Backend.Text;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 
@@ -31,6 +32,17 @@ internal static class PromptParser
     /// <summary><c>messages</c>, and whether the last of them is continued.</summary>
     public static Prompt Chat(RequestFields request)
     {
+        IReadOnlyList<ChatMessage> messages = ReadMessages(request);
+        ChatEnding ending = Ending(request);
+        // What asks for no answer leaves nothing to answer.
+        return ending == ChatEnding.Closed
+            ? throw new InvalidRequestException(AddGenerationPrompt, $"{AddGenerationPrompt} is false; without {ContinueFinalMessage} it must be true. It can be left out.")
+            : new Prompt.Chat(messages, ending == ChatEnding.ContinueLast);
+    }
+
+    /// <summary><c>messages</c>.</summary>
+    public static IReadOnlyList<ChatMessage> ReadMessages(RequestFields request)
+    {
         if (!request.TryGet(Messages, out JsonElement value))
             throw new InvalidRequestException(Messages, "messages is missing.");
         if (value.ValueKind != JsonValueKind.Array)
@@ -38,9 +50,21 @@ internal static class PromptParser
         if (value.GetArrayLength() == 0)
             throw Empty(Messages, "message");
         var tools = new ToolMessages();
-        return new Prompt.Chat(
-            [.. value.EnumerateArray().Select((message, index) => MessageParser.Read(new RequestFields(message, $"{Messages}[{index}]"), tools))],
-            ContinuesLast(request, value[value.GetArrayLength() - 1]));
+        return [.. value.EnumerateArray().Select((message, index) => MessageParser.Read(new RequestFields(message, $"{Messages}[{index}]"), tools))];
+    }
+
+    /// <summary>How a conversation ends whose messages have been read.</summary>
+    public static ChatEnding Ending(RequestFields request)
+    {
+        bool continues = request.Boolean(ContinueFinalMessage) ?? false;
+        bool? adds = request.Boolean(AddGenerationPrompt);
+        if (!continues)
+            return adds ?? true ? ChatEnding.OpenAnswer : ChatEnding.Closed;
+        if (adds == true)
+            throw new InvalidRequestException(AddGenerationPrompt, $"{AddGenerationPrompt} is true; with {ContinueFinalMessage} it must be false. It can be left out.");
+        return new RequestFields(LastOf(request), Messages).String("role") == ChatMessage.Assistant
+            ? ChatEnding.ContinueLast
+            : throw new InvalidRequestException(ContinueFinalMessage, $"{ContinueFinalMessage} needs a last message of the role assistant.");
     }
 
     private static Prompt ReadPrompt(JsonElement value, string path) => value.ValueKind switch
@@ -54,18 +78,10 @@ internal static class PromptParser
         ? (int)RequestFields.Integer(id, path, int.MinValue, int.MaxValue)
         : throw new InvalidRequestException(path, $"{path} must be a string or an array of token ids; a token id is an integer."))];
 
-    private static bool ContinuesLast(RequestFields request, JsonElement last)
+    private static JsonElement LastOf(RequestFields request)
     {
-        bool continues = request.Boolean(ContinueFinalMessage) ?? false;
-        // The two exclude each other; a chat that asks for neither leaves nothing to answer.
-        if (request.Boolean(AddGenerationPrompt) is { } adds && adds == continues)
-        {
-            throw new InvalidRequestException(
-                AddGenerationPrompt, $"{AddGenerationPrompt} is {(adds ? "true" : "false")}; with {ContinueFinalMessage} it must be false, without it true. It can be left out.");
-        }
-        return !continues || new RequestFields(last, Messages).String("role") == "assistant"
-            ? continues
-            : throw new InvalidRequestException(ContinueFinalMessage, $"{ContinueFinalMessage} needs a last message of the role assistant.");
+        _ = request.TryGet(Messages, out JsonElement value);
+        return value[value.GetArrayLength() - 1];
     }
 
     private static InvalidRequestException Empty(string path, string needed) => new(path, $"{path} is empty; at least one {needed} is needed.");

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using System.Text.Json;
 using Gemma2.Backend;
 using Gemma2.Service.Api;
@@ -12,7 +11,7 @@ namespace Gemma2.Service.Dialects.OpenAI;
 internal static class UnsupportedFields
 {
     // Accepted without effect, if the value has the type that OpenAI defines.
-    private static readonly FrozenDictionary<string, JsonValueKind> Ignored = new Dictionary<string, JsonValueKind>
+    private static readonly Dictionary<string, JsonValueKind> Ignored = new()
     {
         ["metadata"] = JsonValueKind.Object,
         ["parallel_tool_calls"] = JsonValueKind.True,
@@ -22,10 +21,10 @@ internal static class UnsupportedFields
         ["safety_identifier"] = JsonValueKind.String,
         ["store"] = JsonValueKind.True,
         ["user"] = JsonValueKind.String,
-    }.ToFrozenDictionary();
+    };
 
     // Refused, unless they hold one of these values (or null).
-    private static readonly FrozenDictionary<string, string[]> Refused = new Dictionary<string, string[]>
+    private static readonly Dictionary<string, string[]> Refused = new()
     {
         ["add_special_tokens"] = ["true"],
         ["audio"] = [],
@@ -49,39 +48,19 @@ internal static class UnsupportedFields
         ["use_beam_search"] = ["false"],
         ["verbosity"] = ["\"medium\""],
         ["web_search_options"] = [],
-    }.ToFrozenDictionary();
+    };
 
-    /// <summary>Looks at every field that is not among <paramref name="honoured"/>.</summary>
+    /// <summary>The fields of a route that has OpenAI's fields.</summary>
+    /// <param name="route">The method and the path.</param>
+    /// <param name="honoured">What the route acts on.</param>
+    public static RouteFields Of(string route, IEnumerable<string> honoured) => new(route, honoured, Ignored, Refused);
+
+    /// <summary>Looks at every field of an object inside a request that is not among <paramref name="honoured"/>.</summary>
     /// <exception cref="InvalidRequestException">Names the field.</exception>
-    public static void Check(RequestFields request, IReadOnlySet<string> honoured)
+    public static void Check(RequestFields inner, IReadOnlySet<string> honoured)
     {
-        foreach (JsonProperty field in request.All)
-        {
-            string path = request.Path(field.Name);
-            if (honoured.Contains(field.Name) || field.Value.ValueKind == JsonValueKind.Null)
-                continue;
-            if (Ignored.TryGetValue(field.Name, out JsonValueKind kind))
-                CheckKind(path, kind, field.Value.ValueKind);
-            else if (Refused.TryGetValue(field.Name, out string[]? neutral))
-                CheckNeutral(path, neutral, field.Value);
-            else
-                throw new InvalidRequestException(RequestFields.Quote(path), $"{RequestFields.Quote(path)} is an unknown field.");
-        }
-    }
-
-    private static void CheckKind(string path, JsonValueKind expected, JsonValueKind given)
-    {
-        if (given == expected || (expected == JsonValueKind.True && given == JsonValueKind.False))
-            return;
-        string type = expected switch { JsonValueKind.True => "true or false", JsonValueKind.Object => "an object", _ => "a string" };
-        throw new InvalidRequestException(path, $"{path} must be {type}.");
-    }
-
-    private static void CheckNeutral(string path, string[] neutral, JsonElement given)
-    {
-        if (neutral.Any(value => JsonElement.DeepEquals(JsonElement.Parse(value), given)))
-            return;
-        string allowed = neutral.Length > 0 ? $" but for the value {neutral[0]}" : "";
-        throw new InvalidRequestException(path, $"{path} is not supported{allowed}; leave it out.");
+        foreach (JsonProperty field in inner.All)
+            if (!honoured.Contains(field.Name) && field.Value.ValueKind != JsonValueKind.Null)
+                throw new InvalidRequestException(RequestFields.Quote(inner.Path(field.Name)), $"{RequestFields.Quote(inner.Path(field.Name))} is an unknown field.");
     }
 }
