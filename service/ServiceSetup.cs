@@ -58,7 +58,7 @@ internal static class ServiceSetup
     {
         app.UseMiddleware<RequestIds>();
         app.UseMiddleware<AccessLog>();
-        app.UseRouting();
+        app.UseRoutingOfOtherPaths();
         app.UseCrossOrigin(app.ApplicationServices.GetRequiredService<Gemma2Options>());
         app.UseMiddleware<ErrorResponses>();
         app.UseMiddleware<ApiKeyCheck>();

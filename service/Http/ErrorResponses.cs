@@ -12,6 +12,12 @@ internal sealed class ErrorResponses(RequestDelegate next, ErrorReporter errors)
 
     public async Task InvokeAsync(HttpContext http)
     {
+        if (ErrorShapes.Of(http).RequestIdHeader is { } header)
+            http.Response.OnStarting(() =>
+            {
+                http.Response.Headers[header] = http.TraceIdentifier;
+                return Task.CompletedTask;
+            });
         try
         {
             await next(http);
@@ -37,8 +43,6 @@ internal sealed class ErrorResponses(RequestDelegate next, ErrorReporter errors)
             response.Headers.RetryAfter = Math.Ceiling(wait.TotalSeconds).ToString(CultureInfo.InvariantCulture);
         else if (error.Status == StatusCodes.Status503ServiceUnavailable)
             response.Headers.RetryAfter = RetryAfterSeconds;
-        return JsonBody.SendAsync(response, error.Status, json => ShapeFor(http).Write(json, error));
+        return JsonBody.SendAsync(response, error.Status, json => ErrorShapes.Of(http).Write(json, error, http.TraceIdentifier));
     }
-
-    private static ErrorShape ShapeFor(HttpContext http) => http.GetEndpoint()?.Metadata.GetMetadata<ErrorShape>() ?? ErrorShape.OpenAI;
 }

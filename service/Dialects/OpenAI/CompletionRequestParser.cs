@@ -29,7 +29,7 @@ internal static class CompletionRequestParser
 
     /// <summary>Reads a body of <c>/v1/completions</c>.</summary>
     /// <param name="body">The whole body.</param>
-    /// <param name="model">The model where the body names none; where both name one they must agree.</param>
+    /// <param name="model">The model, whatever the body says; null where the body names it.</param>
     public static CompletionRequest ParseText(JsonElement body, string? model = null)
     {
         var request = new RequestFields(body);
@@ -64,10 +64,13 @@ internal static class CompletionRequestParser
     }
 
     /// <summary>Reads the body of a job, which is a chat if it has <c>messages</c>. A job's answer is a blob: streaming is refused.</summary>
-    /// <inheritdoc cref="ParseText" path="/param"/>
+    /// <param name="body">The whole body.</param>
+    /// <param name="model">The model where the body names none; where both name one they must agree.</param>
     public static CompletionRequest ParseJob(JsonElement body, string? model)
     {
         var fields = new RequestFields(body);
+        if (model is not null && fields.String("model") is { } other && other != model)
+            throw new InvalidRequestException("model", $"model is '{RequestFields.Quote(other)}' in the request but '{RequestFields.Quote(model)}' in the job.");
         CompletionRequest request = fields.TryGet("messages", out _) ? ParseChat(body, model) : ParseText(body, model);
         if (request.Stream)
             throw new InvalidRequestException("stream", "stream is not supported in a job; leave it out.");
@@ -81,7 +84,7 @@ internal static class CompletionRequestParser
         bool stream = request.Boolean("stream") ?? false;
         return new CompletionRequest
         {
-            Model = Model(request, model),
+            Model = model ?? request.Required("model", request.String("model")),
             Prompts = prompts,
             Answers = AnswerCountParser.Answers(request, prompts.Count),
             Sampling = sampling,
@@ -111,14 +114,6 @@ internal static class CompletionRequestParser
             throw new InvalidRequestException(field, $"{field} does not go with {format.Field}, which says when an answer is whole.");
         }
         return request;
-    }
-
-    private static string Model(RequestFields request, string? expected)
-    {
-        string model = request.Required("model", request.String("model") ?? expected);
-        return expected is null || model == expected
-            ? model
-            : throw new InvalidRequestException("model", $"model is '{RequestFields.Quote(model)}' in the request but '{RequestFields.Quote(expected)}' in the job.");
     }
 
     private static bool IncludeUsage(RequestFields request, bool stream)

@@ -8,5 +8,5 @@ namespace Gemma2.Service.Http.OpenAI;
 internal static class ChatCompletionsEndpoint
 {
     public static void Map(IEndpointRouteBuilder routes) => routes.MapPost(CompletionRoutes.Chat, (HttpContext http, CompletionResponder responder) =>
-        responder.RespondAsync(http, body => CompletionRequestParser.ParseChat(body), CompletionWriter.Instance));
+        responder.RespondAsync(http, body => CompletionRequestParser.ParseChat(body, http.Deployment()), CompletionWriter.Instance));
 }

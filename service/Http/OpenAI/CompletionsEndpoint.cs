@@ -8,5 +8,5 @@ namespace Gemma2.Service.Http.OpenAI;
 internal static class CompletionsEndpoint
 {
     public static void Map(IEndpointRouteBuilder routes) => routes.MapPost(CompletionRoutes.Text, (HttpContext http, CompletionResponder responder) =>
-        responder.RespondAsync(http, body => CompletionRequestParser.ParseText(body), CompletionWriter.Instance));
+        responder.RespondAsync(http, body => CompletionRequestParser.ParseText(body, http.Deployment()), CompletionWriter.Instance));
 }
