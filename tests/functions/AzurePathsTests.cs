@@ -53,7 +53,7 @@ public sealed class AzurePathsTests(AzuriteFixture azurite)
     [InlineData("/openai/deployments/scripted", "{}", 404, "404", null)]
     [InlineData("/openai/deployments/", "{}", 404, "404", null)]
     [InlineData("/openai/deployments//chat/completions", "{" + Chat, 404, "DeploymentNotFound", "model")]
-    [InlineData("/openai/images/generate", "{}", 404, "404", null)]
+    [InlineData("/openai/nothing", "{}", 404, "404", null)]
     [InlineData("/openai", "{}", 404, "404", null)]
     [InlineData("/openai/models", "{}", 405, "method_not_allowed", null)]
     public async Task Post_WhatIsWrong_GetsAzuresError(string path, string body, int status, string code, string? parameter)
