@@ -11,12 +11,21 @@ namespace Gemma2.Service.Http;
 /// <param name="OldestFirst">Whether <c>order</c> is <c>asc</c>.</param>
 internal sealed record PageQuery(int Limit, string? After, bool OldestFirst)
 {
+    /// <summary>How many at most.</summary>
+    public const string LimitField = "limit";
+
+    /// <summary>Where to begin.</summary>
+    public const string AfterField = "after";
+
+    /// <summary>Which end comes first.</summary>
+    public const string OrderField = "order";
+
     /// <summary>Reads the query of a request.</summary>
     /// <exception cref="InvalidRequestException">A value is not allowed.</exception>
     public static PageQuery Read(HttpRequest request, int defaultLimit, int maxLimit) => new(
-        ReadLimit(request.Query["limit"], defaultLimit, maxLimit),
-        request.Query["after"].ToString() is { Length: > 0 } after ? after : null,
-        ReadOrder(request.Query["order"]) == "asc");
+        ReadLimit(request.Query[LimitField], defaultLimit, maxLimit),
+        request.Query[AfterField].ToString() is { Length: > 0 } after ? after : null,
+        ReadOrder(request.Query[OrderField]) == "asc");
 
     /// <summary>Writes <c>{"object":"list","data":[...],"first_id","last_id","has_more"}</c>.</summary>
     public static void WriteList<T>(Utf8JsonWriter json, IReadOnlyList<T> items, bool hasMore, Func<T, string> id, Action<Utf8JsonWriter, T> write)

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Gemma2.Backend;
 using Gemma2.Service.Api;
 using Gemma2.Service.Http.Access;
 using Gemma2.Service.Http.Streaming;
@@ -11,6 +10,12 @@ namespace Gemma2.Service.Http.Batches;
 internal static class BatchesEndpoint
 {
     public const string Route = "/v1/batches";
+
+    /// <summary>The fields of a new batch.</summary>
+    public static readonly RouteFields Fields = new("POST " + Route, ["input_file_id", "endpoint", "completion_window", "metadata"]);
+
+    /// <summary>The parameters of a list.</summary>
+    public static readonly RouteFields ListFields = new("GET " + Route, [PageQuery.LimitField, PageQuery.AfterField]);
 
     private const int DefaultList = 20;
     private const int LongestList = 100;
@@ -61,9 +66,7 @@ internal static class BatchesEndpoint
 
     private static NewBatch Read(RequestFields request, string? owner)
     {
-        foreach (JsonProperty field in request.All)
-            if (field.Name is not ("input_file_id" or "endpoint" or "completion_window" or "metadata") && field.Value.ValueKind != JsonValueKind.Null)
-                throw new InvalidRequestException(RequestFields.Quote(field.Name), $"{RequestFields.Quote(field.Name)} is not supported; leave it out.");
+        Fields.Check(request);
         return new NewBatch(
             owner,
             request.Required("endpoint", request.String("endpoint")),

@@ -19,6 +19,11 @@ internal sealed class FileForm
     /// </summary>
     public const long MaxDrainedBytes = FileStore.MaxBytes + (128 << 20);
 
+    /// <summary>The fields of the form.</summary>
+    public static readonly RouteFields Fields = new("POST /v1/files", [PurposeField, FileField]);
+
+    private const string PurposeField = "purpose";
+    private const string FileField = "file";
     private const int LongestBoundary = 70;
     private const int LongestPartHeaders = 16 << 10;
     private const int MostPartHeaders = 16;
@@ -85,9 +90,9 @@ internal sealed class FileForm
         while (await _parts.ReadNextSectionAsync(_cancellationToken) is { } part)
         {
             string name = Disposition(part).Name.ToString().Trim('"');
-            if (name == "file")
+            if (name == FileField)
                 return part;
-            if (name != "purpose")
+            if (name != PurposeField)
                 throw new InvalidRequestException(RequestFields.Quote(name), $"The form's field '{RequestFields.Quote(name)}' is not supported; allowed are purpose and file.");
             if (_purpose is not null)
                 throw new InvalidRequestException("purpose", "purpose is given twice.");

@@ -13,6 +13,10 @@ internal static class FilesEndpoint
     public const string Route = "/v1/files";
 
     private const int LongestList = 10_000;
+    private const string PurposeField = "purpose";
+
+    /// <summary>The parameters of a list.</summary>
+    public static readonly RouteFields ListFields = new("GET " + Route, [PageQuery.LimitField, PageQuery.AfterField, PageQuery.OrderField, PurposeField]);
 
     public static void Map(IEndpointRouteBuilder routes)
     {
@@ -36,7 +40,7 @@ internal static class FilesEndpoint
     private static async Task ListAsync(HttpContext http)
     {
         PageQuery page = PageQuery.Read(http.Request, LongestList, LongestList);
-        string? purpose = http.Request.Query["purpose"];
+        string? purpose = http.Request.Query[PurposeField];
         IAsyncEnumerable<StoredFile> oldestFirst = http.Storage<FileStore>().ListAsync(http.Owner(), http.RequestAborted)
             .Where(file => string.IsNullOrEmpty(purpose) || file.Purpose == purpose);
         // One more than the page has says whether there are more.

@@ -17,6 +17,9 @@ internal static class JobsRequest
     private const string Id = "id";
     private const string CallbackUrl = "callback_url";
 
+    /// <summary>The fields of a job alone; all others are the completion's.</summary>
+    public static readonly RouteFields Fields = new("POST " + JobsEndpoint.Route, [Id, CallbackUrl]);
+
     /// <summary>Reads a body.</summary>
     /// <param name="body">The whole body.</param>
     /// <param name="owner">Whose job it will be.</param>
@@ -49,7 +52,7 @@ internal static class JobsRequest
             {
                 json.WriteStartObject();
                 foreach (JsonProperty field in body.EnumerateObject())
-                    if (field.Name is not (Id or CallbackUrl))
+                    if (!Fields.Honoured.Contains(field.Name))
                         field.WriteTo(json);
                 json.WriteEndObject();
             }
