@@ -4,6 +4,8 @@ using Gemma2.Backend;
 using Gemma2.Backend.Text;
 using Gemma2.Service.Http;
 using Gemma2.Service.Http.Completions;
+using Gemma2.Service.Http.Streaming;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Gemma2.Functions.Tests;
 
@@ -27,7 +29,6 @@ public sealed class ServerSentEventsTests
         string[] frames = (await response.Content.ReadAsStringAsync(Cancellation)).Split("\n\n");
         Assert.Equal("", frames[^1]);
         Assert.Equal("data: [DONE]", frames[^2]);
-        Assert.StartsWith(": ", frames[0], StringComparison.Ordinal);
         Assert.All(frames[..^1], frame => Assert.DoesNotContain('\n', frame));
         JsonElement[] chunks = [.. frames[..^2].Where(frame => !frame.StartsWith(':')).Select(frame => JsonElement.Parse(frame["data: ".Length..]))];
         Assert.All(chunks, chunk => Assert.Equal("chat.completion.chunk", chunk.GetProperty("object").GetString()));
@@ -65,6 +66,22 @@ public sealed class ServerSentEventsTests
         turn.SetResult();
 
         Assert.EndsWith("data: [DONE]\n\n", await reader.ReadToEndAsync(Cancellation), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Stream_WaitingForItsTurn_HasSentItsHeadersAndNoMore()
+    {
+        var turn = new TaskCompletionSource();
+        var engine = new ScriptedEngine(Vocabulary.Tokenizer) { BeforeAnswer = turn.Task.WaitAsync };
+        await using TestApp app = await TestApp.StartAsync(engine, services => services.AddSingleton(new StreamOptions { FirstHeartbeat = TimeSpan.FromHours(1) }));
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/completions") { Content = Json("""{"model":"scripted","prompt":"Hi","stream":true}""") };
+
+        // Comes back when the headers are there.
+        using HttpResponseMessage response = await app.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Cancellation);
+        turn.SetResult();
+
+        Assert.Equal("text/event-stream", response.Content.Headers.ContentType!.MediaType);
+        Assert.StartsWith("data: {", await response.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
     }
 
     [Fact]

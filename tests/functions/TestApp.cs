@@ -55,7 +55,7 @@ internal sealed class TestApp : IAsyncDisposable
         WebApplication app = StandaloneHost.Build(args, services =>
         {
             services.AddSingleton(loader);
-            services.AddSingleton(new StreamOptions { HeartbeatInterval = TimeSpan.FromMilliseconds(20), PollInterval = TimeSpan.FromMilliseconds(20) });
+            services.AddSingleton(new StreamOptions { FirstHeartbeat = TimeSpan.FromMilliseconds(20), HeartbeatInterval = TimeSpan.FromMilliseconds(20), PollInterval = TimeSpan.FromMilliseconds(20) });
             services.AddLogging(logging => logging.ClearProviders());
             if (settings.Contains(WithoutPollers))
                 services.Remove(services.Single(service => service.ImplementationType == typeof(QueuePollers)));

@@ -57,7 +57,7 @@ internal sealed class CompletionResponder(
         {
             await stream.SendAsync(events.Begin());
             IAsyncEnumerable<AnswerPart> parts = completion.StreamAsync(http.RequestAborted);
-            await foreach (AnswerPart part in parts.WithHeartbeats(options.HeartbeatInterval, stream.HeartbeatAsync, http.RequestAborted))
+            await foreach (AnswerPart part in parts.WithHeartbeats(options, stream.HeartbeatAsync, http.RequestAborted))
             {
                 result.Add(part);
                 await stream.SendAsync(events.Read(part));

@@ -12,14 +12,15 @@ namespace Gemma2.Service.Http.Streaming;
 /// </summary>
 internal sealed class ServerSentEvents(HttpResponse response, CancellationToken cancellationToken)
 {
-    /// <summary>Sends the headers and, so that they leave at once, a first heartbeat.</summary>
-    public Task StartAsync()
+    /// <summary>Sends the headers, which leave at once.</summary>
+    public async Task StartAsync()
     {
         response.ContentType = "text/event-stream; charset=utf-8";
         response.Headers.CacheControl = "no-cache";
         // Tells nginx and those that copy it not to collect the stream.
         response.Headers["X-Accel-Buffering"] = "no";
-        return HeartbeatAsync();
+        await response.StartAsync(cancellationToken);
+        await response.BodyWriter.FlushAsync(cancellationToken);
     }
 
     /// <summary>Sends a comment, which clients skip.</summary>

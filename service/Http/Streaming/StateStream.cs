@@ -30,7 +30,7 @@ internal sealed class StateStream(StreamOptions options, ErrorReporter errors, I
         try
         {
             IAsyncEnumerable<ReadOnlyMemory<byte>> changes = ChangesAsync(first, read, hasEnded, write, end.Token);
-            await foreach (ReadOnlyMemory<byte> state in changes.WithHeartbeats(options.HeartbeatInterval, events.HeartbeatAsync, end.Token))
+            await foreach (ReadOnlyMemory<byte> state in changes.WithHeartbeats(options, events.HeartbeatAsync, end.Token))
                 await events.SendAsync(StreamEvent.Unnamed(json => json.WriteRawValue(state.Span)));
             await events.SendAsync(StreamEvent.Done);
         }
