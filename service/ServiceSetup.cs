@@ -1,5 +1,6 @@
 using Gemma2.Service.Api;
 using Gemma2.Service.Batches;
+using Gemma2.Service.Callbacks;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Http;
 using Gemma2.Service.Http.Access;
@@ -48,6 +49,9 @@ internal static class ServiceSetup
         services.AddSingleton<QueueDispatcher>();
         services.AddSingleton<MessageProcessor>();
         services.AddSingleton<DeadLetterStore>();
+        services.AddSingleton(new CallbackNetwork());
+        services.AddSingleton<CallbackRules>();
+        services.AddSingleton<CallbackSender>();
         services.AddJobs();
         services.AddBatches();
         services.AddHostedService<QueueWatch>();

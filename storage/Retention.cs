@@ -1,6 +1,7 @@
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Gemma2.Storage.Batches;
+using Gemma2.Storage.Files;
 
 namespace Gemma2.Storage;
 
@@ -14,6 +15,9 @@ public sealed class Retention(StorageConnection connection)
 
     private readonly BatchRecords _records = new(connection);
 
+    /// <summary>How long after its time a file is deleted: a batch is made of a file that has not expired, and its marker is there soon after.</summary>
+    internal TimeSpan ExpiryMargin { get; init; } = TimeSpan.FromMinutes(10);
+
     /// <summary>Deletes all that was last changed longer ago, by storage's clock. Batches that have not ended stay, and their inputs.</summary>
     /// <param name="age">How long things are kept.</param>
     /// <param name="cancellationToken">Ends the call.</param>
@@ -26,14 +30,22 @@ public sealed class Retention(StorageConnection connection)
         {
             foreach (BlobItem blob in await ListOldAsync(container, age, cancellationToken)) deleted += await DeleteAsync(container, blob, cancellationToken);
         }
-        deleted += await DeleteFilesAsync(age, cancellationToken);
+        deleted += await DeleteFilesAsync(await ListOldAsync(StorageNames.Files, age, cancellationToken), cancellationToken);
         return deleted + await DeleteBatchesAsync(age, cancellationToken);
     }
 
-    private async Task<int> DeleteFilesAsync(TimeSpan age, CancellationToken cancellationToken)
+    /// <summary>Deletes the files that have expired, but for the inputs of batches that have not ended. Nobody sees an expired file even before.</summary>
+    /// <returns>How many files were deleted.</returns>
+    /// <exception cref="StorageException">Storage failed: the rest goes the next time.</exception>
+    public async Task<int> DeleteExpiredAsync(CancellationToken cancellationToken)
+    {
+        DateTimeOffset past = connection.UtcNow - ExpiryMargin;
+        return await DeleteFilesAsync(await ListAsync(StorageNames.Files, BlobTraits.Metadata, blob => FileMetadata.ExpiryOf(blob) < past, cancellationToken), cancellationToken);
+    }
+
+    private async Task<int> DeleteFilesAsync(List<BlobItem> old, CancellationToken cancellationToken)
     {
         int deleted = 0;
-        List<BlobItem> old = await ListOldAsync(StorageNames.Files, age, cancellationToken);
         // Looked up after the files: a batch that was made in between is seen.
         HashSet<string> inputs = old.Count > 0 ? await ActiveInputsAsync(cancellationToken) : [];
         foreach (BlobItem file in old.Where(file => !inputs.Contains(file.Name))) deleted += await DeleteAsync(StorageNames.Files, file, cancellationToken);
@@ -63,13 +75,18 @@ public sealed class Retention(StorageConnection connection)
         return deleted;
     }
 
-    private async Task<List<BlobItem>> ListOldAsync(string container, TimeSpan age, CancellationToken cancellationToken)
+    private Task<List<BlobItem>> ListOldAsync(string container, TimeSpan age, CancellationToken cancellationToken)
+    {
+        DateTimeOffset keptSince = connection.UtcNow - age;
+        return ListAsync(container, BlobTraits.None, blob => blob.Properties.LastModified < keptSince, cancellationToken);
+    }
+
+    private async Task<List<BlobItem>> ListAsync(string container, BlobTraits traits, Func<BlobItem, bool> isWanted, CancellationToken cancellationToken)
     {
         BlobContainerClient client = connection.Blobs.GetBlobContainerClient(container);
-        DateTimeOffset keptSince = connection.UtcNow - age;
         return await connection.Pipeline.RunAsync(
             $"Listing container {container}",
-            async token => await client.GetBlobsAsync(BlobTraits.None, BlobStates.None, null, token).Where(blob => blob.Properties.LastModified < keptSince).ToListAsync(token),
+            async token => await client.GetBlobsAsync(traits, BlobStates.None, null, token).Where(isWanted).ToListAsync(token),
             cancellationToken);
     }
 

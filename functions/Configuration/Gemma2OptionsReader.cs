@@ -3,7 +3,9 @@ using Gemma2.Backend;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Tensors;
+using Gemma2.Service.Callbacks;
 using Gemma2.Service.Options;
+using Gemma2.Storage.Batches;
 
 namespace Gemma2.Functions.Configuration;
 
@@ -30,7 +32,7 @@ internal static class Gemma2OptionsReader
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous), nameof(Gemma2Options.CorsOrigins),
         nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
         nameof(Gemma2Options.QueueLeaseSeconds),
-        nameof(Gemma2Options.BatchChunkSeconds), nameof(Gemma2Options.RetentionDays),
+        nameof(Gemma2Options.BatchChunkSeconds), nameof(Gemma2Options.Prices), nameof(Gemma2Options.BatchWebhook), nameof(Gemma2Options.RetentionDays),
         nameof(Gemma2Options.CallbackHosts), nameof(Gemma2Options.CallbackSecret),
     ];
 
@@ -66,6 +68,8 @@ internal static class Gemma2OptionsReader
             KeyLimits = KeyLimits(section) ?? defaults.KeyLimits,
             QueueLeaseSeconds = Integer(section, nameof(Gemma2Options.QueueLeaseSeconds), ShortestLease, LongestLease) ?? defaults.QueueLeaseSeconds,
             BatchChunkSeconds = Integer(section, nameof(Gemma2Options.BatchChunkSeconds), 1, LongestChunk) ?? defaults.BatchChunkSeconds,
+            Prices = Prices(section),
+            BatchWebhook = BatchWebhook(section),
             RetentionDays = Integer(section, nameof(Gemma2Options.RetentionDays), 1, LongestRetention),
             CallbackHosts = CallbackHosts(section),
             CallbackSecret = Secret(section),
@@ -140,6 +144,20 @@ internal static class Gemma2OptionsReader
         return hosts.FirstOrDefault(host => !CallbackHost.IsValid(host)) is { } wrong
             ? throw Wrong(nameof(Gemma2Options.CallbackHosts), wrong, CallbackHost.Allowed)
             : hosts;
+    }
+
+    private static BatchPrice? Prices(IConfigurationSection section) =>
+        Value(section, nameof(Gemma2Options.Prices)) is not { } value ? null
+        : BatchPrice.TryParse(value) ?? throw Wrong(nameof(Gemma2Options.Prices), value, BatchPrice.Allowed);
+
+    // An address may hold a secret: the message must not show it.
+    private static Uri? BatchWebhook(IConfigurationSection section)
+    {
+        if (Value(section, nameof(Gemma2Options.BatchWebhook)) is not { } value) return null;
+        var rules = new CallbackRules(new Gemma2Options { Model = "", CallbackHosts = CallbackHosts(section) });
+        return Uri.TryCreate(value, UriKind.Absolute, out Uri? url) && rules.WhyRefused(url) is null
+            ? url
+            : throw Wrong(nameof(Gemma2Options.BatchWebhook), "***", "an https address without a user name, at one of the hosts of Gemma2__CallbackHosts");
     }
 
     private static CallbackSecret? Secret(IConfigurationSection section) =>

@@ -5,7 +5,6 @@ using System.Text.Json;
 using Gemma2.Backend;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
-using Gemma2.Service.Dialects.OpenAI;
 using Gemma2.Storage.Batches;
 
 namespace Gemma2.Service.Batches;
@@ -30,11 +29,13 @@ internal sealed record BatchLine
 }
 
 /// <summary>Reads the lines <c>{"custom_id","method":"POST","url","body":{...}}</c> of a batch's input. Source: OpenAI API reference, "Batch", request input object.</summary>
-/// <param name="endpoint">The batch's endpoint, which each line must name.</param>
+/// <param name="endpoint">The batch's endpoint, which each line must name, in either of its spellings.</param>
 /// <param name="model">The model that is served, which each body must name.</param>
 internal sealed class BatchLineParser(string endpoint, string model)
 {
     private const int LongestCustomId = 512;
+
+    private readonly LineDialect _dialect = LineDialect.Of(endpoint);
 
     /// <summary>Reads a line. Whatever is wrong with it is in the result.</summary>
     /// <param name="line">The line; not a blank one.</param>
@@ -83,7 +84,7 @@ internal sealed class BatchLineParser(string endpoint, string model)
                 throw new InvalidRequestException(RequestFields.Quote(field.Name), $"{RequestFields.Quote(field.Name)} is an unknown field; allowed are custom_id, method, url and body.");
         }
         if (fields.Required("method", fields.String("method")) != "POST") throw new InvalidRequestException("method", "method must be POST.");
-        if (fields.Required("url", fields.String("url")) != endpoint)
+        if (BatchEndpoint.TryFind(fields.Required("url", fields.String("url"))) != BatchEndpoint.TryFind(endpoint))
             throw new InvalidRequestException("url", $"url must be the batch's endpoint, {endpoint}.");
     }
 
@@ -93,7 +94,7 @@ internal sealed class BatchLineParser(string endpoint, string model)
 
     private BatchLine Read(int number, string customId, JsonElement body)
     {
-        CompletionRequest request = endpoint == CompletionRoutes.Chat ? CompletionRequestParser.ParseChat(body) : CompletionRequestParser.ParseText(body);
+        CompletionRequest request = _dialect.Parse(body);
         if (request.Stream) throw new InvalidRequestException("stream", "stream is not supported in a batch; leave it out.");
         if (request.Model != model) throw new ApiException(ApiError.ModelNotFound(RequestFields.Quote(request.Model), model));
         return new BatchLine { Number = number, CustomId = customId, Request = request, Seed = request.Seed ?? SeedOf(customId, body) };

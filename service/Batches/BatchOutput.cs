@@ -3,7 +3,6 @@ using System.Text;
 using System.Text.Json;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
-using Gemma2.Service.Dialects.OpenAI;
 using Gemma2.Storage;
 using Gemma2.Storage.Batches;
 
@@ -14,15 +13,18 @@ namespace Gemma2.Service.Batches;
 /// batch and the line. Source: OpenAI API reference, "Batch", request output object.
 /// </summary>
 /// <param name="batch">The batch.</param>
-internal sealed class BatchOutput(OwnedId batch)
+/// <param name="endpoint">What its lines call.</param>
+internal sealed class BatchOutput(OwnedId batch, string endpoint)
 {
+    private readonly LineDialect _dialect = LineDialect.Of(endpoint);
+
     /// <summary>Names a line's answer, without the prefix that tells its kind.</summary>
     public string IdOf(int line) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{batch} {line}")).AsSpan(0, 16));
 
     /// <summary>A line that has an answer.</summary>
     public ChunkLine Answered(BatchLine line, Completion completion, CompletionResult result) => new(
         line.Number, true, result.PromptTokens, result.CompletionTokens,
-        Write(line, json => WriteResponse(json, line, 200, () => CompletionJson.WriteBody(json, completion, result))));
+        Write(line, json => WriteResponse(json, line, 200, () => _dialect.WriteBody(json, completion, result))));
 
     /// <summary>A line whose request failed.</summary>
     public ChunkLine Failed(BatchLine line, ApiError error) => new(

@@ -14,18 +14,23 @@ internal static class BatchServices
     {
         services.AddSingleton<FileStore>();
         services.AddSingleton<BatchStore>();
-        services.AddSingleton(provider => ActivatorUtilities.CreateInstance<BatchWork>(provider, provider.GetRequiredService<Gemma2Options>().QueueLease));
+        services.AddSingleton(provider => NewWork(provider.GetRequiredService<StorageConnection>(), provider.GetRequiredService<Gemma2Options>()));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<BatchSweep>(provider, provider.GetRequiredService<Gemma2Options>().QueueLease));
         services.AddSingleton<Retention>();
         services.AddSingleton<ThroughputMeter>();
         services.AddSingleton<LineLimiter>();
         services.AddSingleton<LineRunner>();
+        services.AddSingleton<BatchTurns>();
         services.AddSingleton<ChunkInput>();
         services.AddSingleton<ChunkStep>();
         services.AddSingleton<SplitStep>();
+        services.AddSingleton<BatchCallbacks>();
         services.AddSingleton<IQueueHandler, BatchRequestHandler>();
         services.AddSingleton<IQueueHandler, BatchPoisonHandler>();
         services.AddSingleton<Sweeper>();
         return services;
     }
+
+    private static BatchWork NewWork(StorageConnection storage, Gemma2Options options) =>
+        new(storage, options.QueueLease, new BatchTerms(options.Prices, options.BatchWebhook));
 }

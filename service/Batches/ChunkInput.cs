@@ -11,7 +11,7 @@ internal sealed class ChunkInput(FileStore files)
     public async Task<IReadOnlyList<BatchLine>> ReadAsync(BatchRecord batch, BatchChunk chunk, string model, CancellationToken cancellationToken)
     {
         var file = new OwnedId(batch.Key.Owner, batch.InputFileId);
-        await using Stream? stream = await files.TryOpenReadAsync(file, chunk.Offset, chunk.Length, cancellationToken);
+        await using Stream? stream = await files.TryOpenReadAsync(file, chunk.Offset, chunk.Length, cancellationToken, evenExpired: true);
         if (stream is null)
             return Missing(batch, chunk);
         var parser = new BatchLineParser(batch.Endpoint, model);

@@ -1,5 +1,6 @@
 using Gemma2.Backend.Engine;
 using Gemma2.Service.Model;
+using Gemma2.Service.Options;
 using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Batches;
@@ -8,7 +9,7 @@ namespace Gemma2.Service.Batches;
 
 /// <summary>Does what a chunk's message asks for: its lines are run, its results written, and with the last chunk's the batch is put together.</summary>
 internal sealed class ChunkStep(
-    BatchWork work, ChunkInput input, LineRunner runner, ModelHost model, IHostApplicationLifetime lifetime, ILogger<ChunkStep> log)
+    BatchWork work, ChunkInput input, LineRunner runner, ModelHost model, IHostApplicationLifetime lifetime, Gemma2Options options, ILogger<ChunkStep> log)
 {
     /// <summary>From this claim on without a new result, lines run one at a time: so it shows which of them ends its worker.</summary>
     private const int CarefulAttempt = 3;
@@ -16,14 +17,18 @@ internal sealed class ChunkStep(
     /// <summary>At this claim without a new result the first line without one is failed, and the others go on.</summary>
     private const int LastAttempt = 5;
 
-    /// <summary>
-    /// After so long no line is begun any more, and the chunk goes to the end of the queue: other batches get their turn, and a chunk that was estimated too
-    /// short ends, with the time that its last lines may take, before the Functions host's time limit, at which it would kill the process.
-    /// </summary>
-    private static readonly TimeSpan TurnTime = TimeSpan.FromMinutes(5);
+    // The Functions host kills a process whose function takes too long: the last lines of a turn must end before.
+    private const int ShortestTurn = 30;
+    private const int LongestTurn = 300;
 
     // Others must not wait for the lease of a worker that knows that it ends; storage may be away, though.
     private static readonly TimeSpan ReleaseTime = TimeSpan.FromSeconds(3);
+
+    /// <summary>
+    /// After so long no line is begun any more, and the chunk goes to the end of the queue: one that takes twice the time that it was made for was estimated too
+    /// short, and others wait for their turn.
+    /// </summary>
+    private readonly TimeSpan _turnTime = TimeSpan.FromSeconds(Math.Clamp(2 * options.BatchChunkSeconds, ShortestTurn, LongestTurn));
 
     /// <summary>Works on a chunk as far as it gets.</summary>
     /// <exception cref="StorageException">Storage failed: what was made safe stays.</exception>
@@ -98,7 +103,7 @@ internal sealed class ChunkStep(
         BatchRecord? batch = await work.TryReadAsync(message.Batch, cancellationToken);
         if (batch is null)
             throw new ClaimLostException(message.Batch.Path);
-        var output = new BatchOutput(batch.Key);
+        var output = new BatchOutput(batch.Key, batch.Endpoint);
         IReadOnlyList<BatchLine> lines = await input.ReadAsync(batch, chunk, engine.ModelName, cancellationToken);
         var rest = new Remaining(lines, claim);
 
@@ -110,7 +115,7 @@ internal sealed class ChunkStep(
 
         bool careful = claim.Attempts >= CarefulAttempt;
         using var turn = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping);
-        turn.CancelAfter(TurnTime);
+        turn.CancelAfter(_turnTime);
         var run = new ChunkRun(work, claim, runner, batch, engine, turn.Token, lifetime.ApplicationStopping);
         while (rest.Good() is { Count: > 0 } left)
         {

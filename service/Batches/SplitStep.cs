@@ -13,12 +13,25 @@ internal sealed class SplitStep(
     BatchWork work, FileStore files, ModelHost model, ThroughputMeter meter, Gemma2Options options, ILogger<SplitStep> log)
 {
     /// <summary>Splits a batch. A split that died goes on: what it had decided is written.</summary>
+    /// <param name="message">Asks for it.</param>
+    /// <param name="begun">Whether this worker has said that it splits the batch.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="StorageException">Storage failed.</exception>
     /// <exception cref="OperationCanceledException">The token.</exception>
-    public async Task<QueueOutcome> RunAsync(BatchMessage message, CancellationToken cancellationToken)
+    public async Task<QueueOutcome> RunAsync(BatchMessage message, bool begun, CancellationToken cancellationToken)
     {
         OwnedId batch = message.Batch;
         BatchRecord? record = await work.TryReadAsync(batch, cancellationToken);
+        if (record is { HasEnded: false } && await work.Markers.TryReadAsync(batch, cancellationToken) is { } marker)
+        {
+            // Another worker did so on another message's leave.
+            if (marker.Chunks > 0)
+                return QueueOutcome.Done;
+            if (!begun && work.SplitBusyFor(marker) is var busy && busy > TimeSpan.Zero)
+                return new QueueOutcome.Replaced(message.ToJson(), busy);
+            if (!begun)
+                await work.Markers.TryBeginSplitAsync(marker, cancellationToken);
+        }
         if (record is { HasEnded: false })
         {
             BatchPlan plan = message.Retries > RetryBackoff.MaxRetries
@@ -43,6 +56,7 @@ internal sealed class SplitStep(
         if (record is { HasEnded: false })
         {
             await work.SendMissingAsync(batch, plan, cancellationToken);
+            await work.Markers.NoteQueuedAsync(record, cancellationToken);
             log.LogInformation("Batch {Batch}: {Lines} lines in {Chunks} chunks", batch, plan.Lines, plan.Chunks.Count);
         }
         return record;
@@ -52,7 +66,8 @@ internal sealed class SplitStep(
     {
         IInferenceEngine engine = await model.WaitForEngineAsync(cancellationToken);
         var file = new OwnedId(batch.Key.Owner, batch.InputFileId);
-        if (await files.TryGetAsync(file, cancellationToken) is not { } input || await files.TryOpenReadAsync(file, 0, null, cancellationToken) is not { } stream)
+        if (await files.TryGetAsync(file, cancellationToken, evenExpired: true) is not { } input
+            || await files.TryOpenReadAsync(file, 0, null, cancellationToken, evenExpired: true) is not { } stream)
             return Nothing(new BatchError("input_file_missing", $"The batch's input, {batch.InputFileId}, was deleted before it was read."));
         await using (stream)
         {

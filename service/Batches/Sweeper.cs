@@ -6,7 +6,7 @@ using Gemma2.Storage.Batches;
 
 namespace Gemma2.Service.Batches;
 
-/// <summary>Looks after batches that nobody works on and, where that is set, deletes what is old. Its host calls it every <see cref="Interval"/>.</summary>
+/// <summary>Looks after batches that nobody works on and deletes files that have expired and, where that is set, what is old. Its host calls it every <see cref="Interval"/>.</summary>
 internal sealed class Sweeper(BatchSweep sweep, Retention retention, Gemma2Options options, ErrorReporter errors, ILogger<Sweeper> log)
 {
     /// <summary>How often batches are looked after.</summary>
@@ -22,16 +22,17 @@ internal sealed class Sweeper(BatchSweep sweep, Retention retention, Gemma2Optio
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         await TryAsync(token => sweep.RunAsync((batch, error) => log.LogWarning("Batch {Batch}: {Reason}", batch, error.Message), token), cancellationToken);
-        if (options.RetentionDays is { } days && (_lastDeletion is not { } last || Stopwatch.GetElapsedTime(last) >= RetentionInterval))
-            await TryAsync(token => DeleteAsync(days, token), cancellationToken);
+        if (_lastDeletion is not { } last || Stopwatch.GetElapsedTime(last) >= RetentionInterval)
+            await TryAsync(DeleteAsync, cancellationToken);
     }
 
-    private async Task DeleteAsync(int days, CancellationToken cancellationToken)
+    private async Task DeleteAsync(CancellationToken cancellationToken)
     {
-        int deleted = await retention.RunAsync(TimeSpan.FromDays(days), cancellationToken);
+        if (await retention.DeleteExpiredAsync(cancellationToken) is > 0 and int expired)
+            log.LogInformation("Deleted {Count} files that had expired", expired);
+        if (options.RetentionDays is { } days && await retention.RunAsync(TimeSpan.FromDays(days), cancellationToken) is > 0 and int old)
+            log.LogInformation("Deleted {Count} blobs that were older than {Days} days", old, days);
         _lastDeletion = Stopwatch.GetTimestamp();
-        if (deleted > 0)
-            log.LogInformation("Deleted {Count} blobs that were older than {Days} days", deleted, days);
     }
 
     private async Task TryAsync(Func<CancellationToken, Task> work, CancellationToken cancellationToken)

@@ -1,5 +1,4 @@
 using Gemma2.Service.Api;
-using Gemma2.Service.Jobs.Callbacks;
 using Gemma2.Service.Options;
 using Gemma2.Service.Queue;
 using Gemma2.Storage.Jobs;

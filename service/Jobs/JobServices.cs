@@ -1,4 +1,3 @@
-using Gemma2.Service.Jobs.Callbacks;
 using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
@@ -14,9 +13,6 @@ internal static class JobServices
         services.AddSingleton(provider => new JobWork(provider.GetRequiredService<StorageConnection>()));
         services.AddSingleton<RunningJobs>();
         services.AddSingleton<JobRunner>();
-        services.AddSingleton(new CallbackNetwork());
-        services.AddSingleton<CallbackRules>();
-        services.AddSingleton<CallbackSender>();
         services.AddSingleton<JobCallbacks>();
         services.AddSingleton<IQueueHandler, CompletionJobHandler>();
         services.AddSingleton<IQueueHandler, CompletionPoisonHandler>();

@@ -1,6 +1,7 @@
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Tensors;
+using Gemma2.Storage.Batches;
 
 namespace Gemma2.Service.Options;
 
@@ -80,6 +81,12 @@ internal sealed record Gemma2Options
 
     /// <summary>How long a chunk of a batch shall take one process, in seconds from 1 to 900.</summary>
     public int BatchChunkSeconds { get; init; } = 60;
+
+    /// <summary>What tokens cost, <c>INPUT/OUTPUT CURRENCY</c> for a million of each; left out tells of no cost.</summary>
+    public BatchPrice? Prices { get; init; }
+
+    /// <summary>Who is told of the end of every batch that names nobody itself: an https address at one of <see cref="CallbackHosts"/>; left out tells nobody.</summary>
+    public Uri? BatchWebhook { get; init; }
 
     /// <summary>After how many days, 1 to 3650, requests, results, files and ended batches are deleted; left out keeps them.</summary>
     public int? RetentionDays { get; init; }

@@ -35,8 +35,8 @@ internal sealed class BatchAssembly(StorageConnection connection, BatchWork work
         await _records.UpdateAsync(record.Key, Finalize, cancellationToken);
         try
         {
-            string? output = await MakeFileAsync(record.Key, "output", outputs, cancellationToken);
-            string? errors = await MakeFileAsync(record.Key, "error", results.Except(outputs), cancellationToken);
+            string? output = await MakeFileAsync(record, "output", outputs, cancellationToken);
+            string? errors = await MakeFileAsync(record, "error", results.Except(outputs), cancellationToken);
             await _records.UpdateAsync(record.Key, current => End(current, outputs, output, errors), cancellationToken);
             return true;
         }
@@ -52,7 +52,7 @@ internal sealed class BatchAssembly(StorageConnection connection, BatchWork work
         ? record
         : record with { Status = BatchStatus.Finalizing, FinalizingAt = connection.UtcNow };
 
-    private async Task<string?> MakeFileAsync(OwnedId batch, string kind, IEnumerable<BlobItem> blobs, CancellationToken cancellationToken)
+    private async Task<string?> MakeFileAsync(BatchRecord batch, string kind, IEnumerable<BlobItem> blobs, CancellationToken cancellationToken)
     {
         // Names sort as chunks do.
         FilePart[] parts =
@@ -62,8 +62,8 @@ internal sealed class BatchAssembly(StorageConnection connection, BatchWork work
                 .Where(part => part.Bytes > 0),
         ];
         if (parts.Length == 0) return null;
-        var file = new OwnedId(batch.Owner, FileId(batch, kind));
-        await _files.WriteOnceAsync(file, $"{batch.Id}_{kind}.jsonl", parts, cancellationToken);
+        var file = new OwnedId(batch.Key.Owner, FileId(batch.Key, kind));
+        await _files.WriteOnceAsync(file, $"{batch.Key.Id}_{kind}.jsonl", batch.OutputLifetime, parts, cancellationToken);
         return file.Id;
     }
 

@@ -67,6 +67,9 @@ public sealed record BatchRecord
     /// <summary>What its maker noted on it.</summary>
     public IReadOnlyDictionary<string, string>? Metadata { get; init; }
 
+    /// <summary>How long its files are kept, from when they are made; null keeps them.</summary>
+    public TimeSpan? OutputLifetime { get; init; }
+
     /// <summary>When it was made, by storage's clock, as all times here.</summary>
     public required DateTimeOffset CreatedAt { get; init; }
 
@@ -109,9 +112,30 @@ public sealed record BatchRecord
     /// <summary>The tokens so far; while it runs this is summed up from its chunks.</summary>
     public BatchUsage Usage { get; init; }
 
+    /// <summary>What its tokens cost, from when its lines were validated; null where nobody has said so.</summary>
+    public BatchPrice? Price { get; init; }
+
+    /// <summary>Who is told of its end; null where nobody is.</summary>
+    public Uri? CallbackUrl { get; init; }
+
+    /// <summary>How often it was tried to tell of its end.</summary>
+    public int CallbackTries { get; init; }
+
+    /// <summary>What came of that in the end: <c>delivered</c>, or why not; null before.</summary>
+    public string? CallbackOutcome { get; init; }
+
     /// <summary>Into how many chunks it was split; 0 before.</summary>
     public int ChunkCount { get; init; }
 
-    /// <summary>True when nothing of it will change any more.</summary>
+    /// <summary>What its tokens so far cost; null where it has no price.</summary>
+    public BatchCost? Cost => Price?.Of(Usage);
+
+    /// <summary>When it ended; null before.</summary>
+    public DateTimeOffset? EndedAt => CompletedAt ?? FailedAt ?? ExpiredAt ?? CancelledAt;
+
+    /// <summary>True when somebody is still to be told of its end.</summary>
+    public bool AwaitsCallback => HasEnded && CallbackUrl is not null && CallbackOutcome is null;
+
+    /// <summary>True when nothing of its work will change any more.</summary>
     public bool HasEnded => Status is BatchStatus.Failed or BatchStatus.Completed or BatchStatus.Expired or BatchStatus.Cancelled;
 }

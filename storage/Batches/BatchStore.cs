@@ -14,12 +14,10 @@ public sealed class BatchStore(StorageConnection connection)
     private const int ParallelReads = 8;
 
     private readonly BatchRecords _records = new(connection);
+    private readonly BatchMarkers _markers = new(connection);
     private readonly FileStore _files = new(connection);
     private readonly JobQueue _queue = new(connection, StorageNames.BatchRequests);
     private readonly BlobContainerClient _container = connection.Blobs.GetBlobContainerClient(StorageNames.Batches);
-
-    /// <summary>What a batch's lines may call.</summary>
-    public static IReadOnlyList<string> Endpoints { get; } = ["/v1/chat/completions", "/v1/completions"];
 
     /// <summary>Stores a batch and queues its split.</summary>
     /// <exception cref="InvalidRequestException">A part of it is not allowed, or there is no such file.</exception>
@@ -37,11 +35,13 @@ public sealed class BatchStore(StorageConnection connection)
             InputFileId = batch.InputFileId,
             CompletionWindow = batch.CompletionWindow,
             Metadata = batch.Metadata,
+            OutputLifetime = batch.OutputLifetime,
+            CallbackUrl = batch.CallbackUrl,
             CreatedAt = now,
             ExpiresAt = now + window,
         };
         // The marker first: a batch that was not queued, because this process died or the queue is away, is found by it and queued again.
-        await SmallBlobs.WriteOnceAsync(connection, StorageNames.Batches, BatchBlobs.Active(record.Key), ReadOnlyMemory<byte>.Empty, cancellationToken);
+        await _markers.CreateAsync(record, cancellationToken);
         await _records.CreateAsync(record, cancellationToken);
         await QueueSplitAsync(record.Key, cancellationToken);
         return record;

@@ -1,4 +1,3 @@
-using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 
 namespace Gemma2.Storage.Batches;
@@ -15,46 +14,49 @@ public sealed class BatchSweep(StorageConnection connection, BatchWork work, Tim
     // A batch is stored right after its marker; the marker of a maker that died in between is of no use.
     private static readonly TimeSpan OrphanAge = TimeSpan.FromMinutes(10);
 
-    private readonly BatchRecords _records = new(connection);
-    private readonly BlobContainerClient _container = connection.Blobs.GetBlobContainerClient(StorageNames.Batches);
+    // No try to tell of a batch's end comes later after the last one.
+    private static readonly TimeSpan LongestCallbackWait = TimeSpan.FromMinutes(5);
 
+    private readonly BatchRecords _records = new(connection);
     /// <summary>Looks after every batch that has not ended.</summary>
     /// <param name="failed">Told of batches that could not be looked after; the others are all the same.</param>
     /// <param name="cancellationToken">Ends the sweep.</param>
     /// <exception cref="StorageException">Storage is away.</exception>
     public async Task RunAsync(Action<OwnedId, StorageException> failed, CancellationToken cancellationToken)
     {
-        IReadOnlyList<BlobItem> markers = await BatchListing.ListAsync(connection, BatchBlobs.ActivePrefix, cancellationToken);
-        bool isQueueIdle = markers.Count > 0 && !await work.Messages.HasVisibleAsync(cancellationToken);
-        foreach (BlobItem marker in markers)
+        IReadOnlyList<ActiveBatch> active = await work.Markers.ListAsync(cancellationToken);
+        bool isQueueIdle = active.Count > 0 && !await work.Messages.HasVisibleAsync(cancellationToken);
+        foreach (ActiveBatch marker in active)
         {
-            if (BatchBlobs.TryParseKey(marker.Name[BatchBlobs.ActivePrefix.Length..]) is not { } key) continue;
             try
             {
-                await LookAfterAsync(key, marker, isQueueIdle, cancellationToken);
+                await LookAfterAsync(marker.Key, marker, isQueueIdle, cancellationToken);
             }
             catch (StorageException e)
             {
-                failed(key, e);
+                failed(marker.Key, e);
             }
         }
     }
 
-    private async Task LookAfterAsync(OwnedId key, BlobItem marker, bool isQueueIdle, CancellationToken cancellationToken)
+    private async Task LookAfterAsync(OwnedId key, ActiveBatch marker, bool isQueueIdle, CancellationToken cancellationToken)
     {
-        DateTimeOffset markedAt = marker.Properties.LastModified.GetValueOrDefault();
         if (await _records.TryReadAsync(key, cancellationToken) is not { } batch)
         {
-            if (connection.UtcNow - markedAt > OrphanAge) await work.CleanUpAsync(key, cancellationToken);
+            if (connection.UtcNow - marker.ChangedAt > OrphanAge) await work.CleanUpAsync(key, cancellationToken);
         }
         else if (batch.Record.HasEnded)
         {
             await work.CleanUpAsync(key, cancellationToken);
+            TimeSpan patience = (2 * lease) + (batch.Record.CallbackTries > 0 ? LongestCallbackWait : TimeSpan.Zero);
+            if (batch.Record.AwaitsCallback && connection.UtcNow - Latest(marker.ChangedAt, batch.ChangedAt) > patience && await work.Markers.TryTouchAsync(marker, cancellationToken))
+                await work.Messages.SendAsync(new BatchMessage(key).ToJson(), TimeSpan.Zero, cancellationToken);
         }
         else if (isQueueIdle || batch.Record.ExpiresAt <= connection.UtcNow)
         {
-            DateTimeOffset quietSince = Latest(markedAt, batch.ChangedAt, await LastChangeAsync(key, cancellationToken));
-            if (connection.UtcNow - quietSince > 2 * lease && await TryTouchAsync(marker, cancellationToken)) await QueueAgainAsync(key, cancellationToken);
+            DateTimeOffset quietSince = Latest(marker.ChangedAt, batch.ChangedAt, await LastChangeAsync(key, cancellationToken));
+            // Of all who see it stand still one goes on: whose change of the marker is the first. It also makes the others wait as long again.
+            if (connection.UtcNow - quietSince > 2 * lease && await work.Markers.TryTouchAsync(marker, cancellationToken)) await QueueAgainAsync(key, cancellationToken);
         }
     }
 
@@ -63,25 +65,6 @@ public sealed class BatchSweep(StorageConnection connection, BatchWork work, Tim
     {
         IReadOnlyList<BlobItem> blobs = await BatchListing.ListAsync(connection, BatchBlobs.Folder(key), cancellationToken);
         return blobs.Max(blob => blob.Properties.LastModified) ?? default;
-    }
-
-    /// <summary>Of all who see a batch stand still one goes on: whose change of the marker is the first. It also makes the others wait as long again.</summary>
-    private async Task<bool> TryTouchAsync(BlobItem marker, CancellationToken cancellationToken)
-    {
-        var unchanged = new BlobRequestConditions { IfMatch = marker.Properties.ETag };
-        try
-        {
-            await connection.Pipeline.RunAsync(
-                $"Marking blob {StorageNames.Batches}/{marker.Name}",
-                token => _container.GetBlobClient(marker.Name).SetMetadataAsync(new Dictionary<string, string>(), unchanged, token),
-                cancellationToken);
-            return true;
-        }
-        catch (StorageException e) when (e.Code is "ConditionNotMet" or "BlobNotFound")
-        {
-            // Another one's, or this one's own with its reply lost: then the next sweep does it.
-            return false;
-        }
     }
 
     private async Task QueueAgainAsync(OwnedId key, CancellationToken cancellationToken)

@@ -7,16 +7,24 @@ namespace Gemma2.Storage.Batches;
 /// <summary>What workers do to a batch on its way from its input to its files. Every step may be done twice, and by two at once.</summary>
 /// <param name="connection">The storage account.</param>
 /// <param name="lease">How long a worker may be silent before another may take its chunk: as long as a message is one worker's.</param>
-public sealed class BatchWork(StorageConnection connection, TimeSpan lease)
+/// <param name="terms">What batches get that do not say it themselves; null is nothing.</param>
+public sealed class BatchWork(StorageConnection connection, TimeSpan lease, BatchTerms? terms = null)
 {
     // How many messages are sent, or blobs deleted, at once.
     private const int ParallelCalls = 16;
 
+    // A new batch's own message mostly comes at once: a twelfth of the lease, 5 seconds of a minute, is long enough to wait for it.
+    private const int LeaseOverPatience = 12;
+
     private readonly BatchRecords _records = new(connection);
+    private readonly BatchTerms _terms = terms ?? new BatchTerms();
     private readonly BlobContainerClient _container = connection.Blobs.GetBlobContainerClient(StorageNames.Batches);
 
     /// <summary>The messages.</summary>
     public JobQueue Messages { get; } = new(connection, StorageNames.BatchRequests);
+
+    /// <summary>The markers of batches that have not ended.</summary>
+    public BatchMarkers Markers { get; } = new(connection);
 
     /// <summary>The chunks.</summary>
     public ChunkStore Chunks { get; } = new(connection, lease);
@@ -45,11 +53,27 @@ public sealed class BatchWork(StorageConnection connection, TimeSpan lease)
         return outcome == WriteOutcome.Written ? plan : await TryReadPlanAsync(key, cancellationToken) ?? plan;
     }
 
+    /// <summary>How long another worker may still be about to split a batch; zero or less where it seems to be none's.</summary>
+    public TimeSpan SplitBusyFor(ActiveBatch batch) => batch.IsBeingSplit ? batch.ChangedAt + lease - UtcNow : TimeSpan.Zero;
+
+    /// <summary>Whether a batch waits to be split, and nobody seems to be about to do so.</summary>
+    public bool MayBeSplit(ActiveBatch batch, DateTimeOffset now) =>
+        batch.Chunks == 0 && now - batch.ChangedAt >= (batch.IsBeingSplit ? lease : lease / LeaseOverPatience);
+
+    /// <summary>The numbers of a batch's chunks that were some worker's: in hand, or done, or left by one that died, which its message looks after.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public async Task<HashSet<int>> ListTakenChunksAsync(OwnedId key, CancellationToken cancellationToken) =>
+    [
+        .. (await BatchListing.ListAsync(connection, BatchBlobs.Chunks(key), cancellationToken))
+            .Where(chunk => ClaimState.Read(chunk.Metadata).Worker is not null)
+            .Select(chunk => BatchBlobs.Number(chunk.Name)).OfType<int>(),
+    ];
+
     /// <summary>Opens a split batch for work: it is in progress, unless it was cancelled before.</summary>
     /// <exception cref="StorageException">Storage failed.</exception>
     public Task<BatchRecord?> BeginAsync(OwnedId key, BatchPlan plan, CancellationToken cancellationToken) => _records.UpdateAsync(
         key,
-        record => record.HasEnded || record.ChunkCount > 0 ? record : record with
+        record => record.HasEnded || record.ChunkCount > 0 ? record : _terms.AddTo(record) with
         {
             Status = record.Status == BatchStatus.Validating ? BatchStatus.InProgress : record.Status,
             InProgressAt = UtcNow,
@@ -65,7 +89,7 @@ public sealed class BatchWork(StorageConnection connection, TimeSpan lease)
     {
         await _records.UpdateAsync(
             key,
-            record => record.HasEnded ? record : record with
+            record => record.HasEnded ? record : _terms.AddTo(record) with
             {
                 Status = BatchStatus.Failed,
                 FailedAt = UtcNow,
@@ -94,14 +118,27 @@ public sealed class BatchWork(StorageConnection connection, TimeSpan lease)
     /// <exception cref="StorageException">Storage failed: do it again.</exception>
     public Task<bool> TryFinishAsync(OwnedId key, CancellationToken cancellationToken) => new BatchAssembly(connection, this).TryFinishAsync(key, cancellationToken);
 
-    /// <summary>Deletes all of a batch that has ended but its record, and its marker last.</summary>
+    /// <summary>Notes that it was tried to tell of a batch's end.</summary>
+    /// <param name="key">Which batch.</param>
+    /// <param name="number">Which try it was, from 1.</param>
+    /// <param name="outcome">What came of it in the end; null where it is tried again.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public Task NoteCallbackAsync(OwnedId key, int number, string? outcome, CancellationToken cancellationToken) => _records.UpdateAsync(
+        key,
+        record => record.CallbackOutcome is not null || (record.CallbackTries >= number && outcome is null)
+            ? record
+            : record with { CallbackTries = Math.Max(record.CallbackTries, number), CallbackOutcome = outcome },
+        cancellationToken);
+
+    /// <summary>Deletes all of a batch that has ended but its record, and its marker last: that stays while somebody is still to be told of the end.</summary>
     /// <exception cref="StorageException">Storage failed: do it again.</exception>
     public async Task CleanUpAsync(OwnedId key, CancellationToken cancellationToken)
     {
         IReadOnlyList<BlobItem> blobs = await BatchListing.ListAsync(connection, BatchBlobs.Folder(key), cancellationToken);
         string record = BatchBlobs.Record(key);
         await DeleteAsync(blobs.Select(blob => blob.Name).Where(name => name != record), cancellationToken);
-        await DeleteAsync([BatchBlobs.Active(key)], cancellationToken);
+        if (await TryReadAsync(key, cancellationToken) is not { AwaitsCallback: true }) await DeleteAsync([BatchBlobs.Active(key)], cancellationToken);
     }
 
     internal Task DeleteAsync(IEnumerable<string> blobs, CancellationToken cancellationToken) => Parallel.ForEachAsync(

@@ -7,27 +7,30 @@ namespace Gemma2.Storage.Batches;
 /// <summary>What a new batch may be made from.</summary>
 internal static partial class NewBatchRules
 {
-    private const int LongestWindowHours = 168;
     private const int MostNotes = 16;
     private const int LongestKey = 64;
     private const int LongestValue = 512;
+
+    private static readonly TimeSpan ShortestWindow = TimeSpan.FromHours(1);
+    private static readonly TimeSpan LongestWindow = TimeSpan.FromDays(7);
 
     /// <summary>Looks at all but the file, and gives the window's length.</summary>
     /// <exception cref="InvalidRequestException">Names what is wrong and says what is allowed.</exception>
     public static TimeSpan Check(NewBatch batch)
     {
-        if (!BatchStore.Endpoints.Contains(batch.Endpoint))
-            throw new InvalidRequestException("endpoint", $"The endpoint is not supported; allowed are {string.Join(" and ", BatchStore.Endpoints)}.");
+        if (BatchEndpoint.TryFind(batch.Endpoint) is null)
+            throw new InvalidRequestException("endpoint", $"The endpoint is not supported; allowed are {BatchEndpoint.Allowed}.");
         CheckMetadata(batch.Metadata);
         return Window(batch.CompletionWindow);
     }
 
     private static TimeSpan Window(string window)
     {
-        int hours = WindowPattern().IsMatch(window) ? int.Parse(window.AsSpan(0, window.Length - 1), CultureInfo.InvariantCulture) : 0;
-        return hours is >= 1 and <= LongestWindowHours
-            ? TimeSpan.FromHours(hours)
-            : throw new InvalidRequestException("completion_window", $"The completion window is not usable; allowed are 24h, and 1h to {LongestWindowHours}h.");
+        int number = WindowPattern().IsMatch(window) ? int.Parse(window.AsSpan(0, window.Length - 1), CultureInfo.InvariantCulture) : 0;
+        TimeSpan length = window.EndsWith('d') ? TimeSpan.FromDays(number) : TimeSpan.FromHours(number);
+        return length >= ShortestWindow && length <= LongestWindow
+            ? length
+            : throw new InvalidRequestException("completion_window", "The completion window is not usable; allowed are 1h to 168h and 1d to 7d.");
     }
 
     private static void CheckMetadata(IReadOnlyDictionary<string, string>? metadata)
@@ -41,6 +44,6 @@ internal static partial class NewBatchRules
         }
     }
 
-    [GeneratedRegex(@"^[0-9]{1,3}h\z")]
+    [GeneratedRegex(@"^[0-9]{1,3}[hd]\z")]
     private static partial Regex WindowPattern();
 }

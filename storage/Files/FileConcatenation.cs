@@ -27,8 +27,13 @@ internal sealed class FileConcatenation(StorageConnection connection, string con
     private static readonly TimeSpan SignatureLifetime = TimeSpan.FromHours(1);
 
     /// <summary>Makes the file unless it is there. Several workers may do so at once, with the same parts: one makes it, the others find it.</summary>
+    /// <param name="file">Whose it will be and its id.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="lifetime">How long it is kept; null keeps it.</param>
+    /// <param name="parts">What it is made of.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="StorageException">Storage failed, or a part is gone (status 404).</exception>
-    public async Task WriteOnceAsync(OwnedId file, string name, IReadOnlyList<FilePart> parts, CancellationToken cancellationToken)
+    public async Task WriteOnceAsync(OwnedId file, string name, TimeSpan? lifetime, IReadOnlyList<FilePart> parts, CancellationToken cancellationToken)
     {
         BlockBlobClient blob = connection.Blobs.GetBlobContainerClient(StorageNames.Files).GetBlockBlobClient(file.Path);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = ParallelParts, CancellationToken = cancellationToken };
@@ -40,7 +45,7 @@ internal sealed class FileConcatenation(StorageConnection connection, string con
         {
             Conditions = new BlobRequestConditions { IfNoneMatch = ETag.All },
             HttpHeaders = new BlobHttpHeaders { ContentType = "application/octet-stream" },
-            Metadata = FileMetadata.Of(name, FileStore.BatchOutputPurpose),
+            Metadata = FileMetadata.Of(name, FileStore.BatchOutputPurpose, lifetime),
         };
         try
         {

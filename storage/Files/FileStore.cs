@@ -39,28 +39,33 @@ public sealed class FileStore(StorageConnection connection)
     /// <param name="content">Read to its end.</param>
     /// <param name="sent">Told of the bytes stored so far.</param>
     /// <param name="cancellationToken">Ends the upload; nothing is stored.</param>
+    /// <param name="lifetime">How long it is kept, see <see cref="FileLifetime"/>; asked when the content has ended, null keeps it.</param>
     /// <exception cref="InvalidRequestException">The file is empty, or its name or id is not allowed.</exception>
     /// <exception cref="FileTooLongException">The file is longer than <see cref="MaxBytes"/>.</exception>
     /// <exception cref="StorageException">Storage failed, or there is another file of that id.</exception>
     public async Task<StoredFile> UploadAsync(
-        OwnedId key, string name, string purpose, Stream content, IProgress<long>? sent, CancellationToken cancellationToken)
+        OwnedId key, string name, string purpose, Stream content, IProgress<long>? sent, CancellationToken cancellationToken, Func<TimeSpan?>? lifetime = null)
     {
         if (name.Length is 0 or > MaxNameLength)
             throw new InvalidRequestException("file", $"The file's name has {name.Length} characters; allowed are 1 to {MaxNameLength}.");
         var upload = new FileUpload(connection, _container.GetBlockBlobClient(key.Validated().Path));
-        bool written = await upload.RunAsync(content, FileMetadata.Of(name, purpose), sent, cancellationToken);
+        bool written = await upload.RunAsync(content, () => FileMetadata.Of(name, purpose, lifetime?.Invoke()), sent, cancellationToken);
         // A file that was there is the one of an earlier try whose reply was lost: ids are used once.
-        StoredFile? stored = await TryGetAsync(key, cancellationToken);
+        StoredFile? stored = await TryGetAsync(key, cancellationToken, evenExpired: true);
         if (stored is not null && (written || (stored.Name == name && stored.Purpose == purpose))) return stored;
         throw new StorageException($"Uploading file {key} failed: another was stored or deleted under this id at the same time.");
     }
 
-    /// <summary>What is known of a file; null when there is none.</summary>
+    /// <summary>What is known of a file; null when there is none, or it has expired.</summary>
+    /// <param name="key">Which file.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <param name="evenExpired">Give it after its time too, as long as it is there: a batch that has begun goes on with its input.</param>
     /// <exception cref="InvalidRequestException">The id is not allowed.</exception>
     /// <exception cref="StorageException">Storage failed.</exception>
-    public async Task<StoredFile?> TryGetAsync(OwnedId key, CancellationToken cancellationToken) => (await TryFindAsync(key, cancellationToken))?.File;
+    public async Task<StoredFile?> TryGetAsync(OwnedId key, CancellationToken cancellationToken, bool evenExpired = false) =>
+        (await TryFindAsync(key, evenExpired, cancellationToken))?.File;
 
-    /// <summary>An owner's files, oldest first.</summary>
+    /// <summary>An owner's files, oldest first, without those that have expired.</summary>
     /// <exception cref="StorageException">Storage failed.</exception>
     public async IAsyncEnumerable<StoredFile> ListAsync(string? owner, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -73,7 +78,7 @@ public sealed class FileStore(StorageConnection connection)
             {
                 var key = new OwnedId(owner, blob.Name[prefix.Length..]);
                 BlobItemProperties properties = blob.Properties;
-                if (FileMetadata.Read(key, blob.Metadata, properties.ContentLength ?? 0, properties.CreatedOn.GetValueOrDefault()) is { } file)
+                if (FileMetadata.Read(key, blob.Metadata, properties.ContentLength ?? 0, properties.CreatedOn.GetValueOrDefault()) is { } file && !HasExpired(file))
                     yield return file;
             }
             next = page.ContinuationToken;
@@ -81,16 +86,17 @@ public sealed class FileStore(StorageConnection connection)
         while (!string.IsNullOrEmpty(next));
     }
 
-    /// <summary>Opens a file, or a part of it, for reading once; broken downloads are taken up again inside. Null when there is none.</summary>
+    /// <summary>Opens a file, or a part of it, for reading once; broken downloads are taken up again inside. Null when there is none, or it has expired.</summary>
     /// <param name="key">Which file.</param>
     /// <param name="offset">First byte.</param>
     /// <param name="length">Number of bytes; null, or more than there are, reads to the end.</param>
     /// <param name="cancellationToken">Ends the call and every read of the stream.</param>
+    /// <param name="evenExpired">Open it after its time too, as <see cref="TryGetAsync"/>.</param>
     /// <exception cref="InvalidRequestException">The id is not allowed.</exception>
     /// <exception cref="StorageException">Storage failed; reads throw it too, also when the file is deleted meanwhile.</exception>
-    public async Task<Stream?> TryOpenReadAsync(OwnedId key, long offset, long? length, CancellationToken cancellationToken)
+    public async Task<Stream?> TryOpenReadAsync(OwnedId key, long offset, long? length, CancellationToken cancellationToken, bool evenExpired = false)
     {
-        if (await TryFindAsync(key, cancellationToken) is not { } found) return null;
+        if (await TryFindAsync(key, evenExpired, cancellationToken) is not { } found) return null;
         BlobClient blob = _container.GetBlobClient(key.Path);
         long there = Math.Max(found.File.Bytes - offset, 0);
         return new ReadAheadStream(FetchAsync, Math.Min(length ?? there, there), RangeBytes, ParallelRanges);
@@ -108,20 +114,22 @@ public sealed class FileStore(StorageConnection connection)
     /// <exception cref="StorageException">Storage failed.</exception>
     public async Task<bool> DeleteAsync(OwnedId key, CancellationToken cancellationToken)
     {
-        if (await TryFindAsync(key, cancellationToken) is null) return false;
+        if (await TryFindAsync(key, evenExpired: false, cancellationToken) is null) return false;
         await connection.Pipeline.RunAsync(
             $"Deleting file {key}", token => _container.DeleteBlobIfExistsAsync(key.Path, cancellationToken: token), cancellationToken);
         return true;
     }
 
-    private async Task<(StoredFile File, ETag Version)?> TryFindAsync(OwnedId key, CancellationToken cancellationToken)
+    private bool HasExpired(StoredFile file) => file.ExpiresAt <= connection.UtcNow;
+
+    private async Task<(StoredFile File, ETag Version)?> TryFindAsync(OwnedId key, bool evenExpired, CancellationToken cancellationToken)
     {
         BlobClient blob = _container.GetBlobClient(key.Validated().Path);
         try
         {
             BlobProperties found = await connection.Pipeline.RunAsync(
                 $"Looking for file {key}", async token => (await blob.GetPropertiesAsync(cancellationToken: token)).Value, cancellationToken);
-            return FileMetadata.Read(key, found.Metadata, found.ContentLength, found.CreatedOn) is { } file ? (file, found.ETag) : null;
+            return FileMetadata.Read(key, found.Metadata, found.ContentLength, found.CreatedOn) is { } file && (evenExpired || !HasExpired(file)) ? (file, found.ETag) : null;
         }
         catch (StorageException e) when (e.IsMissing)
         {

@@ -21,14 +21,18 @@ internal sealed class FileUpload(StorageConnection connection, BlockBlobClient b
     private readonly List<string> _blocks = [];
 
     /// <summary>Uploads; false when there is a blob of that name, which stays as it is.</summary>
+    /// <param name="content">Read to its end.</param>
+    /// <param name="metadata">The blob's metadata; asked for when the content has ended.</param>
+    /// <param name="sent">Told of the bytes stored so far.</param>
+    /// <param name="cancellationToken">Ends the upload.</param>
     /// <exception cref="InvalidRequestException">The stream is empty.</exception>
     /// <exception cref="FileTooLongException">The stream is longer than <see cref="FileStore.MaxBytes"/>.</exception>
-    public async Task<bool> RunAsync(Stream content, Dictionary<string, string> metadata, IProgress<long>? sent, CancellationToken cancellationToken)
+    public async Task<bool> RunAsync(Stream content, Func<Dictionary<string, string>> metadata, IProgress<long>? sent, CancellationToken cancellationToken)
     {
         try
         {
             await StageAsync(content, sent, cancellationToken);
-            return await CommitAsync(metadata, cancellationToken);
+            return await CommitAsync(metadata(), cancellationToken);
         }
         catch
         {

@@ -6,4 +6,5 @@ namespace Gemma2.Storage.Files;
 /// <param name="Purpose"><c>batch</c> for input, <c>batch_output</c> for what a batch made.</param>
 /// <param name="Bytes">Its length.</param>
 /// <param name="CreatedAt">When it was stored, by storage's clock.</param>
-public sealed record StoredFile(OwnedId Key, string Name, string Purpose, long Bytes, DateTimeOffset CreatedAt);
+/// <param name="ExpiresAt">From when on it is there no more; null where it does not expire.</param>
+public sealed record StoredFile(OwnedId Key, string Name, string Purpose, long Bytes, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt = null);

@@ -54,7 +54,7 @@ public sealed class BatchTests(AzuriteFixture azurite) : StorageTest(azurite)
     }
 
     [Theory]
-    [InlineData("--window", "1d", "168h")]
+    [InlineData("--window", "8d", "168h")]
     [InlineData("--window", "500h", "168h")]
     [InlineData("--metadata", "a=LONG", "512")]
     public async Task Submit_WhatABatchCannotHave_FailsBeforeStorageIsAsked(string option, string value, string mention)

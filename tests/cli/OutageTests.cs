@@ -43,6 +43,6 @@ public sealed class OutageTests(AzuriteFixture azurite) : StorageTest(azurite)
         await StorageProvisioning.EnsureCreatedAsync(Connection, Cancellation);
         StoredFile file = await new FileStore(Connection).UploadAsync(
             new OwnedId(null, FileStore.NewId()), "requests.jsonl", FileStore.BatchPurpose, new MemoryStream([1]), null, Cancellation);
-        return (await new BatchStore(Connection).CreateAsync(new NewBatch(null, BatchStore.Endpoints[0], file.Key.Id), Cancellation)).Key;
+        return (await new BatchStore(Connection).CreateAsync(new NewBatch(null, BatchEndpoint.All[0], file.Key.Id), Cancellation)).Key;
     }
 }

@@ -49,6 +49,39 @@ public sealed class BatchesEndpointTests(AzuriteFixture azurite)
     }
 
     [Fact]
+    public async Task Create_AzuresSpellingOfTheEndpoint_IsTheSameEndpoint()
+    {
+        await using TestApp app = await StartAsync(new ScriptedEngine(Vocabulary.Tokenizer));
+        OpenAIFileClient files = app.OpenAIClient().GetOpenAIFileClient();
+        string[] lines = [Line("a").Replace("/v1/chat", "/chat", StringComparison.Ordinal), Line("b"), Line("c").Replace("/v1/chat/", "/", StringComparison.Ordinal)];
+        string input = await UploadAsync(files, lines);
+
+        JsonElement batch = await RunAsync(app, $$"""{"input_file_id":"{{input}}","endpoint":"/chat/completions","completion_window":"2d"}""");
+
+        Assert.Equal(("/chat/completions", "2d"), (Text(batch, "endpoint"), Text(batch, "completion_window")));
+        Assert.Equal(batch.GetProperty("created_at").GetInt64() + (48 * 3600), batch.GetProperty("expires_at").GetInt64());
+        Assert.Equal(["a", "b"], (await DownloadAsync(files, Text(batch, "output_file_id")!)).Select(line => Text(line, "custom_id")));
+        JsonElement error = (await DownloadAsync(files, Text(batch, "error_file_id")!)).Single().GetProperty("error");
+        Assert.Equal("url must be the batch's endpoint, /chat/completions.", Text(error, "message"));
+    }
+
+    [Fact]
+    public async Task Create_WithAnOutputLifetime_GivesFilesThatExpire()
+    {
+        await using TestApp app = await StartAsync(new ScriptedEngine(Vocabulary.Tokenizer));
+        string input = await UploadAsync(app.OpenAIClient().GetOpenAIFileClient(), [Line("a"), "bad"]);
+
+        JsonElement batch = await RunAsync(
+            app, $$$"""{"input_file_id":"{{{input}}}","endpoint":"/v1/chat/completions","completion_window":"24h","output_expires_after":{"anchor":"created_at","seconds":7200}}""");
+
+        foreach (string name in new[] { "output_file_id", "error_file_id" })
+        {
+            JsonElement file = JsonElement.Parse(await app.Client.GetStringAsync($"/v1/files/{Text(batch, name)}", Cancellation));
+            Assert.Equal(file.GetProperty("created_at").GetInt64() + 7200, file.GetProperty("expires_at").GetInt64());
+        }
+    }
+
+    [Fact]
     public async Task Create_Batch_HasOpenAIsShape()
     {
         await using TestApp app = await StartAsync(Held());
@@ -60,7 +93,7 @@ public sealed class BatchesEndpointTests(AzuriteFixture azurite)
         Assert.Equal(
             [
                 "id", "object", "endpoint", "errors", "input_file_id", "completion_window", "status", "output_file_id", "error_file_id", "created_at", "in_progress_at",
-                "expires_at", "finalizing_at", "completed_at", "failed_at", "expired_at", "cancelling_at", "cancelled_at", "request_counts", "usage", "metadata",
+                "expires_at", "finalizing_at", "completed_at", "failed_at", "expired_at", "cancelling_at", "cancelled_at", "request_counts", "usage", "cost", "metadata",
             ],
             batch.EnumerateObject().Select(field => field.Name));
         Assert.Equal(("batch", "validating"), (Text(batch, "object"), Text(batch, "status")));
@@ -176,7 +209,12 @@ public sealed class BatchesEndpointTests(AzuriteFixture azurite)
     [InlineData("completion_window", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"1y"}""")]
     [InlineData("metadata", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"24h","metadata":[]}""")]
     [InlineData("metadata.a", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"24h","metadata":{"a":1}}""")]
-    [InlineData("output_expires_after", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"24h","output_expires_after":{"anchor":"created_at","seconds":5}}""")]
+    [InlineData("output_expires_after.seconds", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"24h","output_expires_after":{"anchor":"created_at","seconds":5}}""")]
+    [InlineData("output_expires_after.anchor", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"24h","output_expires_after":{"seconds":3600}}""")]
+    [InlineData("output_expires_after.days", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"24h","output_expires_after":{"days":1}}""")]
+    [InlineData("output_expires_after", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"24h","output_expires_after":3600}""")]
+    [InlineData("endpoint", """{"input_file_id":"INPUT","endpoint":"/chat/completions/","completion_window":"24h"}""")]
+    [InlineData("completion_window", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"8d"}""")]
     [InlineData("color", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"24h","color":"blue"}""")]
     [InlineData(null, "[]")]
     [InlineData(null, "{")]
@@ -203,6 +241,19 @@ public sealed class BatchesEndpointTests(AzuriteFixture azurite)
         ClientResultException error = await Assert.ThrowsAsync<ClientResultException>(() => client.CreateBatchAsync(NewBatch(output), false, Options));
 
         Assert.Equal(400, error.Status);
+    }
+
+    /// <summary>Makes a batch and waits for its end.</summary>
+    private static async Task<JsonElement> RunAsync(TestApp app, string order)
+    {
+        using HttpResponseMessage made = await app.PostAsync("/v1/batches", order);
+        JsonElement batch = JsonElement.Parse(await made.Content.ReadAsStringAsync(Cancellation));
+        while (Text(batch, "status") is "validating" or "in_progress" or "finalizing")
+        {
+            await Task.Delay(50, Cancellation);
+            batch = JsonElement.Parse(await app.Client.GetStringAsync($"/v1/batches/{Text(batch, "id")}", Cancellation));
+        }
+        return batch;
     }
 
     private static RequestOptions Options => new() { CancellationToken = Cancellation };

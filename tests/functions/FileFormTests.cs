@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
 using CsCheck;
 using Gemma2.Storage;
 using Gemma2.Storage.Files;
@@ -14,6 +15,10 @@ public sealed class FileFormTests(AzuriteFixture azurite)
     private const string Type = "multipart/form-data; boundary=x";
     private const string Purpose = "--x\r\nContent-Disposition: form-data; name=\"purpose\"\r\n\r\nbatch\r\n";
     private const string File = "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.jsonl\"\r\n\r\n{}\r\n";
+    private const string Expiry = "--x\r\nContent-Disposition: form-data; name=\"expires_after[anchor]\"\r\n\r\ncreated_at\r\n"
+        + "--x\r\nContent-Disposition: form-data; name=\"expires_after[seconds]\"\r\n\r\n3600\r\n";
+    private const string Anchor = "--x\r\nContent-Disposition: form-data; name=\"expires_after[anchor]\"\r\n\r\n";
+    private const string Seconds = "--x\r\nContent-Disposition: form-data; name=\"expires_after[seconds]\"\r\n\r\n";
     private const string End = "--x--\r\n";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -35,6 +40,20 @@ public sealed class FileFormTests(AzuriteFixture azurite)
     }
 
     [Theory]
+    [InlineData(Purpose + Expiry + File + End)]
+    [InlineData(File + Expiry + Purpose + End)]
+    public async Task Post_FormWithALifetime_GivesAFileThatExpires(string body)
+    {
+        (TestApp app, _) = await StartAsync();
+        await using TestApp _app = app;
+
+        using HttpResponseMessage response = await PostAsync(app, Type, body);
+
+        JsonElement file = JsonElement.Parse(await response.Content.ReadAsStringAsync(Cancellation));
+        Assert.Equal(file.GetProperty("created_at").GetInt64() + 3600, file.GetProperty("expires_at").GetInt64());
+    }
+
+    [Theory]
     [InlineData("purpose", Type, File + End)]
     [InlineData("file", Type, Purpose + End)]
     [InlineData("file", Type, End)]
@@ -52,7 +71,15 @@ public sealed class FileFormTests(AzuriteFixture azurite)
     [InlineData("file", Type, Purpose + "--x\r\nContent-Disposition: form-data; name=file; filename*=utf-8''a%2Fb\r\n\r\n{}\r\n" + End)]
     [InlineData("file", Type, Purpose + "--x\r\nContent-Disposition: form-data; name=file; filename*=utf-8''a%00b\r\n\r\n{}\r\n" + End)]
     [InlineData("file", Type, Purpose + "--x\r\nContent-Disposition: form-data; name=file; filename=a\r\n\r\n\r\n" + End)]
-    [InlineData("expires_after[anchor]", Type, Purpose + "--x\r\nContent-Disposition: form-data; name=\"expires_after[anchor]\"\r\n\r\ncreated_at\r\n" + File + End)]
+    [InlineData("expires_after[seconds]", Type, Purpose + Anchor + "created_at\r\n" + File + End)]
+    [InlineData("expires_after[anchor]", Type, Purpose + Seconds + "3600\r\n" + File + End)]
+    [InlineData("expires_after[anchor]", Type, Purpose + Anchor + "last_active_at\r\n" + Seconds + "3600\r\n" + File + End)]
+    [InlineData("expires_after[seconds]", Type, Purpose + Anchor + "created_at\r\n" + Seconds + "3599\r\n" + File + End)]
+    [InlineData("expires_after[seconds]", Type, File + Purpose + Anchor + "created_at\r\n" + Seconds + "2592001\r\n" + End)]
+    [InlineData("expires_after[seconds]", Type, Purpose + Anchor + "created_at\r\n" + Seconds + "an hour\r\n" + File + End)]
+    [InlineData("expires_after[seconds]", Type, Purpose + Anchor + "created_at\r\n" + Seconds + "99999999999999999999\r\n" + File + End)]
+    [InlineData("expires_after[anchor]", Type, Purpose + Expiry + Expiry + File + End)]
+    [InlineData("expires_after", Type, Purpose + "--x\r\nContent-Disposition: form-data; name=expires_after\r\n\r\n3600\r\n" + File + End)]
     [InlineData("", Type, "--x\r\nContent-Disposition: form-data\r\n\r\n\r\n" + File + End)]
     [InlineData(null, Type, "--x\r\n\r\nno header\r\n" + End)]
     [InlineData(null, Type, "--x\r\nContent-Disposition: attachment; name=file; filename=a\r\n\r\n{}\r\n" + End)]

@@ -42,7 +42,7 @@ public sealed class FilesEndpointTests(AzuriteFixture azurite)
 
         JsonElement file = JsonElement.Parse(await app.Client.GetStringAsync($"/v1/files/{id}", Cancellation));
 
-        Assert.Equal(["id", "object", "bytes", "created_at", "filename", "purpose", "status"], file.EnumerateObject().Select(field => field.Name));
+        Assert.Equal(["id", "object", "bytes", "created_at", "expires_at", "filename", "purpose", "status"], file.EnumerateObject().Select(field => field.Name));
         Assert.Equal(("file", "batch", "processed"), (file.GetProperty("object").GetString(), file.GetProperty("purpose").GetString(), file.GetProperty("status").GetString()));
     }
 

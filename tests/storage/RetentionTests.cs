@@ -33,6 +33,23 @@ public class RetentionTests(AzuriteFixture azurite)
     }
 
     [Fact]
+    public async Task DeleteExpired_FilesOfAllKinds_DeletesThoseWhoseTimeIsOverAndThatNobodyNeeds()
+    {
+        TestBatches batches = await TestBatches.CreateAsync(azurite);
+        BatchRecord active = await batches.BegunAsync(1, "team-a");
+        string kept = await batches.UploadAsync(lifetime: TimeSpan.FromHours(1)), forever = await batches.UploadAsync();
+        await batches.UploadAsync("team-a", lifetime: TimeSpan.Zero);
+        await batches.Storage.Blob(StorageNames.Files, $"team-a/{active.InputFileId}").SetMetadataAsync(
+            new Dictionary<string, string> { ["name"] = "eA==", ["purpose"] = "batch", ["lifetime"] = "0" }, cancellationToken: Cancel);
+
+        Assert.Equal(0, await new Retention(batches.Storage.Connection).DeleteExpiredAsync(Cancel));
+        int deleted = await new Retention(batches.Storage.Connection) { ExpiryMargin = TimeSpan.FromSeconds(-2) }.DeleteExpiredAsync(Cancel);
+
+        Assert.Equal(1, deleted);
+        Assert.Equal([kept, forever, $"team-a/{active.InputFileId}"], await batches.NamesAsync(StorageNames.Files));
+    }
+
+    [Fact]
     public async Task Run_Young_KeepsAll()
     {
         TestBatches batches = await TestBatches.CreateAsync(azurite);

@@ -18,11 +18,11 @@ internal static class BatchSubmitCommand
         Argument<string> file = new("FILE") { Description = "Requests as OpenAI's batches have them: a line of JSON each, with custom_id, method, url and body." };
         Option<string?> endpoint = Values.Word(
             "--endpoint",
-            $"What every line calls (without it: {BatchStore.Endpoints[0]}).",
+            $"What every line calls (without it: {BatchEndpoint.All[0]}).",
             "PATH",
-            string.Join(" and ", BatchStore.Endpoints),
-            BatchStore.Endpoints.Contains);
-        Option<string?> window = Values.Text("--window", $"How long it may take, in hours (without it: {DefaultWindow}).", "24h");
+            BatchEndpoint.Allowed,
+            path => BatchEndpoint.TryFind(path) is not null);
+        Option<string?> window = Values.Text("--window", $"How long it may take, 1h to 168h or 1d to 7d (without it: {DefaultWindow}).", "24h");
         Option<IReadOnlyDictionary<string, string>?> metadata = Values.Notes("--metadata", "A note on the batch; may be given several times.");
         Option<bool> wait = new("--wait") { Description = "Watch the batch until it has ended." };
         Option<string?> owner = TargetArguments.Owner();
@@ -32,7 +32,7 @@ internal static class BatchSubmitCommand
             parse.GetRequiredValue(file),
             new NewBatch(
                 parse.GetValue(owner),
-                parse.GetValue(endpoint) ?? BatchStore.Endpoints[0],
+                parse.GetValue(endpoint) ?? BatchEndpoint.All[0],
                 FileStore.NewId(),
                 parse.GetValue(window) ?? DefaultWindow,
                 parse.GetValue(metadata)),

@@ -30,6 +30,7 @@ internal static class BatchJson
         WriteTime(json, "cancelled_at", batch.CancelledAt);
         WriteCounts(json, batch.Counts);
         WriteUsage(json, batch.Usage);
+        WriteCost(json, batch.Cost);
         WriteMetadata(json, batch.Metadata);
         json.WriteEndObject();
     }
@@ -96,6 +97,25 @@ internal static class BatchJson
         json.WriteNumber("total_tokens", usage.InputTokens + usage.OutputTokens);
         json.WriteEndObject();
     }
+
+    /// <summary>Writes what tokens cost; null where nobody has said so.</summary>
+    public static void WriteCost(Utf8JsonWriter json, BatchCost? cost)
+    {
+        if (cost is null)
+        {
+            json.WriteNull("cost");
+            return;
+        }
+        json.WriteStartObject("cost");
+        json.WriteString("currency", cost.Currency);
+        json.WriteNumber("input", Short(cost.Input));
+        json.WriteNumber("output", Short(cost.Output));
+        json.WriteNumber("total", Short(cost.Total));
+        json.WriteEndObject();
+    }
+
+    // Without zeros at its end.
+    private static decimal Short(decimal number) => number / 1.0000000000000000000000000000m;
 
     private static void WriteMetadata(Utf8JsonWriter json, IReadOnlyDictionary<string, string>? metadata)
     {

@@ -1,8 +1,11 @@
 using System.Text.Json;
+using Gemma2.Backend;
 using Gemma2.Service.Api;
+using Gemma2.Service.Callbacks;
 using Gemma2.Service.Http.Access;
 using Gemma2.Service.Http.Streaming;
 using Gemma2.Storage.Batches;
+using Gemma2.Storage.Files;
 
 namespace Gemma2.Service.Http.Batches;
 
@@ -12,7 +15,7 @@ internal static class BatchesEndpoint
     public const string Route = "/v1/batches";
 
     /// <summary>The fields of a new batch.</summary>
-    public static readonly RouteFields Fields = new("POST " + Route, ["input_file_id", "endpoint", "completion_window", "metadata"]);
+    public static readonly RouteFields Fields = new("POST " + Route, ["input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after", "callback_url"]);
 
     /// <summary>The parameters of a list.</summary>
     public static readonly RouteFields ListFields = new("GET " + Route, [PageQuery.LimitField, PageQuery.AfterField]);
@@ -28,11 +31,11 @@ internal static class BatchesEndpoint
         routes.MapPost(Route + "/{id}/cancel", CancelAsync);
     }
 
-    private static async Task CreateAsync(HttpContext http)
+    private static async Task CreateAsync(HttpContext http, CallbackRules callbacks)
     {
         NewBatch batch;
         using (JsonDocument body = await RequestBody.ReadJsonAsync(http.Request, http.RequestAborted))
-            batch = Read(new RequestFields(body.RootElement), http.Owner());
+            batch = Read(new RequestFields(body.RootElement), http.Owner(), callbacks);
         await SendAsync(http, await http.Storage<BatchStore>().CreateAsync(batch, http.RequestAborted));
     }
 
@@ -64,7 +67,7 @@ internal static class BatchesEndpoint
     private static Task SendAsync(HttpContext http, BatchRecord batch) =>
         JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => BatchJson.Write(json, batch));
 
-    private static NewBatch Read(RequestFields request, string? owner)
+    private static NewBatch Read(RequestFields request, string? owner, CallbackRules callbacks)
     {
         Fields.Check(request);
         return new NewBatch(
@@ -72,7 +75,19 @@ internal static class BatchesEndpoint
             request.Required("endpoint", request.String("endpoint")),
             request.Required("input_file_id", request.String("input_file_id")),
             request.Required("completion_window", request.String("completion_window")),
-            Metadata(request));
+            Metadata(request),
+            OutputLifetime(request),
+            request.String("callback_url") is { } url ? callbacks.Parse(url) : null);
+    }
+
+    private static TimeSpan? OutputLifetime(RequestFields request)
+    {
+        if (!request.TryGet("output_expires_after", out JsonElement value))
+            return null;
+        var lifetime = new RequestFields(value, "output_expires_after");
+        if (lifetime.All.FirstOrDefault(field => field.Name is not ("anchor" or "seconds")) is { Value.ValueKind: not JsonValueKind.Undefined } other)
+            throw new InvalidRequestException(lifetime.Path(RequestFields.Quote(other.Name)), $"{lifetime.Path(RequestFields.Quote(other.Name))} is not supported; leave it out.");
+        return FileLifetime.Parse(lifetime.String("anchor"), lifetime.Integer("seconds"), part => lifetime.Path(part));
     }
 
     private static Dictionary<string, string>? Metadata(RequestFields request) => request.TryGet("metadata", out JsonElement metadata)

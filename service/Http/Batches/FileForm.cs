@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Gemma2.Backend;
 using Gemma2.Service.Api;
@@ -8,8 +9,8 @@ using Microsoft.Net.Http.Headers;
 namespace Gemma2.Service.Http.Batches;
 
 /// <summary>
-/// Reads the form of a file's upload part by part, the file straight into a sink: <c>multipart/form-data</c> with <c>purpose</c> and <c>file</c>, in any
-/// order. The sink sees the end of the file only after the form has turned out right, so that it stores nothing of a wrong one.
+/// Reads the form of a file's upload part by part, the file straight into a sink: <c>multipart/form-data</c> with <c>purpose</c>, <c>file</c> and, where the file
+/// shall expire, <c>expires_after[anchor]</c> and <c>expires_after[seconds]</c>, in any order. The sink sees the end of the file only after the form has turned out right, so that it stores nothing of a wrong one.
 /// </summary>
 internal sealed class FileForm
 {
@@ -20,18 +21,24 @@ internal sealed class FileForm
     public const long MaxDrainedBytes = FileStore.MaxBytes + (128 << 20);
 
     /// <summary>The fields of the form.</summary>
-    public static readonly RouteFields Fields = new("POST /v1/files", [PurposeField, FileField]);
+    public static readonly RouteFields Fields = new("POST /v1/files", [PurposeField, FileField, LifetimeField]);
 
     private const string PurposeField = "purpose";
     private const string FileField = "file";
     private const int LongestBoundary = 70;
     private const int LongestPartHeaders = 16 << 10;
     private const int MostPartHeaders = 16;
-    private const int LongestPurpose = 64;
+    private const int LongestField = 64;
+
+    private const string LifetimeField = "expires_after";
+    private const string Anchor = LifetimeField + "[anchor]";
+    private const string Seconds = LifetimeField + "[seconds]";
+
+    private static readonly string[] Parts = [PurposeField, Anchor, Seconds];
 
     private readonly MultipartReader _parts;
     private readonly CancellationToken _cancellationToken;
-    private string? _purpose;
+    private readonly Dictionary<string, string> _fields = [];
 
     private FileForm(HttpRequest request, CancellationToken cancellationToken)
     {
@@ -41,12 +48,12 @@ internal sealed class FileForm
 
     /// <summary>Hands the form's file to the sink.</summary>
     /// <param name="request">The request that carries the form.</param>
-    /// <param name="store">Takes the file's name and content.</param>
+    /// <param name="store">Takes the file's name, its content and, once that was read to its end, how long it is kept.</param>
     /// <param name="cancellationToken">Ends reading.</param>
     /// <exception cref="ApiException">It is no such form, or a part of it is not allowed.</exception>
     /// <exception cref="InvalidRequestException">A part of it is not allowed.</exception>
     /// <exception cref="FileTooLongException">The file is too long.</exception>
-    public static async Task<StoredFile> ReadAsync(HttpRequest request, Func<string, Stream, Task<StoredFile>> store, CancellationToken cancellationToken)
+    public static async Task<StoredFile> ReadAsync(HttpRequest request, Func<string, Stream, Func<TimeSpan?>, Task<StoredFile>> store, CancellationToken cancellationToken)
     {
         var form = new FileForm(request, cancellationToken);
         try
@@ -71,17 +78,29 @@ internal sealed class FileForm
         }
     }
 
-    private async Task<StoredFile> StoreFileAsync(Func<string, Stream, Task<StoredFile>> store) =>
+    private async Task<StoredFile> StoreFileAsync(Func<string, Stream, Func<TimeSpan?>, Task<StoredFile>> store) =>
         await ReadToFileAsync() is { } file
-            ? await store(FileName(file), new FormFileStream(file.Body, ReadRestAsync))
+            ? await store(FileName(file), new FormFileStream(file.Body, ReadRestAsync), Lifetime)
             : throw new InvalidRequestException("file", "file is missing.");
 
     private async Task ReadRestAsync()
     {
         if (await ReadToFileAsync() is not null)
             throw new InvalidRequestException("file", "The form has more than one file; send a request for each of them.");
-        if (_purpose is null)
-            throw new InvalidRequestException("purpose", "purpose is missing.");
+        if (!_fields.ContainsKey(PurposeField))
+            throw new InvalidRequestException(PurposeField, "purpose is missing.");
+        // What is wrong with it is said before anything is stored.
+        _ = Lifetime();
+    }
+
+    private TimeSpan? Lifetime()
+    {
+        string? anchor = _fields.GetValueOrDefault(Anchor), seconds = _fields.GetValueOrDefault(Seconds);
+        if (anchor is null && seconds is null)
+            return null;
+        if (seconds is not null && !long.TryParse(seconds, NumberStyles.None, CultureInfo.InvariantCulture, out _))
+            throw new InvalidRequestException(Seconds, $"{Seconds} is '{RequestFields.Quote(seconds)}'; allowed are integers from {FileLifetime.FewestSeconds} to {FileLifetime.MostSeconds}.");
+        return FileLifetime.Parse(anchor, seconds is null ? null : long.Parse(seconds, CultureInfo.InvariantCulture), part => $"{LifetimeField}[{part}]");
     }
 
     /// <summary>Reads fields up to the next file; null at the form's end.</summary>
@@ -92,23 +111,23 @@ internal sealed class FileForm
             string name = Disposition(part).Name.ToString().Trim('"');
             if (name == FileField)
                 return part;
-            if (name != PurposeField)
-                throw new InvalidRequestException(RequestFields.Quote(name), $"The form's field '{RequestFields.Quote(name)}' is not supported; allowed are purpose and file.");
-            if (_purpose is not null)
-                throw new InvalidRequestException("purpose", "purpose is given twice.");
-            _purpose = await ReadPurposeAsync(part.Body);
+            if (!Parts.Contains(name))
+                throw new InvalidRequestException(RequestFields.Quote(name), $"The form's field '{RequestFields.Quote(name)}' is not supported; allowed are file, {string.Join(", ", Parts)}.");
+            if (!_fields.TryAdd(name, await ReadFieldAsync(name, part.Body)))
+                throw new InvalidRequestException(name, $"{name} is given twice.");
+            if (name == PurposeField && _fields[name] != FileStore.BatchPurpose)
+                throw new InvalidRequestException(name, $"purpose is '{RequestFields.Quote(_fields[name])}'; allowed is {FileStore.BatchPurpose}.");
         }
         return null;
     }
 
-    private async Task<string> ReadPurposeAsync(Stream body)
+    private async Task<string> ReadFieldAsync(string name, Stream body)
     {
-        byte[] bytes = new byte[LongestPurpose];
+        byte[] bytes = new byte[LongestField + 1];
         int length = await body.ReadAtLeastAsync(bytes, bytes.Length, throwOnEndOfStream: false, _cancellationToken);
-        string purpose = Encoding.UTF8.GetString(bytes, 0, length);
-        return purpose == FileStore.BatchPurpose
-            ? purpose
-            : throw new InvalidRequestException("purpose", $"purpose is '{RequestFields.Quote(purpose)}'; allowed is {FileStore.BatchPurpose}.");
+        return length <= LongestField
+            ? Encoding.UTF8.GetString(bytes, 0, length)
+            : throw new InvalidRequestException(name, $"{name} is longer than {LongestField} bytes.");
     }
 
     private static string Boundary(HttpRequest request)

@@ -32,7 +32,8 @@ internal static class FilesEndpoint
         var store = http.Storage<FileStore>();
         StoredFile file = await FileForm.ReadAsync(
             http.Request,
-            (name, content) => store.UploadAsync(new OwnedId(http.Owner(), FileStore.NewId()), name, FileStore.BatchPurpose, content, null, http.RequestAborted),
+            (name, content, lifetime) =>
+                store.UploadAsync(new OwnedId(http.Owner(), FileStore.NewId()), name, FileStore.BatchPurpose, content, null, http.RequestAborted, lifetime),
             http.RequestAborted);
         await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => Write(json, file));
     }
@@ -98,6 +99,10 @@ internal static class FilesEndpoint
         json.WriteString("object", "file");
         json.WriteNumber("bytes", file.Bytes);
         json.WriteNumber("created_at", file.CreatedAt.ToUnixTimeSeconds());
+        if (file.ExpiresAt is { } expiry)
+            json.WriteNumber("expires_at", expiry.ToUnixTimeSeconds());
+        else
+            json.WriteNull("expires_at");
         json.WriteString("filename", file.Name);
         json.WriteString("purpose", file.Purpose);
         json.WriteString("status", "processed");

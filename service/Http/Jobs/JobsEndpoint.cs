@@ -1,10 +1,10 @@
 using System.Text.Json;
 using Gemma2.Service.Api;
+using Gemma2.Service.Callbacks;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Http.Access;
 using Gemma2.Service.Http.Streaming;
 using Gemma2.Service.Jobs;
-using Gemma2.Service.Jobs.Callbacks;
 using Gemma2.Service.Model;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;

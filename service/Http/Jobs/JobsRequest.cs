@@ -3,9 +3,9 @@ using System.Text.Json;
 using Gemma2.Backend;
 using Gemma2.Backend.Engine;
 using Gemma2.Service.Api;
+using Gemma2.Service.Callbacks;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Dialects.OpenAI;
-using Gemma2.Service.Jobs.Callbacks;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
 

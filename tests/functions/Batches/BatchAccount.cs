@@ -45,11 +45,15 @@ internal sealed class BatchAccount
     public static string Line(string customId, string content = "Hi", string more = "") =>
         $$$"""{"custom_id":"{{{customId}}}","method":"POST","url":"{{{Endpoint}}}","body":{"model":"{{{ScriptedEngine.Name}}}","messages":[{"role":"user","content":"{{{content}}}"}]{{{more}}}}}""";
 
-    public async Task<BatchRecord> StartAsync(string? owner, params IEnumerable<string> lines)
+    public Task<BatchRecord> StartAsync(string? owner, params IEnumerable<string> lines) => OrderAsync(new NewBatch(owner, Endpoint, ""), lines);
+
+    /// <summary>Stores lines as a file, and makes a batch of it.</summary>
+    public async Task<BatchRecord> OrderAsync(NewBatch batch, params IEnumerable<string> lines)
     {
+        string? owner = batch.Owner;
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes(string.Join('\n', lines) + "\n"));
         StoredFile file = await Files.UploadAsync(new OwnedId(owner, FileStore.NewId()), "input.jsonl", FileStore.BatchPurpose, stream, null, Cancel);
-        return await Store.CreateAsync(new NewBatch(owner, Endpoint, file.Key.Id), Cancel);
+        return await Store.CreateAsync(batch with { InputFileId = file.Key.Id }, Cancel);
     }
 
     public async Task<BatchRecord> WaitAsync(BatchRecord batch, Func<BatchRecord, bool> until)

@@ -91,6 +91,26 @@ public sealed class BatchFaultTests(AzuriteFixture azurite)
         Assert.All(await account.ReadAsync(ended, ended.ErrorFileId), line => Assert.Equal("input_file_missing", Code(line)));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task Input_ExpiresWhileItIsNeeded_IsReadToItsEnd(int deliveries)
+    {
+        BatchAccount account = await NewAccountAsync();
+        BatchRecord batch = await account.StartAsync(null, Enumerable.Range(0, 4).Select(i => BatchAccount.Line($"{i}")));
+        BatchRig rig = await BatchRig.CreateAsync(account, NewEngine());
+        for (int i = 0; i < deliveries; i++)
+            await rig.DeliverAsync();
+        var blob = new Azure.Storage.Blobs.BlobClient(account.ConnectionString, StorageNames.Files, batch.InputFileId);
+        await blob.SetMetadataAsync(new Dictionary<string, string>((await blob.GetPropertiesAsync(cancellationToken: Cancel)).Value.Metadata) { ["lifetime"] = "0" }, cancellationToken: Cancel);
+        Assert.Null(await account.Files.TryGetAsync(new OwnedId(null, batch.InputFileId), Cancel));
+
+        await rig.DrainAsync();
+
+        BatchRecord ended = (await account.Store.TryReadAsync(batch.Key, Cancel))!;
+        Assert.Equal((BatchStatus.Completed, new BatchCounts(4, 4, 0)), (ended.Status, ended.Counts));
+    }
+
     [Fact]
     public async Task Cancel_WhileLinesRun_KeepsWhatIsDone()
     {

@@ -1,8 +1,10 @@
 using Azure.Core.Pipeline;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats.Files;
+using Gemma2.Functions.Tests.Jobs;
 using Gemma2.Service.Api;
 using Gemma2.Service.Batches;
+using Gemma2.Service.Callbacks;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Lifetime;
 using Gemma2.Service.Model;
@@ -28,14 +30,16 @@ internal sealed class BatchRig
     private BatchRig(StorageConnection connection, JobQueue queue, ModelHost model, FatalStop fatalStop, ApplicationLifetime lifetime, Gemma2Options options, TimeSpan lease)
     {
         (_queue, Lifetime) = (queue, lifetime);
-        Work = new BatchWork(connection, lease);
+        Work = new BatchWork(connection, lease, new BatchTerms(options.Prices, options.BatchWebhook));
         Sweep = new BatchSweep(connection, Work, lease);
         var files = new FileStore(connection);
         var meter = new ThroughputMeter();
         var runner = new LineRunner(new CompletionFactory(new ModelGrammars(), options), new LineLimiter(options), meter);
         var split = new SplitStep(Work, files, model, meter, options, NullLogger<SplitStep>.Instance);
-        var chunk = new ChunkStep(Work, new ChunkInput(files), runner, model, lifetime, NullLogger<ChunkStep>.Instance);
-        Handler = new BatchRequestHandler(Work, split, chunk, new ErrorReporter(fatalStop, NullLogger<ErrorReporter>.Instance));
+        var chunk = new ChunkStep(Work, new ChunkInput(files), runner, model, lifetime, options, NullLogger<ChunkStep>.Instance);
+        var callbacks = new BatchCallbacks(
+            Work, new CallbackRules(options), new CallbackSender(CallbackReceiver.Network, options), NullLogger<BatchCallbacks>.Instance);
+        Handler = new BatchRequestHandler(Work, new BatchTurns(Work), split, chunk, callbacks, lifetime, new ErrorReporter(fatalStop, NullLogger<ErrorReporter>.Instance));
     }
 
     public BatchWork Work { get; }
@@ -47,6 +51,9 @@ internal sealed class BatchRig
     /// <summary>Tells the worker that the app stops.</summary>
     public ApplicationLifetime Lifetime { get; }
 
+    /// <summary>Called before each delivery.</summary>
+    public Func<Task> BeforeDelivery { get; set; } = () => Task.CompletedTask;
+
     /// <summary>Called after each delivery.</summary>
     public Action Delivered { get; set; } = () => { };
 
@@ -57,7 +64,8 @@ internal sealed class BatchRig
     /// <param name="engine">The model.</param>
     /// <param name="transport">Shows faults; null shows none.</param>
     /// <param name="lease">How long a worker may be silent. By default it may not: who has a chunk may always be taken for dead.</param>
-    public static async Task<BatchRig> CreateAsync(BatchAccount account, IInferenceEngine engine, HttpPipelineTransport? transport = null, TimeSpan? lease = null)
+    /// <param name="configure">Other settings.</param>
+    public static async Task<BatchRig> CreateAsync(BatchAccount account, IInferenceEngine engine, HttpPipelineTransport? transport = null, TimeSpan? lease = null, Func<Gemma2Options, Gemma2Options>? configure = null)
     {
         var tuning = new StorageTuning
         {
@@ -72,6 +80,7 @@ internal sealed class BatchRig
         await model.StartAsync(Cancel);
         // Chunks of few lines.
         var options = new Gemma2Options { Model = "scripted", BatchChunkSeconds = 1, MaxSequences = 2 };
+        options = configure?.Invoke(options) ?? options;
         return new BatchRig(
             connection, new JobQueue(account.Connection, StorageNames.BatchRequests), model, fatalStop, lifetime, options, lease ?? TimeSpan.Zero);
     }
@@ -98,6 +107,7 @@ internal sealed class BatchRig
     {
         QueueOutcome outcome = QueueOutcome.Done;
         Exception? error = null;
+        await BeforeDelivery();
         try
         {
             outcome = await Handler.HandleAsync(new QueueDelivery(lease.ReadText(), lease.DequeueCount, lease.InsertedOn, lease.MessageId), Cancel);

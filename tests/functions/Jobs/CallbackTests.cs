@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Gemma2.Backend;
 using Gemma2.Backend.Text;
-using Gemma2.Service.Jobs.Callbacks;
+using Gemma2.Service.Callbacks;
 using Gemma2.Service.Options;
 using Gemma2.Service.Queue;
 using Gemma2.Storage.Jobs;
@@ -121,7 +121,7 @@ public sealed class CallbackTests(AzuriteFixture azurite)
         using var sender = new CallbackSender(network, new Gemma2Options { Model = "x" });
 
         string? failure = await sender.SendAsync(
-            new Uri(receiver.Url()), new JobSnapshot { Key = JobRig.Key("a"), Status = JobStatus.Failed, CreatedAt = DateTimeOffset.UtcNow }, Cancel);
+            new Uri(receiver.Url()), "msg_1", "{}"u8.ToArray(), Cancel);
 
         Assert.Equal(("the host has no public address", 1, 0), (failure, lookups, receiver.Requests.Count));
     }

@@ -181,7 +181,7 @@ public class BatchAssemblyTests(AzuriteFixture azurite)
             key => key == "Storage:accountName" ? "someaccount" : null, "Storage", new StorageTuning { Transport = transport, Identity = new TestIdentity() });
 
         await new FileConcatenation(connection, StorageNames.Batches).WriteOnceAsync(
-            new OwnedId("team-a", "file-1"), "name", [new FilePart(0, "team-a/batch_1/results/00000.output.jsonl", 5)], Cancel);
+            new OwnedId("team-a", "file-1"), "name", null, [new FilePart(0, "team-a/batch_1/results/00000.output.jsonl", 5)], Cancel);
 
         Assert.Equal([("https://someaccount.blob.core.windows.net/batches/team-a/batch_1/results/00000.output.jsonl", "Bearer token")], copies.Select(copy => (Uri.UnescapeDataString(copy.Source), copy.Authorization)));
         Assert.Equal("PUT https://someaccount.blob.core.windows.net/files/team-a/file-1?comp=blocklist", Uri.UnescapeDataString(committed));
@@ -206,7 +206,7 @@ public class BatchAssemblyTests(AzuriteFixture azurite)
         await batches.Storage.Blob(StorageNames.Batches, "part").UploadAsync(BinaryData.FromString("x"), Cancel);
         StorageConnection connection = TestStorage.Connect(signature, new StorageTuning { Transport = batches.Storage.Faults });
 
-        await new FileConcatenation(connection, StorageNames.Batches).WriteOnceAsync(new OwnedId(null, "file-1"), "name", [new FilePart(0, "part", 1)], Cancel);
+        await new FileConcatenation(connection, StorageNames.Batches).WriteOnceAsync(new OwnedId(null, "file-1"), "name", null, [new FilePart(0, "part", 1)], Cancel);
 
         Assert.Contains("sig=", source, StringComparison.Ordinal);
         Assert.Equal("x", await batches.ReadFileAsync(null, "file-1"));

@@ -38,7 +38,10 @@ public class BatchStoreTests(AzuriteFixture azurite)
     [InlineData("/v1/completions", "0h", "completion_window")]
     [InlineData("/v1/completions", "169h", "completion_window")]
     [InlineData("/v1/completions", "24h\n", "completion_window")]
-    [InlineData("/v1/completions", "1d", "completion_window")]
+    [InlineData("/v1/completions", "8d", "completion_window")]
+    [InlineData("/v1/completions", "0d", "completion_window")]
+    [InlineData("/v1/completions", "1w", "completion_window")]
+    [InlineData("/completions/", "1d", "endpoint")]
     [InlineData("/v1/completions", "-1h", "completion_window")]
     public async Task Create_WrongPart_IsRefusedByName(string endpoint, string window, string parameter)
     {
@@ -66,7 +69,7 @@ public class BatchStoreTests(AzuriteFixture azurite)
 
         foreach (IReadOnlyDictionary<string, string> metadata in wrong)
         {
-            var batch = new NewBatch(null, BatchStore.Endpoints[0], input, "24h", metadata);
+            var batch = new NewBatch(null, BatchEndpoint.All[0], input, "24h", metadata);
             Assert.Equal("metadata", (await Assert.ThrowsAsync<InvalidRequestException>(() => batches.Store.CreateAsync(batch, Cancel))).Parameter);
         }
     }
@@ -80,7 +83,7 @@ public class BatchStoreTests(AzuriteFixture azurite)
         TestBatches batches = await TestBatches.CreateAsync(azurite);
 
         var error = await Assert.ThrowsAsync<InvalidRequestException>(
-            () => batches.Store.CreateAsync(new NewBatch(null, BatchStore.Endpoints[0], input), Cancel));
+            () => batches.Store.CreateAsync(new NewBatch(null, BatchEndpoint.All[0], input), Cancel));
 
         Assert.Equal(("input_file_id", "There is no file with the id in input_file_id."), (error.Parameter, error.Message));
     }
@@ -92,7 +95,7 @@ public class BatchStoreTests(AzuriteFixture azurite)
         string input = await batches.UploadAsync("team-a");
 
         foreach (string? owner in new[] { null, "team-b" })
-            await Assert.ThrowsAsync<InvalidRequestException>(() => batches.Store.CreateAsync(new NewBatch(owner, BatchStore.Endpoints[0], input), Cancel));
+            await Assert.ThrowsAsync<InvalidRequestException>(() => batches.Store.CreateAsync(new NewBatch(owner, BatchEndpoint.All[0], input), Cancel));
     }
 
     [Fact]
@@ -103,7 +106,7 @@ public class BatchStoreTests(AzuriteFixture azurite)
         await batches.Files.UploadAsync(new OwnedId(null, id), "o", FileStore.BatchOutputPurpose, new MemoryStream([1]), null, Cancel);
 
         var error = await Assert.ThrowsAsync<InvalidRequestException>(
-            () => batches.Store.CreateAsync(new NewBatch(null, BatchStore.Endpoints[0], id), Cancel));
+            () => batches.Store.CreateAsync(new NewBatch(null, BatchEndpoint.All[0], id), Cancel));
 
         Assert.Contains("allowed is the purpose 'batch'", error.Message, StringComparison.Ordinal);
     }
@@ -116,7 +119,7 @@ public class BatchStoreTests(AzuriteFixture azurite)
         var lost = new HashSet<string>();
         batches.Storage.Faults.Play(FaultTransport.LoseReply, request => request.Method.Method != "GET" && lost.Add(request.Uri.Path));
 
-        BatchRecord made = await batches.Store.CreateAsync(new NewBatch(null, BatchStore.Endpoints[0], input), Cancel);
+        BatchRecord made = await batches.Store.CreateAsync(new NewBatch(null, BatchEndpoint.All[0], input), Cancel);
 
         Assert.Equal(4, lost.Count);
         Assert.Equal(made.Key, (await batches.Store.TryReadAsync(made.Key, Cancel))!.Key);
@@ -130,7 +133,7 @@ public class BatchStoreTests(AzuriteFixture azurite)
         string input = await batches.UploadAsync();
         batches.Storage.Faults.Play(FaultTransport.Answer(503, "ServerBusy"), request => request.Uri.Path.Contains(StorageNames.BatchRequests, StringComparison.Ordinal));
 
-        BatchRecord made = await batches.Store.CreateAsync(new NewBatch(null, BatchStore.Endpoints[0], input), Cancel);
+        BatchRecord made = await batches.Store.CreateAsync(new NewBatch(null, BatchEndpoint.All[0], input), Cancel);
 
         Assert.Contains($"_active/{made.Key}", await batches.NamesAsync());
     }

@@ -28,14 +28,14 @@ internal sealed class TestBatches(TestStorage storage)
         return new TestBatches(storage);
     }
 
-    public async Task<string> UploadAsync(string? owner = null, string content = "{}\n")
+    public async Task<string> UploadAsync(string? owner = null, string content = "{}\n", TimeSpan? lifetime = null)
     {
         using var stream = new MemoryStream(Encoding.UTF8.GetBytes(content));
-        return (await Files.UploadAsync(new OwnedId(owner, FileStore.NewId()), "input.jsonl", FileStore.BatchPurpose, stream, null, Cancel)).Key.Id;
+        return (await Files.UploadAsync(new OwnedId(owner, FileStore.NewId()), "input.jsonl", FileStore.BatchPurpose, stream, null, Cancel, () => lifetime)).Key.Id;
     }
 
     public async Task<BatchRecord> NewAsync(string? owner = null) =>
-        await Store.CreateAsync(new NewBatch(owner, BatchStore.Endpoints[0], await UploadAsync(owner)), Cancel);
+        await Store.CreateAsync(new NewBatch(owner, BatchEndpoint.All[0], await UploadAsync(owner)), Cancel);
 
     /// <summary>A batch that is in progress, with so many chunks of one line.</summary>
     public async Task<BatchRecord> BegunAsync(int chunks, string? owner = null)

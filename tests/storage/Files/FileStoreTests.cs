@@ -33,6 +33,27 @@ public class FileStoreTests(AzuriteFixture azurite)
         Assert.Equal(length, sent.Last);
     }
 
+    [Fact]
+    public async Task Upload_WithALifetime_IsGoneWhenThatIsOver()
+    {
+        var (_, files) = await NewStoreAsync();
+        OwnedId kept = new("team-a", FileStore.NewId()), gone = new("team-a", FileStore.NewId());
+
+        StoredFile stored = await files.UploadAsync(kept, "x", FileStore.BatchPurpose, new MemoryStream([1]), null, Cancel, () => TimeSpan.FromHours(1));
+        await files.UploadAsync(gone, "x", FileStore.BatchPurpose, new MemoryStream([1]), null, Cancel, () => TimeSpan.Zero);
+
+        Assert.Equal(stored.CreatedAt + TimeSpan.FromHours(1), stored.ExpiresAt);
+        Assert.Equal(stored, await files.TryGetAsync(kept, Cancel));
+        Assert.Null(await files.TryGetAsync(gone, Cancel));
+        Assert.Null(await files.TryOpenReadAsync(gone, 0, null, Cancel));
+        Assert.False(await files.DeleteAsync(gone, Cancel));
+        Assert.Equal([kept], await files.ListAsync("team-a", Cancel).Select(file => file.Key).ToListAsync(Cancel));
+        // What needs it still reads it.
+        Assert.NotNull(await files.TryGetAsync(gone, Cancel, evenExpired: true));
+        await using Stream? stream = await files.TryOpenReadAsync(gone, 0, null, Cancel, evenExpired: true);
+        Assert.Equal(1, stream!.ReadByte());
+    }
+
     [Theory]
     [InlineData("../../models/nano/config.json")]
     [InlineData("C:\\temp\\ü 世界 👋.jsonl")]

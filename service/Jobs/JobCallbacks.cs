@@ -1,15 +1,17 @@
+using System.Security.Cryptography;
+using System.Text;
+using Gemma2.Service.Api;
+using Gemma2.Service.Callbacks;
 using Gemma2.Service.Queue;
 using Gemma2.Storage.Jobs;
 
-namespace Gemma2.Service.Jobs.Callbacks;
+namespace Gemma2.Service.Jobs;
 
 /// <summary>
 /// Tells who waits for a job that it has ended, at least once: the job's message lives until that is done, or was tried too often, whoever receives it.
 /// </summary>
 internal sealed class JobCallbacks(JobStore jobs, JobWork work, CallbackRules rules, CallbackSender sender, ILogger<JobCallbacks> log)
 {
-    private const int MaxTries = 8;
-
     private const string Delivered = "delivered";
 
     /// <summary>Posts an ended job to its callback address, where it has one and that was not done before.</summary>
@@ -32,9 +34,13 @@ internal sealed class JobCallbacks(JobStore jobs, JobWork work, CallbackRules ru
     {
         if (rules.WhyRefused(url) is { } refused)
             return refused;
-        if (await sender.SendAsync(url, job, cancellationToken) is not { } failure)
+        if (await sender.SendAsync(url, MessageId(job), JsonBody.ToUtf8(json => JobJson.Write(json, job)), cancellationToken) is not { } failure)
             return Delivered;
-        log.LogWarning("Job {Job}: callback to {Host}, try {Try} of {Tries}: {Failure}", job.Key, url.IdnHost, number, MaxTries, failure);
-        return number < MaxTries ? null : failure;
+        log.LogWarning("Job {Job}: callback to {Host}, try {Try} of {Tries}: {Failure}", job.Key, url.IdnHost, number, CallbackRules.MaxTries, failure);
+        return number < CallbackRules.MaxTries ? null : failure;
     }
+
+    /// <summary>The same for every try to tell of one end of a job, so that the receiver can tell copies.</summary>
+    private static string MessageId(JobSnapshot job) =>
+        "msg_" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{job.Key} {job.FinishedAt:O}")).AsSpan(0, 16));
 }

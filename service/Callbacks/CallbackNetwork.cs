@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 
-namespace Gemma2.Service.Jobs.Callbacks;
+namespace Gemma2.Service.Callbacks;
 
 /// <summary>
 /// How callbacks are dialled: the addresses that a name has are looked up once, and one that was found good is what is connected to. A name that is looked

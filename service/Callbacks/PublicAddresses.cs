@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace Gemma2.Service.Jobs.Callbacks;
+namespace Gemma2.Service.Callbacks;
 
 /// <summary>Tells addresses of the public internet from those that lead into a network, a machine or a platform.</summary>
 internal static class PublicAddresses

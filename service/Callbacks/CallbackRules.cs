@@ -1,11 +1,14 @@
 using Gemma2.Backend;
 using Gemma2.Service.Options;
 
-namespace Gemma2.Service.Jobs.Callbacks;
+namespace Gemma2.Service.Callbacks;
 
-/// <summary>Which addresses an ended job may be posted to: https, at a host that the operator allows by name.</summary>
+/// <summary>Which addresses the end of a job or batch may be told: https, at a host that the operator allows by name.</summary>
 internal sealed class CallbackRules(Gemma2Options options)
 {
+    /// <summary>So often it is tried to tell of one end, with longer and longer waits between.</summary>
+    public const int MaxTries = 8;
+
     private const string AnyLabel = "*.";
 
     /// <summary>Reads what a request gives as <c>callback_url</c>.</summary>
@@ -17,7 +20,7 @@ internal sealed class CallbackRules(Gemma2Options options)
             ? throw Refused($"callback_url is {url.AbsoluteUri.Length} characters long when escaped; allowed are {Storage.Jobs.JobMessage.MaxCallbackUrlLength}.")
         : WhyRefused(url) is { } reason ? throw Refused(reason) : url;
 
-    /// <summary>Why a job may not be posted to an address; null where it may.</summary>
+    /// <summary>Why nothing may be posted to an address; null where it may.</summary>
     public string? WhyRefused(Uri url) =>
         url.Scheme != Uri.UriSchemeHttps ? "callback_url must be an https address."
         : url.UserInfo.Length > 0 ? "callback_url must not carry a user name or password."
