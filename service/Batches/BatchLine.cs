@@ -6,6 +6,7 @@ using Gemma2.Backend;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 using Gemma2.Storage.Batches;
+using Gemma2.Storage.Files;
 
 namespace Gemma2.Service.Batches;
 

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
@@ -19,7 +17,7 @@ internal sealed class BatchOutput(OwnedId batch, string endpoint)
     private readonly LineDialect _dialect = LineDialect.Of(endpoint);
 
     /// <summary>Names a line's answer, without the prefix that tells its kind.</summary>
-    public string IdOf(int line) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{batch} {line}")).AsSpan(0, 16));
+    public string IdOf(int line) => BatchLineId.Of(batch, line);
 
     /// <summary>A line that has an answer.</summary>
     public ChunkLine Answered(BatchLine line, Completion completion, CompletionResult result) => new(
@@ -40,7 +38,7 @@ internal sealed class BatchOutput(OwnedId batch, string endpoint)
     private ReadOnlyMemory<byte> Write(BatchLine line, Action<Utf8JsonWriter> writeResult) => JsonBody.ToUtf8(json =>
     {
         json.WriteStartObject();
-        json.WriteString("id", "batch_req_" + IdOf(line.Number));
+        json.WriteString("id", BatchLineId.Prefix + IdOf(line.Number));
         json.WriteString("custom_id", line.CustomId);
         writeResult(json);
         json.WriteEndObject();

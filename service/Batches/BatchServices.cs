@@ -14,6 +14,8 @@ internal static class BatchServices
     {
         services.AddSingleton<FileStore>();
         services.AddSingleton<BatchStore>();
+        services.AddSingleton<BatchResults>();
+        services.AddSingleton<BatchRetry>();
         services.AddSingleton(provider => NewWork(provider.GetRequiredService<StorageConnection>(), provider.GetRequiredService<Gemma2Options>()));
         services.AddSingleton(provider => ActivatorUtilities.CreateInstance<BatchSweep>(provider, provider.GetRequiredService<Gemma2Options>().QueueLease));
         services.AddSingleton<Retention>();
@@ -21,6 +23,7 @@ internal static class BatchServices
         services.AddSingleton<LineLimiter>();
         services.AddSingleton<LineRunner>();
         services.AddSingleton<BatchTurns>();
+        services.AddSingleton<BatchEstimator>();
         services.AddSingleton<ChunkInput>();
         services.AddSingleton<ChunkStep>();
         services.AddSingleton<SplitStep>();

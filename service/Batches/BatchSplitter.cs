@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using Gemma2.Storage.Batches;
+using Gemma2.Storage.Files;
 
 namespace Gemma2.Service.Batches;
 
@@ -23,6 +24,7 @@ internal sealed class BatchSplitter(BatchLineParser parser, ChunkLimits limits)
     private Part? _part;
     private int _lines;
     private int _good;
+    private double _tokens;
 
     /// <summary>Reads the input to its end.</summary>
     /// <param name="input">The input from its first byte.</param>
@@ -41,7 +43,7 @@ internal sealed class BatchSplitter(BatchLineParser parser, ChunkLimits limits)
         Close();
         if (_lines == 0)
             return Nothing(new BatchError("empty_file", "The input has no line that is not blank."));
-        return new BatchPlan(_lines, _good > 0 ? _chunks : [], _errors);
+        return new BatchPlan(_lines, _good > 0 ? _chunks : [], _errors, (long)_tokens);
     }
 
     private BatchPlan Nothing(BatchError error) => new(_lines, [], [error]);
@@ -62,7 +64,9 @@ internal sealed class BatchSplitter(BatchLineParser parser, ChunkLimits limits)
         _part ??= new Part(line.Offset, line.Number);
         _part.Lines++;
         _part.End = line.Offset + line.Length;
-        _part.Tokens += ChunkLimits.Estimate(line, read.Request);
+        double tokens = ChunkLimits.Estimate(line, read.Request);
+        _part.Tokens += tokens;
+        _tokens += tokens;
         if (duplicate)
             _part.Duplicates.Add(line.Number);
     }

@@ -1,4 +1,5 @@
 using Gemma2.Service.Completions;
+using Gemma2.Storage.Files;
 
 namespace Gemma2.Service.Batches;
 
@@ -32,8 +33,11 @@ internal sealed class ChunkLimits
     public static double Estimate(FileLine line, CompletionRequest? request) => line.Length / BytesPerToken + request switch
     {
         null => 0,
-        _ => (double)(request.MaxTokens ?? request.UsualMaxTokens ?? UsualTokens) * request.AnswerCount,
+        _ => (double)LikelyTokens(request) * request.AnswerCount,
     };
+
+    /// <summary>New tokens that an answer will have, about.</summary>
+    public static long LikelyTokens(CompletionRequest request) => request.MaxTokens ?? request.UsualMaxTokens ?? UsualTokens;
 
     /// <summary>Whether a chunk has enough.</summary>
     public bool IsFull(int lines, long bytes, double tokens) => lines >= MaxLines || bytes >= MaxBytes || (tokens >= _tokens && bytes >= _minBytes);

@@ -6,7 +6,8 @@ namespace Gemma2.Storage.Batches;
 /// <param name="Lines">Lines of the input that are not blank.</param>
 /// <param name="Chunks">The pieces, in the input's order. None where no line can be run.</param>
 /// <param name="Errors">What is wrong with the first bad lines.</param>
-public sealed record BatchPlan(long Lines, IReadOnlyList<BatchChunk> Chunks, IReadOnlyList<BatchError> Errors)
+/// <param name="Tokens">How many tokens all lines will take, about.</param>
+public sealed record BatchPlan(long Lines, IReadOnlyList<BatchChunk> Chunks, IReadOnlyList<BatchError> Errors, long Tokens = 0)
 {
     /// <summary>A plan is at most this long: far more than that of the longest input.</summary>
     internal const int MaxBytes = 64 << 20;

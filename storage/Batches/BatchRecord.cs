@@ -124,6 +124,12 @@ public sealed record BatchRecord
     /// <summary>What came of that in the end: <c>delivered</c>, or why not; null before.</summary>
     public string? CallbackOutcome { get; init; }
 
+    /// <summary>The batch of its lines without an answer; null where nobody asked for it.</summary>
+    public string? RetryId { get; init; }
+
+    /// <summary>How many tokens its lines will take in all, about; 0 before it was split.</summary>
+    public long EstimatedTokens { get; init; }
+
     /// <summary>Into how many chunks it was split; 0 before.</summary>
     public int ChunkCount { get; init; }
 

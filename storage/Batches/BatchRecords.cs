@@ -20,7 +20,7 @@ internal sealed class BatchRecords(StorageConnection connection)
     };
 
     /// <summary>Stores a new record. An earlier try whose reply was lost is no conflict: ids are used once.</summary>
-    public Task CreateAsync(BatchRecord record, CancellationToken cancellationToken) =>
+    public Task<WriteOutcome> CreateAsync(BatchRecord record, CancellationToken cancellationToken) =>
         SmallBlobs.WriteOnceAsync(connection, StorageNames.Batches, BatchBlobs.Record(record.Key), ToJson(record), cancellationToken);
 
     /// <summary>A record; null when there is none.</summary>

@@ -22,14 +22,20 @@ public sealed class BatchStore(StorageConnection connection)
     /// <summary>Stores a batch and queues its split.</summary>
     /// <exception cref="InvalidRequestException">A part of it is not allowed, or there is no such file.</exception>
     /// <exception cref="StorageException">Storage failed.</exception>
-    public async Task<BatchRecord> CreateAsync(NewBatch batch, CancellationToken cancellationToken)
+    public Task<BatchRecord> CreateAsync(NewBatch batch, CancellationToken cancellationToken)
     {
-        TimeSpan window = NewBatchRules.Check(batch);
-        await CheckInputAsync(new OwnedId(batch.Owner, batch.InputFileId), cancellationToken);
+        NewBatchRules.Check(batch);
+        return CreateAsync(new OwnedId(batch.Owner, NewId()).Validated(), batch, cancellationToken);
+    }
+
+    /// <summary>Stores a batch under an id that was decided before, unless it is there, and gives what is stored.</summary>
+    internal async Task<BatchRecord> CreateAsync(OwnedId key, NewBatch batch, CancellationToken cancellationToken)
+    {
+        await GetInputAsync(new OwnedId(batch.Owner, batch.InputFileId), cancellationToken);
         DateTimeOffset now = connection.UtcNow;
         var record = new BatchRecord
         {
-            Key = new OwnedId(batch.Owner, NewId()).Validated(),
+            Key = key,
             Status = BatchStatus.Validating,
             Endpoint = batch.Endpoint,
             InputFileId = batch.InputFileId,
@@ -38,13 +44,13 @@ public sealed class BatchStore(StorageConnection connection)
             OutputLifetime = batch.OutputLifetime,
             CallbackUrl = batch.CallbackUrl,
             CreatedAt = now,
-            ExpiresAt = now + window,
+            ExpiresAt = now + batch.Window,
         };
         // The marker first: a batch that was not queued, because this process died or the queue is away, is found by it and queued again.
         await _markers.CreateAsync(record, cancellationToken);
-        await _records.CreateAsync(record, cancellationToken);
+        WriteOutcome outcome = await _records.CreateAsync(record, cancellationToken);
         await QueueSplitAsync(record.Key, cancellationToken);
-        return record;
+        return outcome == WriteOutcome.Written ? record : await TryReadAsync(key, cancellationToken) ?? record;
     }
 
     /// <summary>A batch as it is now, with counts and tokens of the chunks in hand; null when there is none.</summary>
@@ -87,15 +93,21 @@ public sealed class BatchStore(StorageConnection connection)
         };
     }
 
-    private static string NewId() => $"{BatchBlobs.IdPrefix}{Guid.CreateVersion7():N}";
+    internal static string NewId() => $"{BatchBlobs.IdPrefix}{Guid.CreateVersion7():N}";
 
-    private async Task CheckInputAsync(OwnedId file, CancellationToken cancellationToken)
+    /// <summary>The file that a batch is to be made of.</summary>
+    /// <exception cref="InvalidRequestException">There is no such file, or it is none for batches.</exception>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public async Task<StoredFile> GetInputAsync(OwnedId file, CancellationToken cancellationToken)
     {
-        StoredFile? input = JobId.IsValid(file.Id) ? await _files.TryGetAsync(file, cancellationToken) : null;
-        if (input is null) throw new InvalidRequestException("input_file_id", "There is no file with the id in input_file_id.");
-        if (input.Purpose != FileStore.BatchPurpose)
-            throw new InvalidRequestException("input_file_id", $"The file '{file.Id}' was not stored as a batch's input; allowed is the purpose '{FileStore.BatchPurpose}'.");
+        StoredFile input = (JobId.IsValid(file.Id) ? await _files.TryGetAsync(file, cancellationToken) : null) ?? throw NoInput();
+        return input.Purpose == FileStore.BatchPurpose
+            ? input
+            : throw new InvalidRequestException("input_file_id", $"The file '{file.Id}' was not stored as a batch's input; allowed is the purpose '{FileStore.BatchPurpose}'.");
     }
+
+    /// <summary>There is no file of which a batch was to be made.</summary>
+    public static InvalidRequestException NoInput() => new("input_file_id", "There is no file with the id in input_file_id.");
 
     private async Task QueueSplitAsync(OwnedId key, CancellationToken cancellationToken)
     {

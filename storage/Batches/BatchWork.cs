@@ -78,6 +78,7 @@ public sealed class BatchWork(StorageConnection connection, TimeSpan lease, Batc
             Status = record.Status == BatchStatus.Validating ? BatchStatus.InProgress : record.Status,
             InProgressAt = UtcNow,
             ChunkCount = plan.Chunks.Count,
+            EstimatedTokens = plan.Tokens,
             Counts = new BatchCounts(plan.Lines, 0, 0),
             Errors = plan.Errors,
         },

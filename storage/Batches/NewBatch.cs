@@ -14,6 +14,10 @@ public sealed record NewBatch(
     string? Owner, string Endpoint, string InputFileId, string CompletionWindow = "24h", IReadOnlyDictionary<string, string>? Metadata = null,
     TimeSpan? OutputLifetime = null, Uri? CallbackUrl = null)
 {
+    /// <summary>How long it may take, as a time.</summary>
+    /// <exception cref="InvalidRequestException">The window is not allowed.</exception>
+    public TimeSpan Window => NewBatchRules.Window(CompletionWindow);
+
     /// <summary>Throws unless all but the file, which may not be there yet, is allowed.</summary>
     /// <exception cref="InvalidRequestException">Names what is wrong and says what is allowed.</exception>
     public void Validate() => NewBatchRules.Check(this);

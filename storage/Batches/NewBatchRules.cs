@@ -14,17 +14,19 @@ internal static partial class NewBatchRules
     private static readonly TimeSpan ShortestWindow = TimeSpan.FromHours(1);
     private static readonly TimeSpan LongestWindow = TimeSpan.FromDays(7);
 
-    /// <summary>Looks at all but the file, and gives the window's length.</summary>
+    /// <summary>Looks at all but the file.</summary>
     /// <exception cref="InvalidRequestException">Names what is wrong and says what is allowed.</exception>
-    public static TimeSpan Check(NewBatch batch)
+    public static void Check(NewBatch batch)
     {
         if (BatchEndpoint.TryFind(batch.Endpoint) is null)
             throw new InvalidRequestException("endpoint", $"The endpoint is not supported; allowed are {BatchEndpoint.Allowed}.");
         CheckMetadata(batch.Metadata);
-        return Window(batch.CompletionWindow);
+        Window(batch.CompletionWindow);
     }
 
-    private static TimeSpan Window(string window)
+    /// <summary>A window's length.</summary>
+    /// <exception cref="InvalidRequestException">It is not allowed.</exception>
+    public static TimeSpan Window(string window)
     {
         int number = WindowPattern().IsMatch(window) ? int.Parse(window.AsSpan(0, window.Length - 1), CultureInfo.InvariantCulture) : 0;
         TimeSpan length = window.EndsWith('d') ? TimeSpan.FromDays(number) : TimeSpan.FromHours(number);

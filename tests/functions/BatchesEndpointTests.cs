@@ -215,6 +215,7 @@ public sealed class BatchesEndpointTests(AzuriteFixture azurite)
     [InlineData("output_expires_after", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"24h","output_expires_after":3600}""")]
     [InlineData("endpoint", """{"input_file_id":"INPUT","endpoint":"/chat/completions/","completion_window":"24h"}""")]
     [InlineData("completion_window", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"8d"}""")]
+    [InlineData("callback_url", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"24h","callback_url":"https://hooks.example.com/"}""")]
     [InlineData("color", """{"input_file_id":"INPUT","endpoint":"/v1/chat/completions","completion_window":"24h","color":"blue"}""")]
     [InlineData(null, "[]")]
     [InlineData(null, "{")]

@@ -88,7 +88,15 @@ type serviceSettings = {
   @maxValue(900)
   batchChunkSeconds: int?
 
-  @description('Hosts that callbacks of jobs may go to, separated by commas: example.com or *.example.com. Without any there are no callbacks.')
+  @description('What a million tokens of prompts and of answers cost, and in which currency: 0.10/0.40 USD. Batches tell their cost by it.')
+  @maxLength(64)
+  prices: string?
+
+  @description('An https address, at one of callbackHosts, that is told of the end of every batch that names no other itself.')
+  @maxLength(2048)
+  batchWebhook: string?
+
+  @description('Hosts that callbacks of jobs and batches may go to, separated by commas: example.com or *.example.com. Without any there are no callbacks.')
   @maxLength(2048)
   callbackHosts: string?
 }

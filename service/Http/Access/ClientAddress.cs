@@ -1,5 +1,5 @@
 using System.Net;
-using Gemma2.Service.Jobs.Callbacks;
+using Gemma2.Service.Callbacks;
 
 namespace Gemma2.Service.Http.Access;
 

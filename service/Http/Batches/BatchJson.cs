@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Gemma2.Service.Batches;
 using Gemma2.Storage.Batches;
 
 namespace Gemma2.Service.Http.Batches;
@@ -32,6 +33,45 @@ internal static class BatchJson
         WriteUsage(json, batch.Usage);
         WriteCost(json, batch.Cost);
         WriteMetadata(json, batch.Metadata);
+        json.WriteEndObject();
+    }
+
+    /// <summary>Writes a page of results: lines as the output and error files have them, what to ask for next, and how far the batch is.</summary>
+    public static void WriteResults(Utf8JsonWriter json, BatchResultPage page)
+    {
+        json.WriteStartObject();
+        json.WriteString("object", "list");
+        json.WriteStartArray("data");
+        foreach (ReadOnlyMemory<byte> line in page.Lines)
+            json.WriteRawValue(line.Span, skipInputValidation: true);
+        json.WriteEndArray();
+        json.WriteBoolean("has_more", page.HasMore);
+        json.WriteString("next_after", page.Next);
+        json.WriteString("batch_status", Name(page.Status));
+        json.WriteEndObject();
+    }
+
+    /// <summary>Writes what a batch would take.</summary>
+    public static void WriteEstimate(Utf8JsonWriter json, BatchEstimate estimate)
+    {
+        DateTimeOffset expires = estimate.Now + estimate.Batch.Window;
+        json.WriteStartObject();
+        json.WriteString("object", "batch.estimate");
+        json.WriteString("endpoint", estimate.Batch.Endpoint);
+        json.WriteString("input_file_id", estimate.Batch.InputFileId);
+        json.WriteString("completion_window", estimate.Batch.CompletionWindow);
+        json.WriteNumber("lines", estimate.Lines);
+        json.WriteNumber("bad_lines", estimate.BadLines);
+        json.WriteNumber("counted_lines", estimate.CountedLines);
+        WriteErrors(json, estimate.Errors);
+        json.WriteNumber("prompt_tokens", estimate.MostUsage.InputTokens);
+        json.WriteNumber("max_output_tokens", estimate.MostUsage.OutputTokens);
+        json.WriteNumber("tokens_ahead", (long)estimate.TokensAhead);
+        json.WriteNumber("tokens_per_second", Math.Round(estimate.TokensPerSecond, 1));
+        WriteTime(json, "expected_end_at", estimate.ExpectedEnd);
+        WriteTime(json, "expires_at", expires);
+        json.WriteBoolean("fits_window", estimate.ExpectedEnd <= expires);
+        WriteCost(json, estimate.MostCost);
         json.WriteEndObject();
     }
 

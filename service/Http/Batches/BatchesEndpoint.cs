@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Gemma2.Backend;
 using Gemma2.Service.Api;
+using Gemma2.Service.Batches;
 using Gemma2.Service.Callbacks;
 using Gemma2.Service.Http.Access;
 using Gemma2.Service.Http.Streaming;
@@ -22,13 +23,17 @@ internal static class BatchesEndpoint
 
     private const int DefaultList = 20;
     private const int LongestList = 100;
+    private const int DefaultResults = 100;
 
     public static void Map(IEndpointRouteBuilder routes)
     {
         routes.MapPost(Route, CreateAsync);
+        routes.MapPost(Route + "/estimate", EstimateAsync);
         routes.MapGet(Route, ListAsync);
         routes.MapGet(Route + "/{id}", GetAsync);
         routes.MapPost(Route + "/{id}/cancel", CancelAsync);
+        routes.MapPost(Route + "/{id}/retry", RetryAsync);
+        routes.MapGet(Route + "/{id}/results", ResultsAsync);
     }
 
     private static async Task CreateAsync(HttpContext http, CallbackRules callbacks)
@@ -37,6 +42,15 @@ internal static class BatchesEndpoint
         using (JsonDocument body = await RequestBody.ReadJsonAsync(http.Request, http.RequestAborted))
             batch = Read(new RequestFields(body.RootElement), http.Owner(), callbacks);
         await SendAsync(http, await http.Storage<BatchStore>().CreateAsync(batch, http.RequestAborted));
+    }
+
+    private static async Task EstimateAsync(HttpContext http, CallbackRules callbacks)
+    {
+        NewBatch batch;
+        using (JsonDocument body = await RequestBody.ReadJsonAsync(http.Request, http.RequestAborted))
+            batch = Read(new RequestFields(body.RootElement), http.Owner(), callbacks);
+        BatchEstimate estimate = await http.Storage<BatchEstimator>().RunAsync(batch, http.RequestAborted);
+        await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => BatchJson.WriteEstimate(json, estimate));
     }
 
     private static async Task ListAsync(HttpContext http)
@@ -59,10 +73,25 @@ internal static class BatchesEndpoint
 
     private static async Task CancelAsync(HttpContext http, string id) => await SendAsync(http, await FindAsync(http, id, store => store.CancelAsync));
 
+    private static async Task RetryAsync(HttpContext http, string id)
+    {
+        BatchRecord? retry = http.OwnedKey(id) is { } key ? await http.Storage<BatchRetry>().RunAsync(key, http.RequestAborted) : null;
+        await SendAsync(http, retry ?? throw NotFound(id));
+    }
+
+    private static async Task ResultsAsync(HttpContext http, string id)
+    {
+        PageQuery page = PageQuery.Read(http.Request, DefaultResults, BatchResults.MaxLines);
+        BatchResultPage? results = http.OwnedKey(id) is { } key ? await http.Storage<BatchResults>().TryReadAsync(key, page.After, page.Limit, http.RequestAborted) : null;
+        await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => BatchJson.WriteResults(json, results ?? throw NotFound(id)));
+    }
+
     private static async Task<BatchRecord> FindAsync(
         HttpContext http, string id, Func<BatchStore, Func<Storage.OwnedId, CancellationToken, Task<BatchRecord?>>> call) =>
         (http.OwnedKey(id) is { } key ? await call(http.Storage<BatchStore>())(key, http.RequestAborted) : null)
-        ?? throw new ApiException(ApiError.NotFound("batch", RequestFields.Quote(id)));
+        ?? throw NotFound(id);
+
+    private static ApiException NotFound(string id) => new(ApiError.NotFound("batch", RequestFields.Quote(id)));
 
     private static Task SendAsync(HttpContext http, BatchRecord batch) =>
         JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => BatchJson.Write(json, batch));

@@ -3,6 +3,7 @@ using CsCheck;
 using Gemma2.Service.Batches;
 using Gemma2.Service.Completions;
 using Gemma2.Storage.Batches;
+using Gemma2.Storage.Files;
 
 namespace Gemma2.Functions.Tests.Batches;
 

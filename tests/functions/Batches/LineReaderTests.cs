@@ -1,6 +1,7 @@
 using System.Text;
 using CsCheck;
 using Gemma2.Service.Batches;
+using Gemma2.Storage.Files;
 
 namespace Gemma2.Functions.Tests.Batches;
 

@@ -29,6 +29,8 @@ param settings = {
   keyLimits: 'tests=600/1000000'
   queueLeaseSeconds: 60
   batchChunkSeconds: 60
+  prices: '0.10/0.40 USD'
+  batchWebhook: 'https://hooks.example.org/batches'
   callbackHosts: 'example.com,*.example.org'
 }
 param minReplicas = 1

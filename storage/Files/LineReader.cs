@@ -2,14 +2,14 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 
-namespace Gemma2.Service.Batches;
+namespace Gemma2.Storage.Files;
 
 /// <summary>A line of a file.</summary>
 /// <param name="Number">Its number, blank lines counted.</param>
 /// <param name="Offset">Where it begins, in bytes.</param>
 /// <param name="Length">Its bytes with the line end.</param>
-/// <param name="Text">Its bytes without the line end, until the next line is read; null when it is longer than <see cref="LineReader.MaxLineBytes"/>.</param>
-internal readonly record struct FileLine(int Number, long Offset, long Length, ReadOnlyMemory<byte>? Text)
+/// <param name="Text">Its bytes without the line end, until the next line is read; null when it is too long to be kept.</param>
+public readonly record struct FileLine(int Number, long Offset, long Length, ReadOnlyMemory<byte>? Text)
 {
     /// <summary>True for a line of white space.</summary>
     public bool IsBlank => Text is { } text && text.Span.IndexOfAnyExcept(" \t\r"u8) < 0;
@@ -18,9 +18,9 @@ internal readonly record struct FileLine(int Number, long Offset, long Length, R
 /// <summary>
 /// Reads a JSONL file line by line, in little memory whatever the file holds: LF or CRLF, a byte order mark or none, a last line with or without its end.
 /// </summary>
-internal static class LineReader
+public static class LineReader
 {
-    /// <summary>A longer line is not kept, only counted: its request could not fit any context.</summary>
+    /// <summary>A longer request is not kept, only counted: it could not fit any context.</summary>
     public const int MaxLineBytes = 1 << 20;
 
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
@@ -30,8 +30,9 @@ internal static class LineReader
     /// <param name="offset">Where in the file it begins.</param>
     /// <param name="firstLine">The number of its first line.</param>
     /// <param name="cancellationToken">Ends the read.</param>
+    /// <param name="maxLineBytes">A longer line is not kept.</param>
     public static async IAsyncEnumerable<FileLine> ReadAsync(
-        Stream stream, long offset, int firstLine, [EnumeratorCancellation] CancellationToken cancellationToken)
+        Stream stream, long offset, int firstLine, [EnumeratorCancellation] CancellationToken cancellationToken, int maxLineBytes = MaxLineBytes)
     {
         PipeReader reader = PipeReader.Create(stream, new StreamPipeReaderOptions(bufferSize: 1 << 16, leaveOpen: true));
         int number = firstLine;
@@ -44,11 +45,11 @@ internal static class LineReader
             while (TryTakeLine(ref buffer, read.IsCompleted, out ReadOnlySequence<byte> line))
             {
                 long length = skipped + line.Length;
-                yield return new FileLine(number++, offset, length, length <= MaxLineBytes ? Trim(line, offset) : default(ReadOnlyMemory<byte>?));
+                yield return new FileLine(number++, offset, length, length <= maxLineBytes ? Trim(line, offset) : default(ReadOnlyMemory<byte>?));
                 offset += length;
                 skipped = 0;
             }
-            if (skipped + buffer.Length > MaxLineBytes)
+            if (skipped + buffer.Length > maxLineBytes)
             {
                 skipped += buffer.Length;
                 buffer = buffer.Slice(buffer.End);
