@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 using Gemma2.Golden;
 using Gemma2.Storage;
@@ -100,7 +101,88 @@ public sealed class BatchTests(AzuriteFixture azurite) : StorageTest(azurite)
     [InlineData("watch")]
     [InlineData("cancel")]
     [InlineData("fetch")]
+    [InlineData("show")]
+    [InlineData("results")]
+    [InlineData("retry")]
     public async Task Run_BatchThatIsNotThere_FailsAndNamesIt(string command) => (await RunAsync("batch", command, "batch_0")).Failed(1, "no batch batch_0");
+
+    [Fact]
+    public async Task Submit_WithAllThatABatchCanHave_IsShown()
+    {
+        using var folder = new TemporaryFolder();
+        string id = await SubmitAsync(folder, "--window", "2d", "--endpoint", "/completions", "--callback", "https://hooks.example.com/x?secret=1", "--output-expires", "3600");
+        BatchRecord batch = (await Batches.TryReadAsync(new OwnedId(null, id), Cancellation))!;
+        Assert.Equal((TimeSpan.FromHours(1), new Uri("https://hooks.example.com/x?secret=1"), "/completions"), (batch.OutputLifetime, batch.CallbackUrl, batch.Endpoint));
+        string shown = (await RunAsync("batch", "show", id)).Succeeded();
+        Assert.Matches("due  *20.*Z, in (2 d|1 d 23 h)", shown);
+        Assert.Contains("hooks.example.com: told when it has ended", shown);
+        Assert.DoesNotContain("secret", shown);
+    }
+
+    [Fact]
+    public async Task Show_BatchWithAPrice_TellsPaceAndCost()
+    {
+        using var folder = new TemporaryFolder();
+        string id = await SubmitAsync(folder);
+        var key = new OwnedId(null, id);
+        var work = new BatchWork(Connection, TimeSpan.FromMinutes(1), new BatchTerms(BatchPrice.TryParse("2/4 EUR")));
+        await work.BeginAsync(key, new BatchPlan(2, [new BatchChunk(0, 0, Line.Length, 1, 2, [])], []), Cancellation);
+        (ChunkClaim? claim, _) = await work.Chunks.TryClaimAsync(key, 0, Cancellation);
+        await claim!.AppendAsync([new ChunkLine(1, true, 500_000, 250_000, "{\"id\":1}"u8.ToArray())], Cancellation);
+
+        string shown = (await RunAsync("batch", "show", id)).Succeeded();
+
+        Assert.Contains("2 EUR: 1 in, 1 new", shown);
+        Assert.Contains("1 of 2 done", shown);
+        Assert.Contains("new tokens/s, about", shown);
+        JsonElement cost = JsonElement.Parse((await RunAsync("batch", "show", id, "--json")).Succeeded()).GetProperty("cost");
+        Assert.Equal((2m, "EUR"), (cost.GetProperty("total").GetDecimal(), cost.GetProperty("currency").GetString()));
+    }
+
+    [Fact]
+    public async Task Results_BatchThatRuns_AreThoseThatAreDone()
+    {
+        using var folder = new TemporaryFolder();
+        string id = await SubmitAsync(folder);
+        var key = new OwnedId(null, id);
+        var work = new BatchWork(Connection, TimeSpan.FromMinutes(1));
+        Assert.Empty((await RunAsync("batch", "results", id)).Succeeded());
+        var plan = new BatchPlan(2, [new BatchChunk(0, 0, Line.Length, 1, 2, [])], []);
+        await work.WritePlanOnceAsync(key, plan, Cancellation);
+        await work.BeginAsync(key, plan, Cancellation);
+        (ChunkClaim? claim, _) = await work.Chunks.TryClaimAsync(key, 0, Cancellation);
+        await claim!.AppendAsync([Result(2, true)], Cancellation);
+
+        Outcome first = await RunAsync("batch", "results", id);
+        Assert.Equal(TextOf(2) + "\n", first.Succeeded());
+        Assert.Contains($"gemma2 batch results {id} --after 0,2", first.Error);
+
+        await claim.AppendAsync([Result(1, false)], Cancellation);
+        await work.Chunks.WriteResultsAsync(key, 0, claim.Lines, Cancellation);
+        Assert.True(await work.TryFinishAsync(key, Cancellation));
+        Outcome rest = await RunAsync("batch", "results", id, "--after", "0,2", "--follow");
+        Assert.Equal(TextOf(1) + "\n", rest.Succeeded());
+        Assert.DoesNotContain("--after", rest.Error);
+
+        string retry = (await RunAsync("batch", "retry", id)).Succeeded().Trim();
+        Assert.Equal(retry, (await RunAsync("batch", "retry", id)).Succeeded().Trim());
+        Assert.Equal(id, (await Batches.TryReadAsync(new OwnedId(null, retry), Cancellation))!.Metadata!["retry_of"]);
+
+        ChunkLine Result(int line, bool ok) => new(line, ok, 1, 1, Encoding.UTF8.GetBytes(TextOf(line)));
+
+        string TextOf(int line) => $$$"""{"id":"batch_req_{{{BatchLineId.Of(key, line)}}}","line":{{{line}}}}""";
+    }
+
+    [Theory]
+    [InlineData("--url", "ftp://x", "http and https")]
+    [InlineData("--url", "http://127.0.0.1:1", "gives no answer")]
+    public async Task Estimate_NoService_SaysSo(string option, string value, string mention)
+    {
+        using var folder = new TemporaryFolder();
+        Outcome outcome = await Gemma2Program.RunAsync("batch", "estimate", folder.Write("requests.jsonl", Line), option, value);
+        Assert.NotEqual(0, outcome.ExitCode);
+        Assert.Contains(mention, outcome.Error);
+    }
 
     [Fact]
     public async Task Fetch_BatchThatHasNotEnded_FailsAndSaysHowFarItIs()

@@ -33,6 +33,10 @@ public sealed class UsageTests
     [InlineData("batch watch")]
     [InlineData("batch cancel")]
     [InlineData("batch fetch")]
+    [InlineData("batch show")]
+    [InlineData("batch results")]
+    [InlineData("batch retry")]
+    [InlineData("batch estimate")]
     public async Task Run_CommandAlone_IsBadUsage(string command) => (await Gemma2Program.RunAsync(command.Split(' '))).Failed(2, $"gemma2 {command} --help");
 
     [Theory]

@@ -9,9 +9,13 @@ internal static class BatchCommand
     public static Command Create() => new("batch", "Hand the service a file of requests, watch it, fetch the answers.")
     {
         BatchSubmitCommand.Create(),
+        BatchEstimateCommand.Create(),
+        BatchShowCommand.Create(),
         BatchWatchCommand.Create(),
+        BatchResultsCommand.Create(),
         BatchCancelCommand.Create(),
         BatchFetchCommand.Create(),
+        BatchRetryCommand.Create(),
         BatchListCommand.Create(),
     };
 }

@@ -25,6 +25,9 @@ internal sealed record BatchReport(
     long? CancelledAt,
     BatchCounts RequestCounts,
     BatchTokens Usage,
+    BatchCostReport? Cost,
+    string? CallbackOutcome,
+    string? RetryId,
     IReadOnlyDictionary<string, string>? Metadata)
 {
     /// <summary>The report of a batch.</summary>
@@ -50,8 +53,18 @@ internal sealed record BatchReport(
         batch.CancelledAt?.ToUnixTimeSeconds(),
         batch.Counts,
         new BatchTokens(batch.Usage.InputTokens, batch.Usage.OutputTokens, batch.Usage.InputTokens + batch.Usage.OutputTokens),
+        batch.Cost is { } cost ? new BatchCostReport(cost.Currency, cost.Input, cost.Output, cost.Total) : null,
+        batch.CallbackOutcome,
+        batch.RetryId,
         batch.Metadata);
 }
+
+/// <summary>What a batch's tokens cost.</summary>
+/// <param name="Currency">In which currency.</param>
+/// <param name="Input">Its prompts.</param>
+/// <param name="Output">Its new tokens.</param>
+/// <param name="Total">Both.</param>
+internal sealed record BatchCostReport(string Currency, decimal Input, decimal Output, decimal Total);
 
 /// <summary>What is wrong with a batch or its first bad lines.</summary>
 /// <param name="Object">Always "list".</param>

@@ -4,6 +4,7 @@ using Gemma2.Cli.Terminal;
 using Gemma2.Storage;
 using Gemma2.Storage.Batches;
 using Gemma2.Storage.Files;
+using Gemma2.Storage.Jobs;
 
 namespace Gemma2.Cli.Commands.Batches;
 
@@ -24,10 +25,14 @@ internal static class BatchSubmitCommand
             path => BatchEndpoint.TryFind(path) is not null);
         Option<string?> window = Values.Text("--window", $"How long it may take, 1h to 168h or 1d to 7d (without it: {DefaultWindow}).", "24h");
         Option<IReadOnlyDictionary<string, string>?> metadata = Values.Notes("--metadata", "A note on the batch; may be given several times.");
+        Option<Uri?> callback = Values.Address("--callback", "Who is told of the batch's end; the service must allow the host.", JobMessage.MaxCallbackUrlLength);
+        Option<long?> expires = Values.Number<long>(
+            "--output-expires", "After how many seconds its files are deleted (without it: they are kept).", $"{FileLifetime.FewestSeconds} to {FileLifetime.MostSeconds}",
+            seconds => seconds is >= FileLifetime.FewestSeconds and <= FileLifetime.MostSeconds);
         Option<bool> wait = new("--wait") { Description = "Watch the batch until it has ended." };
         Option<string?> owner = TargetArguments.Owner();
         Option<bool> json = Shared.Json();
-        var command = new Command("submit", "Upload a file of requests and make a batch of it; prints the batch's id.") { file, endpoint, window, metadata, wait, owner, json };
+        var command = new Command("submit", "Upload a file of requests and make a batch of it; prints the batch's id.") { file, endpoint, window, metadata, callback, expires, wait, owner, json };
         command.SetAction((parse, cancellationToken) => RunAsync(
             parse.GetRequiredValue(file),
             new NewBatch(
@@ -35,7 +40,9 @@ internal static class BatchSubmitCommand
                 parse.GetValue(endpoint) ?? BatchEndpoint.All[0],
                 FileStore.NewId(),
                 parse.GetValue(window) ?? DefaultWindow,
-                parse.GetValue(metadata)),
+                parse.GetValue(metadata),
+                parse.GetValue(expires) is { } seconds ? TimeSpan.FromSeconds(seconds) : null,
+                parse.GetValue(callback)),
             parse.GetValue(wait),
             parse.GetValue(json),
             cancellationToken));

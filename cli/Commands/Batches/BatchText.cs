@@ -9,7 +9,8 @@ namespace Gemma2.Cli.Commands.Batches;
 /// <summary>Batches in words.</summary>
 internal static class BatchText
 {
-    private const int ErrorsShown = 5;
+    /// <summary>So many errors are shown of more.</summary>
+    public const int ErrorsShown = 5;
 
     /// <summary>A state, as OpenAI writes it.</summary>
     public static string Status(BatchStatus status) => JsonNamingPolicy.SnakeCaseLower.ConvertName(status.ToString());
@@ -38,8 +39,12 @@ internal static class BatchText
         yield return ["endpoint", batch.Endpoint];
         if (batch.Counts.Total > 0) yield return ["requests", Requests(batch.Counts)];
         if (batch.Usage != default) yield return ["tokens", $"{Number(batch.Usage.InputTokens)} in, {Number(batch.Usage.OutputTokens)} new"];
+        if (batch.Cost is { } cost) yield return ["cost", $"{Money(cost.Total)} {cost.Currency}: {Money(cost.Input)} in, {Money(cost.Output)} new"];
+        if (batch is { Status: BatchStatus.InProgress, InProgressAt: { } begun } && Average(batch, DateTimeOffset.UtcNow - begun) is { } average) yield return ["so far", average];
         yield return ["created", Times.Describe(batch.CreatedAt)];
-        yield return batch.HasEnded ? ["ended", $"{Times.Describe(EndOf(batch))}{Duration(batch)}"] : ["expires", Times.Describe(batch.ExpiresAt)];
+        yield return batch.HasEnded ? ["ended", $"{Times.Describe(batch.EndedAt)}{Duration(batch)}"] : ["due", $"{Times.Describe(batch.ExpiresAt)}, in {Times.Describe(batch.ExpiresAt - DateTimeOffset.UtcNow)}"];
+        if (batch.CallbackUrl is { } url) yield return ["callback", $"{url.IdnHost}: {Callback(batch)}"];
+        if (batch.RetryId is { } retry) yield return ["retried by", retry];
         foreach ((string key, string value) in batch.Metadata ?? new Dictionary<string, string>()) yield return [$"metadata {key}", ErrorText.OneLine(value)];
         yield return ["input", batch.InputFileId];
         if (batch.OutputFileId is { } output) yield return ["output", output];
@@ -48,11 +53,25 @@ internal static class BatchText
         if (batch.Errors.Count > ErrorsShown) yield return ["", $"and {Number(batch.Errors.Count - ErrorsShown)} more: --json shows them"];
     }
 
-    private static DateTimeOffset? EndOf(BatchRecord batch) => batch.CompletedAt ?? batch.FailedAt ?? batch.ExpiredAt ?? batch.CancelledAt;
+    /// <summary>How fast it was on the whole, and when it would end so; null while nothing is done.</summary>
+    private static string? Average(BatchRecord batch, TimeSpan elapsed)
+    {
+        long done = batch.Counts.Completed + batch.Counts.Failed;
+        if (done == 0 || elapsed <= TimeSpan.Zero) return null;
+        TimeSpan left = (batch.Counts.Total - done) * (elapsed / done);
+        return $"{Rate(batch.Usage.OutputTokens / elapsed.TotalSeconds)} new tokens/s, about {Times.Describe(left)} left";
+    }
 
-    private static string Duration(BatchRecord batch) => EndOf(batch) is { } end ? $", after {Times.Describe(end - batch.CreatedAt)}" : "";
+    private static string Callback(BatchRecord batch) =>
+        batch.CallbackOutcome is { } outcome ? ErrorText.OneLine(outcome)
+        : batch.CallbackTries > 0 ? $"tried {Number(batch.CallbackTries)} times"
+        : "told when it has ended";
+
+    private static string Duration(BatchRecord batch) => batch.EndedAt is { } end ? $", after {Times.Describe(end - batch.CreatedAt)}" : "";
 
     private static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Money(decimal amount) => amount.ToString("0.######", CultureInfo.InvariantCulture);
 
     private static string Rate(double value) => value.ToString(value < 10 ? "0.0" : "N0", CultureInfo.InvariantCulture);
 }

@@ -53,7 +53,7 @@ internal static class BatchWatchCommand
             {
                 bool runs = batch.Status == BatchStatus.InProgress;
                 if (runs) pace.Add(Stopwatch.GetElapsedTime(start), batch.Counts, batch.Usage);
-                Show(BatchText.Progress(batch), runs ? $"{BatchText.Requests(batch.Counts)}, {BatchText.Pace(pace)}" : null, ShareOf(batch));
+                Show(BatchText.Progress(batch), runs ? $"{BatchText.Requests(batch.Counts)}, {BatchText.Pace(pace)}, due in {Times.Describe(batch.ExpiresAt - DateTimeOffset.UtcNow)}" : null, ShareOf(batch));
             },
             error => Show($"storage does not answer, trying again ({ErrorText.Describe(error)})", null, null),
             cancellationToken);
