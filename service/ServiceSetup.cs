@@ -31,6 +31,7 @@ internal static class ServiceSetup
     {
         services.AddSingleton(options);
         services.AddSingleton<FatalStop>();
+        services.AddSingleton<Draining>();
         services.AddSingleton<IEngineLoader, EngineLoader>();
         services.AddSingleton<ModelHost>();
         services.AddHostedService(provider => provider.GetRequiredService<ModelHost>());
@@ -65,6 +66,7 @@ internal static class ServiceSetup
         app.UseRoutingOfOtherPaths();
         app.UseCrossOrigin(app.ApplicationServices.GetRequiredService<Gemma2Options>());
         app.UseMiddleware<ErrorResponses>();
+        app.UseMiddleware<StopGate>();
         app.UseMiddleware<ApiKeyCheck>();
         app.UseMiddleware<RateLimitCheck>();
         app.UseEndpoints(MapGemma2);

@@ -49,6 +49,8 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
     public static ApiError ModelLoading(string progress) =>
         new(503, $"The model is still being loaded ({progress}); try again soon.", ServerError, null, "model_loading");
 
+    public static ApiError Stopping { get; } = new(503, "The server is stopping; try again.", ServerError, null, "stopping");
+
     public static ApiError TimedOut(TimeSpan limit) =>
         new(504, $"The answer took longer than {limit.TotalMinutes:0} minutes and was given up.", ServerError, null, "timeout");
 
@@ -73,7 +75,7 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
         StorageException storage => new(503, storage.Message, ServerError, null, "storage_unavailable"),
         Gemma2Exception known => new(500, known.Message, ServerError),
         BadHttpRequestException http => new(http.StatusCode, http.Message, InvalidRequest),
-        OperationCanceledException => new(503, "The server is stopping; try again.", ServerError, null, "stopping"),
+        OperationCanceledException => Stopping,
         _ => new(500, "The server had an error while it worked on the request.", ServerError),
     };
 

@@ -1,15 +1,18 @@
 using Gemma2.Service.Api;
+using Gemma2.Service.Lifetime;
 using Gemma2.Service.Model;
 
 namespace Gemma2.Service.Http;
 
-/// <summary><c>GET /healthz</c>: 503 with how far loading is until the weights are resident, 200 from then on.</summary>
+/// <summary><c>GET /healthz</c>: 503 with how far loading is until the weights are resident, 200 from then on, 503 again while the app stops.</summary>
 internal static class HealthEndpoint
 {
     public const string Route = "/healthz";
 
-    public static void Map(IEndpointRouteBuilder routes) => routes.MapMethods(Route, [HttpMethods.Get, HttpMethods.Head], (HttpContext http, ModelHost model) =>
-        model.Engine is { } engine ? SendReadyAsync(http.Response, engine.ModelName) : SendLoadingAsync(http.Response, model)).AllowAnonymous();
+    public static void Map(IEndpointRouteBuilder routes) => routes.MapMethods(Route, [HttpMethods.Get, HttpMethods.Head], (HttpContext http, ModelHost model, Draining draining) =>
+        draining.IsStopping ? SendStoppingAsync(http.Response)
+        : model.Engine is { } engine ? SendReadyAsync(http.Response, engine.ModelName)
+        : SendLoadingAsync(http.Response, model)).AllowAnonymous();
 
     private static Task SendReadyAsync(HttpResponse response, string model) => JsonBody.SendAsync(response, StatusCodes.Status200OK, json =>
     {
@@ -18,6 +21,17 @@ internal static class HealthEndpoint
         json.WriteString("model", model);
         json.WriteEndObject();
     });
+
+    private static Task SendStoppingAsync(HttpResponse response)
+    {
+        response.Headers.RetryAfter = ErrorResponses.RetryAfterSeconds;
+        return JsonBody.SendAsync(response, StatusCodes.Status503ServiceUnavailable, json =>
+        {
+            json.WriteStartObject();
+            json.WriteString("status", "stopping");
+            json.WriteEndObject();
+        });
+    }
 
     private static Task SendLoadingAsync(HttpResponse response, ModelHost model)
     {

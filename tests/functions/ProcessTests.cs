@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Gemma2.Testing;
@@ -66,6 +67,47 @@ public sealed class ProcessTests(PublishedApp published)
             process.Kill();
         }
     }
+
+    [Fact]
+    public async Task Term_StreamInHand_RefusesNewWorkAndEndsWhenItEnds()
+    {
+        Machine.NeedsDevice();
+        int port = TestApp.FreePort();
+        using Process process = published.Start(new()
+        {
+            ["Gemma2__Model"] = Path.Combine(Repository.Root, "samples/nano"),
+            ["Gemma2__AllowSoftwareDevice"] = "true",
+            ["Gemma2__MaxSequences"] = "1",
+            ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}",
+        });
+        try
+        {
+            using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
+            await PublishedApp.WaitForModelAsync(client, process);
+            // The model repeats itself: seconds at least, if nobody leaves.
+            using HttpResponseMessage stream = await SendAsync(client, """{"model":"nano","prompt":"the the the the","temperature":0,"max_tokens":8000,"stream":true}""");
+
+            using (Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]))
+                while ((await client.GetAsync("/healthz", TestContext.Current.CancellationToken)).StatusCode == HttpStatusCode.OK)
+                    await Task.Delay(10, TestContext.Current.CancellationToken);
+            using HttpResponseMessage refused = await SendAsync(client, """{"model":"nano","prompt":"Hi"}""");
+
+            await ErrorShape.AssertAsync(refused, 503, null, "stopping");
+            Assert.False(process.HasExited);
+            stream.Dispose();
+            await process.WaitForExitAsync(TestContext.Current.CancellationToken);
+            Assert.Equal(0, process.ExitCode);
+        }
+        finally
+        {
+            process.Kill();
+        }
+    }
+
+    private static Task<HttpResponseMessage> SendAsync(HttpClient client, string json) => client.SendAsync(
+        new HttpRequestMessage(HttpMethod.Post, "/v1/completions") { Content = new StringContent(json, null, "application/json") },
+        HttpCompletionOption.ResponseHeadersRead,
+        TestContext.Current.CancellationToken);
 
     [Theory]
     [InlineData("nonsense", "--functions-uri is 'nonsense'; allowed: the http address of the Functions host")]

@@ -22,6 +22,7 @@ internal static class StandaloneHost
             // Requests and jobs in hand share the time that is left.
             hosting.ServicesStopConcurrently = true;
         });
+        DrainingServer.Add(builder.Services);
         if (hasStorage)
             AddDelivery(builder.Services);
         configure?.Invoke(builder.Services);

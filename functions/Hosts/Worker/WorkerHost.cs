@@ -32,6 +32,7 @@ internal static class WorkerHost
             hosting.ShutdownTimeout = GraceOnStop;
             hosting.ServicesStopConcurrently = true;
         });
+        DrainingServer.Add(builder.Services);
         builder.Services.AddSingleton<WorkerPipeline>();
         builder.Services.AddSingleton<MessagesInHand>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<MessagesInHand>());

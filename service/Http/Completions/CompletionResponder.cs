@@ -4,13 +4,14 @@ using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Http.Access;
 using Gemma2.Service.Http.Streaming;
+using Gemma2.Service.Lifetime;
 using Gemma2.Service.Model;
 
 namespace Gemma2.Service.Http.Completions;
 
 /// <summary>What all completion endpoints do with a parsed request: generate, and answer with one JSON body or a stream of events.</summary>
 internal sealed class CompletionResponder(
-    ModelHost model, CompletionFactory factory, RateLimits limits, ErrorReporter errors, StreamOptions options, ILogger<CompletionResponder> log)
+    ModelHost model, CompletionFactory factory, RateLimits limits, ErrorReporter errors, Draining draining, StreamOptions options, ILogger<CompletionResponder> log)
 {
     /// <summary>Carries the seed, given or drawn: with it the answer can be had again.</summary>
     public const string SeedHeader = "Gemma2-Seed";
@@ -30,24 +31,25 @@ internal sealed class CompletionResponder(
     /// <summary>Answers one request.</summary>
     public async Task RespondAsync(HttpContext http, CompletionRequest request, IAnswerWriter writer)
     {
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, draining.TimeIsOver);
         Completion completion = await factory.CreateAsync(
-            model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed(), request.Class, http.RequestAborted);
+            model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed(), request.Class, end.Token);
         completion.EnsureRoom();
         limits.ChargeTokens(http, completion.PromptTokens, completion.AnswerCount, request.MaxTokens);
         http.Response.Headers[SeedHeader] = completion.Seed.ToString(CultureInfo.InvariantCulture);
-        CompletionResult result = request.Stream ? await StreamAsync(http, completion, writer) : await SendWholeAsync(http, completion, writer);
+        CompletionResult result = request.Stream ? await StreamAsync(http, completion, writer, end.Token) : await SendWholeAsync(http, completion, writer, end.Token);
         Log(http.TraceIdentifier, completion, result);
     }
 
-    private static async Task<CompletionResult> SendWholeAsync(HttpContext http, Completion completion, IAnswerWriter writer)
+    private static async Task<CompletionResult> SendWholeAsync(HttpContext http, Completion completion, IAnswerWriter writer, CancellationToken end)
     {
-        CompletionResult result = await completion.RunAsync(http.RequestAborted);
-        await writer.KeepAsync(completion, result, http.RequestAborted);
+        CompletionResult result = await completion.RunAsync(end);
+        await writer.KeepAsync(completion, result, end);
         await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => writer.WriteBody(json, completion, result));
         return result;
     }
 
-    private async Task<CompletionResult> StreamAsync(HttpContext http, Completion completion, IAnswerWriter writer)
+    private async Task<CompletionResult> StreamAsync(HttpContext http, Completion completion, IAnswerWriter writer, CancellationToken end)
     {
         var stream = new ServerSentEvents(http.Response, http.RequestAborted);
         var result = new CompletionResult(completion);
@@ -56,13 +58,13 @@ internal sealed class CompletionResponder(
         try
         {
             await stream.SendAsync(events.Begin());
-            IAsyncEnumerable<AnswerPart> parts = completion.StreamAsync(http.RequestAborted);
-            await foreach (AnswerPart part in parts.WithHeartbeats(options, stream.HeartbeatAsync, http.RequestAborted))
+            IAsyncEnumerable<AnswerPart> parts = completion.StreamAsync(end);
+            await foreach (AnswerPart part in parts.WithHeartbeats(options, stream.HeartbeatAsync, end))
             {
                 result.Add(part);
                 await stream.SendAsync(events.Read(part));
             }
-            await writer.KeepAsync(completion, result, http.RequestAborted);
+            await writer.KeepAsync(completion, result, end);
             await stream.SendAsync(events.End(result));
         }
         catch (Exception exception) when (!http.RequestAborted.IsCancellationRequested)
