@@ -17,6 +17,7 @@ using Gemma2.Service.Options;
 using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Gemma2.Service;
 
@@ -42,6 +43,7 @@ internal static class ServiceSetup
         services.AddSingleton<CompletionFactory>();
         services.AddSingleton<CompletionResponder>();
         services.AddSingleton<StateStream>();
+        services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<RateLimits>();
         services.AddCors();
         if (storage is null)

@@ -142,22 +142,6 @@ public sealed class RateLimitTests
         }
     }
 
-    [Fact]
-    public async Task TryTake_EmptyBucket_FillsAgainEvenly()
-    {
-        using var bucket = new MinuteBucket(60_000);
-        Assert.Null(bucket.TryTake(1_000_000));
-        TimeSpan wait = bucket.TryTake(60_000)!.Value;
-        Assert.InRange(wait, TimeSpan.Zero, TimeSpan.FromMinutes(1));
-        Assert.InRange(bucket.UntilFull, TimeSpan.Zero, TimeSpan.FromMinutes(1));
-
-        // A thousandth of a second for each.
-        while (bucket.Content < 20)
-            await Task.Delay(5, Cancellation);
-
-        Assert.Null(bucket.TryTake(20));
-    }
-
     [Theory]
     [InlineData("a=5")]
     [InlineData("a=5/6/7")]

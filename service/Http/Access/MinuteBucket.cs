@@ -1,49 +1,68 @@
-using System.Threading.RateLimiting;
-
 namespace Gemma2.Service.Http.Access;
 
-/// <summary>A bucket that is full at first and fills again within a minute, evenly.</summary>
+/// <summary>
+/// A bucket that is full at first and fills again within a minute, evenly. In any time it lets through what it holds and what that time fills, never more: it is filled up to the
+/// moment before something is taken, in whole numbers, so that nothing is rounded.
+/// </summary>
 /// <param name="size">How much it holds, at least 1.</param>
-internal sealed class MinuteBucket(int size) : IDisposable
+/// <param name="time">What fills it.</param>
+internal sealed class MinuteBucket(int size, TimeProvider time) : IMinuteLimit
 {
-    private readonly TokenBucketRateLimiter _limiter = new(new TokenBucketRateLimiterOptions
-    {
-        TokenLimit = size,
-        TokensPerPeriod = 1,
-        ReplenishmentPeriod = Period(size),
-        // Filled when it is looked at, by the time that has passed: no timer.
-        AutoReplenishment = false,
-        QueueLimit = 0,
-    });
+    /// <summary>One of what it holds has as many parts as a minute has ticks: each tick fills <see cref="Size"/> of them.</summary>
+    private const long Parts = TimeSpan.TicksPerMinute;
 
-    /// <summary>How much it holds.</summary>
+    private readonly Lock _lock = new();
+    private readonly long _start = time.GetTimestamp();
+    private long _parts = size * Parts;
+    private long _filledAt;
+
+    /// <inheritdoc />
     public int Size => size;
 
-    /// <summary>What is in it now.</summary>
+    /// <inheritdoc />
     public int Content
     {
         get
         {
-            _limiter.TryReplenish();
-            return (int)_limiter.GetStatistics()!.CurrentAvailablePermits;
+            lock (_lock)
+                return (int)(Fill() / Parts);
         }
     }
 
-    /// <summary>How long it takes to be full again.</summary>
-    public TimeSpan UntilFull => Period(size) * (size - Content);
-
-    /// <summary>Takes an amount out of it, or as much as it can hold. Null when it was there; else nothing is taken, and this is how long to wait.</summary>
-    public TimeSpan? TryTake(int amount)
+    /// <inheritdoc />
+    public TimeSpan UntilFull
     {
-        _limiter.TryReplenish();
-        using RateLimitLease lease = _limiter.AttemptAcquire(Math.Min(amount, size));
-        if (lease.IsAcquired)
-            return null;
-        return lease.TryGetMetadata(MetadataName.RetryAfter, out TimeSpan wait) ? wait : Period(size);
+        get
+        {
+            lock (_lock)
+                return Until(size * Parts);
+        }
     }
 
     /// <inheritdoc />
-    public void Dispose() => _limiter.Dispose();
+    public ValueTask<TimeSpan?> TryTakeAsync(int amount, CancellationToken cancellationToken) => ValueTask.FromResult(TryTake(amount));
 
-    private static TimeSpan Period(int size) => TimeSpan.FromMinutes(1) / size;
+    /// <inheritdoc cref="TryTakeAsync" />
+    public TimeSpan? TryTake(int amount)
+    {
+        long wanted = Math.Min(amount, size) * Parts;
+        lock (_lock)
+        {
+            if (Fill() < wanted)
+                return Until(wanted);
+            _parts -= wanted;
+            return null;
+        }
+    }
+
+    private long Fill()
+    {
+        long now = time.GetElapsedTime(_start).Ticks;
+        // A minute fills it, however long it was left alone.
+        _parts = Math.Min(_parts + (Math.Min(now - _filledAt, TimeSpan.TicksPerMinute) * size), size * Parts);
+        _filledAt = now;
+        return _parts;
+    }
+
+    private TimeSpan Until(long wanted) => TimeSpan.FromTicks((long)Math.Ceiling((wanted - Fill()) / (decimal)size));
 }

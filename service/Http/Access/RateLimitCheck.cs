@@ -5,7 +5,7 @@ namespace Gemma2.Service.Http.Access;
 /// <summary>Charges every call of the API that needs a key for one request, and tells what is left.</summary>
 internal sealed class RateLimitCheck(RequestDelegate next, RateLimits limits)
 {
-    public Task InvokeAsync(HttpContext http)
+    public async Task InvokeAsync(HttpContext http)
     {
         if (http.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is null)
         {
@@ -14,8 +14,8 @@ internal sealed class RateLimitCheck(RequestDelegate next, RateLimits limits)
                 limits.WriteHeaders(http);
                 return Task.CompletedTask;
             });
-            limits.ChargeRequest(http);
+            await limits.ChargeRequestAsync(http);
         }
-        return next(http);
+        await next(http);
     }
 }

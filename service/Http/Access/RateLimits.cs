@@ -8,7 +8,7 @@ namespace Gemma2.Service.Http.Access;
 /// How much each key may still ask this process for. What is over the limit is refused with OpenAI's 429; every answer carries OpenAI's
 /// <c>x-ratelimit-*</c> headers where there is a limit. Without keys all clients share one. Source: OpenAI, "Rate limits in headers".
 /// </summary>
-internal sealed class RateLimits : IDisposable
+internal sealed class RateLimits
 {
     // What an answer is taken for whose length the request leaves open.
     private const int DefaultAnswerTokens = 256;
@@ -22,21 +22,21 @@ internal sealed class RateLimits : IDisposable
     private const string Requests = "requests";
     private const string Tokens = "tokens";
 
-    private readonly Dictionary<string, (MinuteBucket? Requests, MinuteBucket? Tokens)> _buckets;
+    private readonly Dictionary<string, (IMinuteLimit? Requests, IMinuteLimit? Tokens)> _buckets;
 
-    public RateLimits(Gemma2Options options)
+    public RateLimits(Gemma2Options options, TimeProvider time)
     {
         IEnumerable<string> names = options.ApiKeys.Count > 0 ? options.ApiKeys.Select(key => key.Name).Distinct() : [NoKey];
-        _buckets = names.ToDictionary(name => name, name =>
+        _buckets = names.ToDictionary(name => name, (IMinuteLimit? Requests, IMinuteLimit? Tokens) (string name) =>
         {
             RateLimit limit = options.KeyLimits.GetValueOrDefault(name, new RateLimit(options.RequestsPerMinute, options.TokensPerMinute));
-            return (Bucket(limit.Requests), Bucket(limit.Tokens));
+            return (Bucket(limit.Requests, time), Bucket(limit.Tokens, time));
         });
     }
 
     /// <summary>Takes one request from the sender's limit.</summary>
     /// <exception cref="ApiException">Status 429: it has none left.</exception>
-    public void ChargeRequest(HttpContext http) => Charge(Of(http).Requests, 1, Requests);
+    public ValueTask ChargeRequestAsync(HttpContext http) => ChargeAsync(Of(http).Requests, 1, Requests, http.RequestAborted);
 
     /// <summary>Takes the tokens of prompts and answers from the sender's limit: no more than the limit, so that a long request is never refused for good.</summary>
     /// <param name="http">The request.</param>
@@ -44,38 +44,28 @@ internal sealed class RateLimits : IDisposable
     /// <param name="answers">How many answers are generated.</param>
     /// <param name="maxTokens">The longest answer, where the request says.</param>
     /// <exception cref="ApiException">Status 429: it has not so many left.</exception>
-    public void ChargeTokens(HttpContext http, int promptTokens, int answers, int? maxTokens) =>
-        Charge(Of(http).Tokens, (int)Math.Min(promptTokens + ((long)answers * (maxTokens ?? DefaultAnswerTokens)), int.MaxValue), Tokens);
+    public ValueTask ChargeTokensAsync(HttpContext http, int promptTokens, int answers, int? maxTokens) =>
+        ChargeAsync(Of(http).Tokens, (int)Math.Min(promptTokens + ((long)answers * (maxTokens ?? DefaultAnswerTokens)), int.MaxValue), Tokens, http.RequestAborted);
 
     /// <summary>Writes what is left of the sender's limits, where it has any.</summary>
     public void WriteHeaders(HttpContext http)
     {
-        (MinuteBucket? requests, MinuteBucket? tokens) = Of(http);
+        (IMinuteLimit? requests, IMinuteLimit? tokens) = Of(http);
         WriteHeaders(http.Response.Headers, requests, Requests);
         WriteHeaders(http.Response.Headers, tokens, Tokens);
     }
 
-    /// <inheritdoc />
-    public void Dispose()
+    private (IMinuteLimit? Requests, IMinuteLimit? Tokens) Of(HttpContext http) => _buckets[http.Owner() ?? NoKey];
+
+    private static MinuteBucket? Bucket(int limit, TimeProvider time) => limit > 0 ? new MinuteBucket(limit, time) : null;
+
+    private static async ValueTask ChargeAsync(IMinuteLimit? limit, int amount, string kind, CancellationToken cancellationToken)
     {
-        foreach ((MinuteBucket? requests, MinuteBucket? tokens) in _buckets.Values)
-        {
-            requests?.Dispose();
-            tokens?.Dispose();
-        }
+        if (limit is not null && await limit.TryTakeAsync(amount, cancellationToken) is { } wait)
+            throw new ApiException(ApiError.RateLimited(kind, limit.Size, wait));
     }
 
-    private (MinuteBucket? Requests, MinuteBucket? Tokens) Of(HttpContext http) => _buckets[http.Owner() ?? NoKey];
-
-    private static MinuteBucket? Bucket(int limit) => limit > 0 ? new MinuteBucket(limit) : null;
-
-    private static void Charge(MinuteBucket? bucket, int amount, string kind)
-    {
-        if (bucket?.TryTake(amount) is { } wait)
-            throw new ApiException(ApiError.RateLimited(kind, bucket.Size, wait));
-    }
-
-    private static void WriteHeaders(IHeaderDictionary headers, MinuteBucket? bucket, string kind)
+    private static void WriteHeaders(IHeaderDictionary headers, IMinuteLimit? bucket, string kind)
     {
         if (bucket is null)
             return;

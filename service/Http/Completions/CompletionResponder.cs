@@ -35,7 +35,7 @@ internal sealed class CompletionResponder(
         Completion completion = await factory.CreateAsync(
             model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed(), request.Class, end.Token);
         completion.EnsureRoom();
-        limits.ChargeTokens(http, completion.PromptTokens, completion.AnswerCount, request.MaxTokens);
+        await limits.ChargeTokensAsync(http, completion.PromptTokens, completion.AnswerCount, request.MaxTokens);
         http.Response.Headers[SeedHeader] = completion.Seed.ToString(CultureInfo.InvariantCulture);
         CompletionResult result = request.Stream ? await StreamAsync(http, completion, writer, end.Token) : await SendWholeAsync(http, completion, writer, end.Token);
         Log(http.TraceIdentifier, completion, result);

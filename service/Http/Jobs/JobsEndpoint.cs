@@ -34,7 +34,7 @@ internal static class JobsEndpoint
             (job, request, promptTokens) = await JobsRequest.ReadAsync(
                 body.RootElement, http.Owner(), http.Storage<CallbackRules>(), model.Engine, factory, http.RequestAborted);
         }
-        limits.ChargeTokens(http, promptTokens, request.AnswerCount, request.MaxTokens);
+        await limits.ChargeTokensAsync(http, promptTokens, request.AnswerCount, request.MaxTokens);
         try
         {
             await jobs.SubmitAsync(job, http.RequestAborted);
