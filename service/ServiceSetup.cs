@@ -44,6 +44,7 @@ internal static class ServiceSetup
         services.AddSingleton<CompletionResponder>();
         services.AddSingleton<StateStream>();
         services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<FailedKeys>();
         services.AddSingleton<RateLimits>();
         services.AddCors();
         if (storage is null)

@@ -11,7 +11,10 @@ internal sealed record ApiKey(string Name, string Secret)
 {
     /// <summary>What a list of keys looks like, for messages.</summary>
     public const string Allowed = "NAME=KEY or KEY, separated by single commas, each key once; a name has " + OwnedId.AllowedOwner
-        + ", a key visible ASCII characters without ','; a key that holds '=' needs a name and begins with another character";
+        + ", a key 16 or more visible ASCII characters without ','; a key that holds '=' needs a name and begins with another character";
+
+    /// <summary>Shorter keys can be guessed: a server answers many tries in a second.</summary>
+    private const int ShortestSecret = 16;
 
     /// <summary>SHA-256 of the secret.</summary>
     public byte[] Hash { get; } = HashOf(Secret);
@@ -33,7 +36,7 @@ internal sealed record ApiKey(string Name, string Secret)
         string[] parts = entry.Split('=', 2);
         string secret = parts[^1];
         string name = parts.Length == 2 ? parts[0] : $"key-{Convert.ToHexStringLower(HashOf(secret).AsSpan(0, 4))}";
-        bool allowed = OwnedId.IsValidOwner(name) && secret.Length > 0 && secret[0] != '=' && secret.All(character => character is > ' ' and <= '~');
+        bool allowed = OwnedId.IsValidOwner(name) && secret.Length >= ShortestSecret && secret[0] != '=' && secret.All(character => character is > ' ' and <= '~');
         return allowed ? new ApiKey(name, secret) : null;
     }
 

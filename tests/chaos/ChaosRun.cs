@@ -16,7 +16,7 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
     public const string QuietAccount = "quiet", ChaosAccount = "chaos";
 
     private const string Owner = "ann";
-    private const string Key = "key-of-ann";
+    private const string Key = "key-of-ann-0123456789";
 
     private readonly List<IAsyncDisposable> _started = [];
 

@@ -5,23 +5,28 @@ using Gemma2.Service.Http;
 using Gemma2.Service.Http.Access;
 using Gemma2.Service.Options;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Gemma2.Functions.Tests;
 
 public sealed class ApiKeyTests
 {
-    private const string Keys = "Gemma2:ApiKeys=first-key, second-key";
+    private const string Keys = "Gemma2:ApiKeys=first-key-0123456, second-key-012345";
+
+    private const string ThreeKeys = "team-a=the-first-key-of-a,team-a=the-second-key-of-a,b=x=y-0123456789abc";
+
+    private static FailedKeys NoFailures => new(TimeProvider.System, NullLogger<FailedKeys>.Instance);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData("Bearer first-key", HttpStatusCode.OK)]
-    [InlineData("bearer second-key", HttpStatusCode.OK)]
-    [InlineData("Bearer first-key, second-key", HttpStatusCode.Unauthorized)]
-    [InlineData("Bearer first-ke", HttpStatusCode.Unauthorized)]
+    [InlineData("Bearer first-key-0123456", HttpStatusCode.OK)]
+    [InlineData("bearer second-key-012345", HttpStatusCode.OK)]
+    [InlineData("Bearer first-key-0123456, second-key-012345", HttpStatusCode.Unauthorized)]
+    [InlineData("Bearer first-key-012345", HttpStatusCode.Unauthorized)]
     [InlineData("Bearer ", HttpStatusCode.Unauthorized)]
-    [InlineData("Basic first-key", HttpStatusCode.Unauthorized)]
-    [InlineData("first-key", HttpStatusCode.Unauthorized)]
+    [InlineData("Basic first-key-0123456", HttpStatusCode.Unauthorized)]
+    [InlineData("first-key-0123456", HttpStatusCode.Unauthorized)]
     [InlineData(null, HttpStatusCode.Unauthorized)]
     public async Task Get_WithKeys_NeedsOneOfThem(string? authorization, HttpStatusCode expected)
     {
@@ -37,20 +42,20 @@ public sealed class ApiKeyTests
     }
 
     [Theory]
-    [InlineData("api-key: one", "team-a")]
-    [InlineData("X-Api-Key: x=y", "b")]
-    [InlineData("Authorization: Bearer one\napi-key: one", "team-a")]
-    [InlineData("Authorization: Bearer one\nx-api-key: two", "team-a")]
-    [InlineData("Authorization: Bearer \nx-api-key: one", "team-a")]
-    [InlineData("Authorization: Basic eDp5\napi-key: one", "team-a")]
-    [InlineData("Authorization: Bearer placeholder\napi-key: one", "team-a")]
-    [InlineData("Authorization: Bearer one\napi-key: wrong", "team-a")]
+    [InlineData("api-key: the-first-key-of-a", "team-a")]
+    [InlineData("X-Api-Key: x=y-0123456789abc", "b")]
+    [InlineData("Authorization: Bearer the-first-key-of-a\napi-key: the-first-key-of-a", "team-a")]
+    [InlineData("Authorization: Bearer the-first-key-of-a\nx-api-key: the-second-key-of-a", "team-a")]
+    [InlineData("Authorization: Bearer \nx-api-key: the-first-key-of-a", "team-a")]
+    [InlineData("Authorization: Basic eDp5\napi-key: the-first-key-of-a", "team-a")]
+    [InlineData("Authorization: Bearer placeholder\napi-key: the-first-key-of-a", "team-a")]
+    [InlineData("Authorization: Bearer the-first-key-of-a\napi-key: wrong", "team-a")]
     [InlineData("Authorization: Bearer wrong\napi-key: wrong", null)]
-    [InlineData("Authorization: Bearer one\nx-api-key: x=y", null)]
-    [InlineData("api-key: Bearer one", null)]
-    [InlineData("api-key: one\napi-key: one", null)]
+    [InlineData("Authorization: Bearer the-first-key-of-a\nx-api-key: x=y-0123456789abc", null)]
+    [InlineData("api-key: Bearer the-first-key-of-a", null)]
+    [InlineData("api-key: the-first-key-of-a\napi-key: the-first-key-of-a", null)]
     [InlineData("x-api-key: ", null)]
-    [InlineData("x-key: one", null)]
+    [InlineData("x-key: the-first-key-of-a", null)]
     public async Task Invoke_WithKeysInSeveralHeaders_TakesThoseOfOneOwnerOnly(string headers, string? owner)
     {
         var http = new DefaultHttpContext();
@@ -59,7 +64,7 @@ public sealed class ApiKeyTests
 
         try
         {
-            await new ApiKeyCheck(_ => Task.CompletedTask, OptionsOf("team-a=one,team-a=two,b=x=y")).InvokeAsync(http);
+            await new ApiKeyCheck(_ => Task.CompletedTask, OptionsOf(ThreeKeys), NoFailures).InvokeAsync(http);
             Assert.Equal(owner, http.Owner());
         }
         catch (ApiException refused)
@@ -73,7 +78,7 @@ public sealed class ApiKeyTests
     public async Task Get_OfficialClientWithAKey_IsServed()
     {
         await using TestApp app = await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer), Keys);
-        Assert.Single((await app.OpenAIClient("second-key").GetOpenAIModelClient().GetModelsAsync(Cancellation)).Value);
+        Assert.Single((await app.OpenAIClient("second-key-012345").GetOpenAIModelClient().GetModelsAsync(Cancellation)).Value);
     }
 
     [Fact]
@@ -127,14 +132,14 @@ public sealed class ApiKeyTests
     }
 
     [Theory]
-    [InlineData("one", "team-a")]
-    [InlineData("two", "team-a")]
-    [InlineData("x=y", "b")]
+    [InlineData("the-first-key-of-a", "team-a")]
+    [InlineData("the-second-key-of-a", "team-a")]
+    [InlineData("x=y-0123456789abc", "b")]
     public async Task Invoke_WithAKey_TellsWhoItsOwnerIs(string key, string owner)
     {
         var http = new DefaultHttpContext { Request = { Headers = { Authorization = $"Bearer {key}" } } };
 
-        await new ApiKeyCheck(_ => Task.CompletedTask, OptionsOf("team-a=one,team-a=two,b=x=y")).InvokeAsync(http);
+        await new ApiKeyCheck(_ => Task.CompletedTask, OptionsOf(ThreeKeys), NoFailures).InvokeAsync(http);
 
         Assert.Equal(owner, http.Owner());
     }
@@ -149,7 +154,7 @@ public sealed class ApiKeyTests
             served = true;
             return Task.CompletedTask;
         };
-        var check = new ApiKeyCheck(next, options);
+        var check = new ApiKeyCheck(next, options, NoFailures);
         var http = new DefaultHttpContext { Request = { Path = "/v1/models" } };
         http.Connection.RemoteIpAddress = peer is null ? null : IPAddress.Parse(peer);
         if (forwardedFor is not null)

@@ -74,13 +74,13 @@ public sealed class AzurePathsTests(AzuriteFixture azurite)
     }
 
     [Theory]
-    [InlineData("api-key", "first-key", true)]
-    [InlineData("Authorization", "Bearer first-key", true)]
+    [InlineData("api-key", "first-key-0123456", true)]
+    [InlineData("Authorization", "Bearer first-key-0123456", true)]
     [InlineData("api-key", "wrong", false)]
-    [InlineData("other", "first-key", false)]
+    [InlineData("other", "first-key-0123456", false)]
     public async Task Post_WithKeys_NeedsOne(string header, string key, bool isRight)
     {
-        await using TestApp app = await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer), "Gemma2:ApiKeys=first-key");
+        await using TestApp app = await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer), "Gemma2:ApiKeys=first-key-0123456");
         app.Client.DefaultRequestHeaders.Add(header, key);
 
         using HttpResponseMessage response = await app.PostAsync("/openai/deployments/scripted/completions", """{"prompt":"Hi"}""");

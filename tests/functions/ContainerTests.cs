@@ -18,7 +18,7 @@ public sealed class ContainerTests(PublishedApp published)
     public async Task Build_ContainerWithoutKeys_IsRefused(string container)
     {
         Assert.Equal(Message, Assert.Throws<ConfigurationException>(() => Build(container)).Message);
-        await using WebApplication _ = Build(container, "--Gemma2:ApiKeys=key");
+        await using WebApplication _ = Build(container, "--Gemma2:ApiKeys=key-0123456789abcdef");
         await using WebApplication __ = Build(container, "--Gemma2:AllowAnonymous=true");
     }
 

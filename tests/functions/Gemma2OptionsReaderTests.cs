@@ -24,9 +24,9 @@ public sealed class Gemma2OptionsReaderTests
     [Fact]
     public void Read_AllSettings_AreTaken()
     {
-        Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "WeightType=Q4_K", "KvCacheType=F32", "Kernels=-int8, -coopmat", "ApiKeys=a, b");
+        Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "WeightType=Q4_K", "KvCacheType=F32", "Kernels=-int8, -coopmat", "ApiKeys=a123456789abcdef, b123456789abcdef");
 
-        Assert.Equal(["a", "b"], options.ApiKeys.Select(key => key.Secret));
+        Assert.Equal(["a123456789abcdef", "b123456789abcdef"], options.ApiKeys.Select(key => key.Secret));
         EngineOptions engine = options.ToEngineOptions();
         Assert.Equal(
             ("llvmpipe", true, 512, 8, TensorType.Q4_K, KvCacheType.F32),
@@ -71,7 +71,7 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__Kernels is '-int8,-int8'", "Model=nano", "Kernels=-int8,-int8")]
     [InlineData("Gemma2__RequestsPerMinute is '-1'; allowed: integers from 0 to 10000000", "Model=nano", "RequestsPerMinute=-1")]
     [InlineData("Gemma2__TokensPerMinute is 'many'", "Model=nano", "TokensPerMinute=many")]
-    [InlineData("Gemma2__KeyLimits is '***'; allowed: NAME=REQUESTS/TOKENS", "Model=nano", "ApiKeys=a=one", "KeyLimits=one=5/6")]
+    [InlineData("Gemma2__KeyLimits is '***'; allowed: NAME=REQUESTS/TOKENS", "Model=nano", "ApiKeys=a=one-0123456789abc", "KeyLimits=one-0123456789abc=5/6")]
     [InlineData("Gemma2__AllowAnonymous is 'no'; allowed: true or false", "Model=nano", "AllowAnonymous=no")]
     [InlineData("Gemma2__QueueLeaseSeconds is '4'; allowed: integers from 5 to 600", "Model=nano", "QueueLeaseSeconds=4")]
     [InlineData("Gemma2__CallbackHosts is 'https://example.com'", "Model=nano", "CallbackHosts=example.com,https://example.com")]
@@ -101,25 +101,28 @@ public sealed class Gemma2OptionsReaderTests
     [Fact]
     public void Read_KeysWithNames_AreTaken()
     {
-        IReadOnlyList<ApiKey> keys = Read("Model=nano", "ApiKeys=team-a=one, team-a=two,plain,b=x=y==").ApiKeys;
+        IReadOnlyList<ApiKey> keys = Read("Model=nano", "ApiKeys=team-a=one-0123456789abc, team-a=two-0123456789abc,plain-0123456789,b=x=y-0123456789abc==").ApiKeys;
 
-        // The name of a key without one is made of its hash: printf plain | sha256sum.
-        Assert.Equal([("team-a", "one"), ("team-a", "two"), ("key-a116c9ed", "plain"), ("b", "x=y==")], keys.Select(key => (key.Name, key.Secret)));
+        // The name of a key without one is made of its hash: printf plain-0123456789 | sha256sum.
+        Assert.Equal([("team-a", "one-0123456789abc"), ("team-a", "two-0123456789abc"), ("key-0763928f", "plain-0123456789"), ("b", "x=y-0123456789abc==")], keys.Select(key => (key.Name, key.Secret)));
         Assert.DoesNotContain("plain", $"{keys[2]}", StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("secret,,x")]
-    [InlineData("secret key")]
-    [InlineData("secret\u00e9")]
-    [InlineData("secret=")]
-    [InlineData("secret==")]
-    [InlineData("=secret")]
-    [InlineData("Secret=secret")]
-    [InlineData("a/b=secret")]
-    [InlineData("..=secret")]
-    [InlineData("a=secret,b=secret")]
-    [InlineData("a=secret,a=secret")]
+    [InlineData("secret-0123456789,,x-0123456789abcdef")]
+    [InlineData("secret-0123456789 key")]
+    [InlineData("secret-0123456789\u00e9")]
+    [InlineData("secret-0123456789=")]
+    [InlineData("secret-0123456789==")]
+    [InlineData("=secret-0123456789")]
+    [InlineData("Secret=secret-0123456789")]
+    [InlineData("a/b=secret-0123456789")]
+    [InlineData("..=secret-0123456789")]
+    [InlineData("a=secret-0123456789,b=secret-0123456789")]
+    [InlineData("a=secret-0123456789,a=secret-0123456789")]
+    [InlineData("secret-01234567")]
+    [InlineData("a=secret-01234567")]
+    [InlineData("a=secret-0123456789,b=secret")]
     public void Read_WrongKeys_DoNotShowInTheMessage(string keys)
     {
         ConfigurationException error = Assert.Throws<ConfigurationException>(() => Read("Model=nano", "ApiKeys=" + keys));

@@ -19,19 +19,19 @@ public sealed class OwnershipTests(AzuriteFixture azurite)
     public async Task Files_OfAnotherKey_AreNotThere()
     {
         await using TestApp app = await StartAsync();
-        string file = await UploadAsync(app, "one");
+        string file = await UploadAsync(app, "the-first-key-of-a");
 
         foreach (HttpMethod method in new[] { HttpMethod.Get, HttpMethod.Delete })
             await AssertNotThereAsync(app, method, $"/v1/files/{file}", "file");
         await AssertNotThereAsync(app, HttpMethod.Get, $"/v1/files/{file}/content", "file");
-        Assert.Equal([], await ListAsync(app, "three", "/v1/files"));
+        Assert.Equal([], await ListAsync(app, "the-only-key-of-b", "/v1/files"));
         using HttpResponseMessage batch = await SendAsync(
-            app, "three", HttpMethod.Post, "/v1/batches", $$"""{"input_file_id":"{{file}}","endpoint":"/v1/completions","completion_window":"24h"}""");
+            app, "the-only-key-of-b", HttpMethod.Post, "/v1/batches", $$"""{"input_file_id":"{{file}}","endpoint":"/v1/completions","completion_window":"24h"}""");
         await ErrorShape.AssertAsync(batch, 400, "input_file_id", null);
 
         // The other key of the same name is the same owner.
-        Assert.Equal([file], await ListAsync(app, "two", "/v1/files"));
-        using HttpResponseMessage own = await SendAsync(app, "two", HttpMethod.Delete, $"/v1/files/{file}");
+        Assert.Equal([file], await ListAsync(app, "the-second-key-of-a", "/v1/files"));
+        using HttpResponseMessage own = await SendAsync(app, "the-second-key-of-a", HttpMethod.Delete, $"/v1/files/{file}");
         Assert.Equal(HttpStatusCode.OK, own.StatusCode);
     }
 
@@ -39,28 +39,28 @@ public sealed class OwnershipTests(AzuriteFixture azurite)
     public async Task Batches_OfAnotherKey_AreNotThere()
     {
         await using TestApp app = await StartAsync();
-        string body = $$"""{"input_file_id":"{{await UploadAsync(app, "one")}}","endpoint":"/v1/completions","completion_window":"24h"}""";
-        using HttpResponseMessage created = await SendAsync(app, "one", HttpMethod.Post, "/v1/batches", body);
+        string body = $$"""{"input_file_id":"{{await UploadAsync(app, "the-first-key-of-a")}}","endpoint":"/v1/completions","completion_window":"24h"}""";
+        using HttpResponseMessage created = await SendAsync(app, "the-first-key-of-a", HttpMethod.Post, "/v1/batches", body);
         string batch = JsonElement.Parse(await created.Content.ReadAsStringAsync(Cancellation)).GetProperty("id").GetString()!;
 
         await AssertNotThereAsync(app, HttpMethod.Get, $"/v1/batches/{batch}", "batch");
         await AssertNotThereAsync(app, HttpMethod.Post, $"/v1/batches/{batch}/cancel", "batch");
-        Assert.Equal([], await ListAsync(app, "three", "/v1/batches"));
-        Assert.Equal([], await ListAsync(app, "three", $"/v1/batches?after={batch}z"));
-        Assert.Equal([batch], await ListAsync(app, "two", "/v1/batches"));
+        Assert.Equal([], await ListAsync(app, "the-only-key-of-b", "/v1/batches"));
+        Assert.Equal([], await ListAsync(app, "the-only-key-of-b", $"/v1/batches?after={batch}z"));
+        Assert.Equal([batch], await ListAsync(app, "the-second-key-of-a", "/v1/batches"));
     }
 
     [Fact]
     public async Task Jobs_WithTheSameId_AreTwoOfTwoKeys()
     {
         await using TestApp app = await StartAsync();
-        using HttpResponseMessage first = await SendAsync(app, "one", HttpMethod.Post, "/v1/jobs", Job.Replace("PROMPT", "Hi", StringComparison.Ordinal));
+        using HttpResponseMessage first = await SendAsync(app, "the-first-key-of-a", HttpMethod.Post, "/v1/jobs", Job.Replace("PROMPT", "Hi", StringComparison.Ordinal));
         Assert.Equal(HttpStatusCode.Accepted, first.StatusCode);
 
         await AssertNotThereAsync(app, HttpMethod.Get, "/v1/jobs/shared-id", "job");
         await AssertNotThereAsync(app, HttpMethod.Delete, "/v1/jobs/shared-id", "job");
-        using HttpResponseMessage second = await SendAsync(app, "three", HttpMethod.Post, "/v1/jobs", Job.Replace("PROMPT", "Hello", StringComparison.Ordinal));
-        using HttpResponseMessage again = await SendAsync(app, "two", HttpMethod.Post, "/v1/jobs", Job.Replace("PROMPT", "Hello", StringComparison.Ordinal));
+        using HttpResponseMessage second = await SendAsync(app, "the-only-key-of-b", HttpMethod.Post, "/v1/jobs", Job.Replace("PROMPT", "Hello", StringComparison.Ordinal));
+        using HttpResponseMessage again = await SendAsync(app, "the-second-key-of-a", HttpMethod.Post, "/v1/jobs", Job.Replace("PROMPT", "Hello", StringComparison.Ordinal));
 
         Assert.Equal(HttpStatusCode.Accepted, second.StatusCode);
         Assert.Equal(HttpStatusCode.Conflict, again.StatusCode);
@@ -88,12 +88,12 @@ public sealed class OwnershipTests(AzuriteFixture azurite)
     public async Task Get_GuessedPaths_LeadNowhere(string path)
     {
         await using TestApp app = await StartAsync();
-        string file = await UploadAsync(app, "one");
+        string file = await UploadAsync(app, "the-first-key-of-a");
         path = path.Replace("ID", file, StringComparison.Ordinal).Replace("LONG", new string('x', 5000), StringComparison.Ordinal);
 
         foreach (string kind in new[] { "files", "batches", "jobs" })
         {
-            string answer = await GetRawAsync(app, "three", $"/v1/{kind}/{path}");
+            string answer = await GetRawAsync(app, "the-only-key-of-b", $"/v1/{kind}/{path}");
             Assert.True(answer.StartsWith("HTTP/1.1 404", StringComparison.Ordinal) || answer.StartsWith("HTTP/1.1 400", StringComparison.Ordinal), answer);
             Assert.DoesNotContain("filename", answer, StringComparison.Ordinal);
         }
@@ -104,8 +104,8 @@ public sealed class OwnershipTests(AzuriteFixture azurite)
     {
         await using TestApp app = await StartAsync("Gemma2:TokensPerMinute=50");
 
-        using HttpResponseMessage first = await SendAsync(app, "one", HttpMethod.Post, "/v1/jobs", """{"model":"scripted","prompt":"Hi","max_tokens":400}""");
-        using HttpResponseMessage second = await SendAsync(app, "one", HttpMethod.Post, "/v1/jobs", """{"model":"scripted","prompt":"Hi","max_tokens":400}""");
+        using HttpResponseMessage first = await SendAsync(app, "the-first-key-of-a", HttpMethod.Post, "/v1/jobs", """{"model":"scripted","prompt":"Hi","max_tokens":400}""");
+        using HttpResponseMessage second = await SendAsync(app, "the-first-key-of-a", HttpMethod.Post, "/v1/jobs", """{"model":"scripted","prompt":"Hi","max_tokens":400}""");
 
         Assert.Equal(HttpStatusCode.Accepted, first.StatusCode);
         await ErrorShape.AssertAsync(second, 429, null, "rate_limit_exceeded");
@@ -113,19 +113,19 @@ public sealed class OwnershipTests(AzuriteFixture azurite)
 
     private async Task<TestApp> StartAsync(params string[] settings) => await TestApp.StartAsync(
         new ScriptedEngine(Vocabulary.Tokenizer),
-        [(await StorageAccount.CreateAsync(azurite.NewConnectionString())).Setting, "Gemma2:ApiKeys=a=one,a=two,b=three", .. settings]);
+        [(await StorageAccount.CreateAsync(azurite.NewConnectionString())).Setting, "Gemma2:ApiKeys=a=the-first-key-of-a,a=the-second-key-of-a,b=the-only-key-of-b", .. settings]);
 
     private static async Task<string> UploadAsync(TestApp app, string key) => (await app.OpenAIClient(key).GetOpenAIFileClient()
         .UploadFileAsync(new MemoryStream("{}"u8.ToArray()), "input.jsonl", FileUploadPurpose.Batch, Cancellation)).Value.Id;
 
     private static async Task AssertNotThereAsync(TestApp app, HttpMethod method, string path, string kind)
     {
-        using HttpResponseMessage theirs = await SendAsync(app, "three", method, path);
+        using HttpResponseMessage theirs = await SendAsync(app, "the-only-key-of-b", method, path);
         await ErrorShape.AssertAsync(theirs, 404, "id", "not_found");
 
         // What is another's cannot be told from what is not there.
         string id = path.Split('/')[3], unknown = new('0', id.Length);
-        using HttpResponseMessage nobodys = await SendAsync(app, "three", method, path.Replace(id, unknown, StringComparison.Ordinal));
+        using HttpResponseMessage nobodys = await SendAsync(app, "the-only-key-of-b", method, path.Replace(id, unknown, StringComparison.Ordinal));
         Assert.Equal(
             (await nobodys.Content.ReadAsStringAsync(Cancellation)).Replace(unknown, id, StringComparison.Ordinal), await theirs.Content.ReadAsStringAsync(Cancellation));
         Assert.Contains($"There is no {kind} with the id '{id}'.", await theirs.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);

@@ -11,7 +11,7 @@ namespace Gemma2.Functions.Tests;
 /// <summary>Limits are of one request a minute, or of so many tokens that the first request takes them all: how fast a test runs does not matter.</summary>
 public sealed class RateLimitTests
 {
-    private const string Keys = "Gemma2:ApiKeys=a=one,a=two,b=three";
+    private const string Keys = "Gemma2:ApiKeys=a=the-first-key-of-a,a=the-second-key-of-a,b=the-only-key-of-b";
     private const string Request = """{"model":"scripted","prompt":"Hi","max_tokens":5}""";
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
@@ -21,9 +21,9 @@ public sealed class RateLimitTests
     {
         await using TestApp app = await StartAsync(Keys, "Gemma2:RequestsPerMinute=1");
 
-        using HttpResponseMessage first = await GetAsync(app, "one");
-        using HttpResponseMessage second = await GetAsync(app, "two");
-        using HttpResponseMessage other = await GetAsync(app, "three");
+        using HttpResponseMessage first = await GetAsync(app, "the-first-key-of-a");
+        using HttpResponseMessage second = await GetAsync(app, "the-second-key-of-a");
+        using HttpResponseMessage other = await GetAsync(app, "the-only-key-of-b");
 
         Assert.Equal(HttpStatusCode.OK, first.StatusCode);
         Assert.Equal(("1", "0"), (Header(first, "x-ratelimit-limit-requests"), Header(first, "x-ratelimit-remaining-requests")));
@@ -47,7 +47,7 @@ public sealed class RateLimitTests
             Assert.Null(Header(health, "x-ratelimit-limit-requests"));
         }
 
-        using HttpResponseMessage first = await GetAsync(app, "one");
+        using HttpResponseMessage first = await GetAsync(app, "the-first-key-of-a");
         Assert.Equal(HttpStatusCode.OK, first.StatusCode);
     }
 
@@ -55,8 +55,8 @@ public sealed class RateLimitTests
     public async Task Get_WrongKey_IsNotCounted()
     {
         await using TestApp app = await StartAsync(Keys, "Gemma2:RequestsPerMinute=1");
-        using HttpResponseMessage wrong = await GetAsync(app, "four");
-        using HttpResponseMessage first = await GetAsync(app, "one");
+        using HttpResponseMessage wrong = await GetAsync(app, "a-key-of-nobody-01");
+        using HttpResponseMessage first = await GetAsync(app, "the-first-key-of-a");
 
         Assert.Equal((HttpStatusCode.Unauthorized, HttpStatusCode.OK), (wrong.StatusCode, first.StatusCode));
         Assert.Null(Header(wrong, "x-ratelimit-limit-requests"));
@@ -78,7 +78,7 @@ public sealed class RateLimitTests
     {
         await using TestApp app = await StartAsync(Keys);
 
-        using HttpResponseMessage response = await GetAsync(app, "one");
+        using HttpResponseMessage response = await GetAsync(app, "the-first-key-of-a");
 
         Assert.DoesNotContain(response.Headers, header => header.Key.StartsWith("x-ratelimit", StringComparison.OrdinalIgnoreCase));
     }
@@ -94,9 +94,9 @@ public sealed class RateLimitTests
         var engine = new ScriptedEngine(Vocabulary.Tokenizer);
         await using TestApp app = await TestApp.StartAsync(engine, Keys, "Gemma2:TokensPerMinute=50");
 
-        using HttpResponseMessage first = await PostAsync(app, "one", path, body);
-        using HttpResponseMessage second = await PostAsync(app, "one", path, body);
-        using HttpResponseMessage other = await PostAsync(app, "three", path, body);
+        using HttpResponseMessage first = await PostAsync(app, "the-first-key-of-a", path, body);
+        using HttpResponseMessage second = await PostAsync(app, "the-first-key-of-a", path, body);
+        using HttpResponseMessage other = await PostAsync(app, "the-only-key-of-b", path, body);
 
         Assert.Equal(HttpStatusCode.OK, first.StatusCode);
         Assert.Equal("50", Header(first, "x-ratelimit-limit-tokens"));
@@ -111,7 +111,7 @@ public sealed class RateLimitTests
     {
         await using TestApp app = await StartAsync(Keys, "Gemma2:TokensPerMinute=1000");
 
-        using HttpResponseMessage response = await PostAsync(app, "one", "/v1/completions", Request);
+        using HttpResponseMessage response = await PostAsync(app, "the-first-key-of-a", "/v1/completions", Request);
 
         int charged = Vocabulary.Tokenizer.Encode("Hi").Length + 1 + 5;
         int left = int.Parse(Header(response, "x-ratelimit-remaining-tokens")!, CultureInfo.InvariantCulture);
@@ -124,8 +124,8 @@ public sealed class RateLimitTests
     {
         await using TestApp app = await StartAsync(Keys, "Gemma2:TokensPerMinute=50");
 
-        using HttpResponseMessage bad = await PostAsync(app, "one", "/v1/completions", """{"model":"other","prompt":"Hi","max_tokens":400}""");
-        using HttpResponseMessage good = await PostAsync(app, "one", "/v1/completions", Request);
+        using HttpResponseMessage bad = await PostAsync(app, "the-first-key-of-a", "/v1/completions", """{"model":"other","prompt":"Hi","max_tokens":400}""");
+        using HttpResponseMessage good = await PostAsync(app, "the-first-key-of-a", "/v1/completions", Request);
 
         Assert.Equal((HttpStatusCode.NotFound, HttpStatusCode.OK), (bad.StatusCode, good.StatusCode));
     }
@@ -136,7 +136,7 @@ public sealed class RateLimitTests
         await using TestApp app = await StartAsync(Keys, "Gemma2:RequestsPerMinute=1", "Gemma2:KeyLimits=b=0/70");
         for (int i = 0; i < 3; i++)
         {
-            using HttpResponseMessage free = await GetAsync(app, "three");
+            using HttpResponseMessage free = await GetAsync(app, "the-only-key-of-b");
             Assert.Equal(HttpStatusCode.OK, free.StatusCode);
             Assert.Equal((null, "70"), (Header(free, "x-ratelimit-limit-requests"), Header(free, "x-ratelimit-limit-tokens")));
         }

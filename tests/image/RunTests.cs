@@ -92,7 +92,7 @@ public sealed class RunTests(Images images, AzuriteFixture azurite) : IDisposabl
 
     private static string[] WithNano(int port) =>
     [
-        "--env", "Gemma2__AllowSoftwareDevice=true", "--env", "Gemma2__Model=/nano", "--env", "Gemma2__ApiKeys=ann=key-of-ann",
+        "--env", "Gemma2__AllowSoftwareDevice=true", "--env", "Gemma2__Model=/nano", "--env", "Gemma2__ApiKeys=ann=key-of-ann-0123456789",
         "--env", $"ASPNETCORE_URLS=http://127.0.0.1:{port.ToString(CultureInfo.InvariantCulture)}", "--volume", $"{Script.Root}/samples/nano:/nano",
     ];
 
@@ -112,7 +112,7 @@ public sealed class RunTests(Images images, AzuriteFixture azurite) : IDisposabl
         CancellationToken stop = TestContext.Current.CancellationToken;
         await script.WaitForOutputAsync("Model nano loaded");
         using var http = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{port}") };
-        http.DefaultRequestHeaders.Authorization = new("Bearer", "key-of-ann");
+        http.DefaultRequestHeaders.Authorization = new("Bearer", "key-of-ann-0123456789");
         var question = new { model = "nano", messages = new[] { new { role = "user", content = "What is the capital of France?" } }, temperature = 0, max_tokens = 32 };
 
         Assert.Contains("\"ready\"", await http.GetStringAsync(new Uri("/healthz", UriKind.Relative), stop), StringComparison.Ordinal);

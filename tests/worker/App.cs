@@ -9,7 +9,7 @@ namespace Gemma2.Worker.Tests;
 internal sealed class App : IAsyncDisposable
 {
     /// <summary>The key of its only client.</summary>
-    public const string Key = "key-of-ann";
+    public const string Key = "key-of-ann-0123456789";
 
     private readonly HttpClient _http = new(new SocketsHttpHandler { AllowAutoRedirect = false }) { Timeout = TimeSpan.FromMinutes(5) };
 

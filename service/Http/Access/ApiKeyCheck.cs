@@ -10,30 +10,40 @@ namespace Gemma2.Service.Http.Access;
 /// Lets a request pass that carries one of the configured keys, or, where none is configured, that comes from this machine (from anywhere, if the settings
 /// say that something in front of the app decides who may call). Endpoints that allow anonymous requests (health, the Functions host's own calls) are open.
 /// </summary>
-internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options)
+internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options, FailedKeys failed)
 {
-    public Task InvokeAsync(HttpContext http)
+    public async Task InvokeAsync(HttpContext http)
     {
         if (http.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is null)
-            Check(http);
-        return next(http);
+            await CheckAsync(http);
+        await next(http);
     }
 
-    private void Check(HttpContext http)
+    private async Task CheckAsync(HttpContext http)
     {
-        if (options.ApiKeys.Count > 0)
-            http.SetOwner(FindKey(http.Request)?.Name ?? throw new ApiException(ApiError.InvalidApiKey));
-        else if (!options.AllowAnonymous && !ComesFromLoopback(http))
-            throw new ApiException(ApiError.LoopbackOnly);
+        if (options.ApiKeys.Count == 0)
+        {
+            if (!options.AllowAnonymous && !ComesFromLoopback(http))
+                throw new ApiException(ApiError.LoopbackOnly);
+            return;
+        }
+        IReadOnlyList<string> given = GivenKeys.Of(http.Request);
+        if (FindKey(given) is not { } key)
+        {
+            if (given.Count > 0)
+                await failed.NoteAsync(ClientAddress.Of(http), http.RequestAborted);
+            throw new ApiException(ApiError.InvalidApiKey);
+        }
+        http.SetOwner(key.Name);
     }
 
     /// <summary>
     /// The key that a request carries. Clients of one API that are pointed at another often carry a placeholder in their own header and the key in the other's: one that is right is enough.
     /// Right ones of two holders leave open whose the request is.
     /// </summary>
-    private ApiKey? FindKey(HttpRequest request)
+    private ApiKey? FindKey(IReadOnlyList<string> given)
     {
-        ApiKey[] right = [.. GivenKeys.Of(request).Select(Find).OfType<ApiKey>().DistinctBy(key => key.Name)];
+        ApiKey[] right = [.. given.Select(Find).OfType<ApiKey>().DistinctBy(key => key.Name)];
         return right.Length == 1 ? right[0] : null;
     }
 
@@ -54,9 +64,5 @@ internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options)
     /// </summary>
     private static bool ComesFromLoopback(HttpContext http) =>
         http.Connection.RemoteIpAddress is { } peer && IPAddress.IsLoopback(peer)
-        && http.Request.Headers["X-Forwarded-For"].SelectMany(line => (line ?? "").Split(',', StringSplitOptions.TrimEntries)).All(IsLoopback);
-
-    private static bool IsLoopback(string address) =>
-        IPAddress.TryParse(address, out IPAddress? ip) ? IPAddress.IsLoopback(ip)
-        : IPEndPoint.TryParse(address, out IPEndPoint? endPoint) && IPAddress.IsLoopback(endPoint.Address);
+        && ClientAddress.Entries(http.Request).All(entry => ClientAddress.Parse(entry) is { } address && IPAddress.IsLoopback(address));
 }

@@ -27,7 +27,7 @@ internal static class ClientAddress
 
     /// <summary>The addresses that proxies report, the nearest last; they need not be any.</summary>
     public static IEnumerable<string> Entries(HttpRequest request) =>
-        request.Headers[Forwarded].SelectMany(line => (line ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+        request.Headers[Forwarded].SelectMany(line => (line ?? "").Split(',', StringSplitOptions.TrimEntries));
 
     /// <summary>An address with or without a port; null for what is none.</summary>
     public static IPAddress? Parse(string entry) => Plain(

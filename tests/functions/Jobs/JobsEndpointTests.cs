@@ -183,12 +183,12 @@ public sealed class JobsEndpointTests(AzuriteFixture azurite)
     {
         StorageAccount account = await StorageAccount.CreateAsync(azurite.NewConnectionString());
         await using TestApp app = await TestApp.StartAsync(
-            new ScriptedEngine(Vocabulary.Tokenizer), account.Setting, TestApp.WithoutPollers, "Gemma2:ApiKeys=ann=secret-a,ben=secret-b");
-        app.Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "secret-a");
+            new ScriptedEngine(Vocabulary.Tokenizer), account.Setting, TestApp.WithoutPollers, "Gemma2:ApiKeys=ann=secret-a-01234567,ben=secret-b-01234567");
+        app.Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "secret-a-01234567");
         using HttpResponseMessage submitted = await app.PostAsync(Jobs, Chat + ",\"id\":\"mine\"}");
         Assert.Equal(HttpStatusCode.Accepted, submitted.StatusCode);
 
-        app.Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "secret-b");
+        app.Client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", "secret-b-01234567");
         using HttpResponseMessage got = await app.Client.GetAsync($"{Jobs}/mine", Cancel);
         using HttpResponseMessage deleted = await app.Client.DeleteAsync($"{Jobs}/mine", Cancel);
         using HttpResponseMessage own = await app.PostAsync(Jobs, Chat + ",\"id\":\"mine\",\"seed\":2}");

@@ -43,7 +43,7 @@ public sealed class ManifestsTests
         foreach ((string name, string value) in Manifests.Settings)
             configuration[name.Replace("__", ":", StringComparison.Ordinal)] = value.Replace("STORAGEACCOUNT", "account", StringComparison.Ordinal);
         V1EnvVar keys = Container.Env.Single(variable => variable.Name == "Gemma2__ApiKeys");
-        configuration["Gemma2:ApiKeys"] = "tests-key";
+        configuration["Gemma2:ApiKeys"] = "tests-key-0123456789";
 
         Assert.Equal("gemma-2-2b-it", Gemma2OptionsReader.Read(configuration).Model);
         Assert.Contains("account", StorageConnection.FromSettings(key => configuration[key]).ToString(), StringComparison.Ordinal);
