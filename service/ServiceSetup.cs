@@ -4,6 +4,7 @@ using Gemma2.Service.Callbacks;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Http;
 using Gemma2.Service.Http.Access;
+using Gemma2.Service.Http.Anthropic;
 using Gemma2.Service.Http.Batches;
 using Gemma2.Service.Http.Completions;
 using Gemma2.Service.Http.Jobs;
@@ -82,6 +83,7 @@ internal static class ServiceSetup
         ModelsEndpoint.Map(routes);
         CompletionsEndpoint.Map(routes);
         ChatCompletionsEndpoint.Map(routes);
+        MessagesEndpoint.Map(routes);
         FilesEndpoint.Map(routes);
         BatchesEndpoint.Map(routes);
         JobsEndpoint.Map(routes);

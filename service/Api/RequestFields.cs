@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Gemma2.Backend;
 
@@ -79,6 +80,19 @@ internal readonly struct RequestFields
         catch (InvalidOperationException)
         {
             throw new InvalidRequestException(path, $"{path} is not valid Unicode text.");
+        }
+    }
+
+    /// <summary>A value of the request as compact JSON; texts in it that are no text, see <see cref="Text"/>, would fail where it is read.</summary>
+    public static string Json(JsonElement value, string path)
+    {
+        try
+        {
+            return Encoding.UTF8.GetString(JsonBody.ToUtf8(value.WriteTo).Span);
+        }
+        catch (InvalidOperationException)
+        {
+            throw new InvalidRequestException(path, $"{path} holds what is not valid Unicode text.");
         }
     }
 

@@ -25,7 +25,7 @@ internal static class CompletionCheck
     private static void RequireRoom(int promptTokens, CompletionRequest request, int contextLength)
     {
         // The engine tells of a prompt with the first token after it.
-        int wanted = Math.Max(1, request.MaxTokens ?? 1);
+        int wanted = request.EndsWithContext ? 1 : Math.Max(1, request.MaxTokens ?? 1);
         if ((long)promptTokens + wanted > contextLength)
             throw new ApiException(ApiError.BadRequest(
                 $"The context holds {contextLength} tokens; the prompt has {promptTokens} and the answer may take {wanted}. "

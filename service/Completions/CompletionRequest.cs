@@ -3,7 +3,7 @@ using Gemma2.Backend.Engine;
 
 namespace Gemma2.Service.Completions;
 
-/// <summary>A valid request of <c>/v1/completions</c>, <c>/v1/chat/completions</c> or a job: what it asks for, not yet measured against a model.</summary>
+/// <summary>A valid request of one of the APIs, or of a job: what it asks for, not yet measured against a model.</summary>
 internal sealed record CompletionRequest
 {
     /// <summary>The model that must answer.</summary>
@@ -32,6 +32,9 @@ internal sealed record CompletionRequest
 
     /// <summary>Most tokens of an answer, where the request says; 0 only tells the prompt.</summary>
     public int? MaxTokens { get; init; }
+
+    /// <summary>Whether an answer that may get longer than the context holds ends with the context; else such a request is refused.</summary>
+    public bool EndsWithContext { get; init; }
 
     /// <summary>Most tokens of an answer where <see cref="MaxTokens"/> is null; null means up to the end of the context.</summary>
     public int? UsualMaxTokens { get; init; }

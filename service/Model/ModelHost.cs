@@ -35,6 +35,12 @@ internal sealed class ModelHost(IEngineLoader loader, FatalStop fatalStop, ILogg
     public IInferenceEngine RequireEngine() =>
         Engine ?? throw new ApiException(ApiError.ModelLoading($"{Progress.BytesLoaded} of {Progress.BytesTotal} bytes"));
 
+    /// <summary>The loaded model, by its name.</summary>
+    /// <exception cref="ApiException">Status 503: it is not loaded yet; 404: it has another name.</exception>
+    public IInferenceEngine RequireEngine(string name) => RequireEngine() is var engine && engine.ModelName == name
+        ? engine
+        : throw new ApiException(ApiError.ModelNotFound(RequestFields.Quote(name), engine.ModelName));
+
     /// <summary>Waits for the loaded model.</summary>
     /// <exception cref="OperationCanceledException">The app stops, or loading failed and the app therefore stops.</exception>
     public Task<IInferenceEngine> WaitForEngineAsync(CancellationToken cancellationToken) => _engine.Task.WaitAsync(cancellationToken);

@@ -87,9 +87,10 @@ internal static class ToolFields
             return Tool.NoParameters;
         if (value.ValueKind != JsonValueKind.Object)
             throw new InvalidRequestException(function.Path("parameters"), $"{function.Path("parameters")} must be a JSON schema, which is an object.");
+        string text = RequestFields.Json(value, function.Path("parameters"));
         if (value.TryGetProperty("type", out _))
-            return value.GetRawText();
-        JsonObject schema = JsonObject.Create(value)!;
+            return text;
+        JsonNode schema = JsonNode.Parse(text)!;
         schema["type"] = "object";
         return schema.ToJsonString();
     }

@@ -154,6 +154,7 @@ public sealed class ToolTests
     [InlineData("tools[0].function.name", "is missing", """ "tools":[{"type":"function","function":{}}] """)]
     [InlineData("tools[0].function.name", "letters, digits", """ "tools":[{"type":"function","function":{"name":"get weather"}}] """)]
     [InlineData("tools[0].function.parameters", "must be a JSON schema", """ "tools":[{"type":"function","function":{"name":"f","parameters":[]}}] """)]
+    [InlineData("tools[0].function.parameters", "not valid Unicode", """ "tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","title":"\ud800"}}}] """)]
     [InlineData("tools[1].function.parameters", "/properties/a/type", """ "tools":[{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"g","parameters":{"type":"object","properties":{"a":{"type":"thing"}}}}}] """)]
     [InlineData("tools[0].function.colour", "unknown field", """ "tools":[{"type":"function","function":{"name":"f","colour":"red"}}] """)]
     [InlineData("tools", "'f' more than once", """ "tools":[{"type":"function","function":{"name":"f"}},{"type":"function","function":{"name":"f"}}] """)]
