@@ -44,9 +44,6 @@ internal sealed class GivenLines
     /// <summary>Whether a line was given.</summary>
     public bool Contains(int line) => Find(line) is var index && index >= 0 && _ranges[index].Last >= line;
 
-    /// <summary>Whether all of some lines were given.</summary>
-    public bool ContainsAll(int first, int last) => Find(first) is var index && index >= 0 && _ranges[index].Last >= last;
-
     /// <summary>How many of some lines were given.</summary>
     public int CountIn(int first, int last) => _ranges.Sum(range => Math.Max(0, Math.Min(last, range.Last) - Math.Max(first, range.First) + 1));
 

@@ -15,11 +15,19 @@ internal static class BatchesEndpoint
 {
     public const string Route = "/v1/batches";
 
+    private static readonly string[] NewBatchFields = ["input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after", "callback_url"];
+
     /// <summary>The fields of a new batch.</summary>
-    public static readonly RouteFields Fields = new("POST " + Route, ["input_file_id", "endpoint", "completion_window", "metadata", "output_expires_after", "callback_url"]);
+    public static readonly RouteFields Fields = new("POST " + Route, NewBatchFields);
+
+    /// <summary>The fields of a batch that is estimated: those of a new one.</summary>
+    public static readonly RouteFields EstimateFields = new($"POST {Route}/estimate", NewBatchFields);
 
     /// <summary>The parameters of a list.</summary>
     public static readonly RouteFields ListFields = new("GET " + Route, [PageQuery.LimitField, PageQuery.AfterField]);
+
+    /// <summary>The parameters of a batch's results.</summary>
+    public static readonly RouteFields ResultFields = new($"GET {Route}/{{id}}/results", [PageQuery.LimitField, PageQuery.AfterField]);
 
     private const int DefaultList = 20;
     private const int LongestList = 100;

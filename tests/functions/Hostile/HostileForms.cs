@@ -27,6 +27,11 @@ internal static class HostileForms
         ["purpose of a result"] = Form(Purpose.Replace("batch", "batch_output", StringComparison.Ordinal) + File("a.jsonl") + End),
         ["purpose of 1 MB"] = Form(Purpose.Replace("batch", new string('b', 1 << 20), StringComparison.Ordinal) + File("a.jsonl") + End),
         ["purpose after the file is wrong"] = Form(File("a.jsonl") + Purpose.Replace("batch", "other", StringComparison.Ordinal) + End),
+        ["lifetime without seconds"] = Form(Purpose + Field("expires_after[anchor]", "created_at") + File("a.jsonl") + End),
+        ["lifetime of no number"] = Form(Purpose + Field("expires_after[anchor]", "created_at") + Field("expires_after[seconds]", "1e5") + File("a.jsonl") + End),
+        ["lifetime of 1 MB"] = Form(Purpose + Field("expires_after[seconds]", new string('9', 1 << 20)) + File("a.jsonl") + End),
+        ["lifetime of nothing"] = Form(Purpose + Field("expires_after[anchor]", "") + Field("expires_after[seconds]", "") + File("a.jsonl") + End),
+        ["lifetime after the file is wrong"] = Form(Purpose + File("a.jsonl") + Field("expires_after[anchor]", "now") + Field("expires_after[seconds]", "3600") + End),
         ["two files"] = Form(Purpose + File("a.jsonl") + File("b.jsonl") + End),
         ["two purposes"] = Form(Purpose + Purpose.Replace("batch", "other", StringComparison.Ordinal) + File("a.jsonl") + End),
         ["empty file"] = Form(Purpose + File("a.jsonl", "") + End),
@@ -53,6 +58,8 @@ internal static class HostileForms
 
     private static string File(string name, string content = Line) =>
         $"--limit\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: application/jsonl\r\n\r\n{content}\r\n";
+
+    private static string Field(string name, string value) => $"--limit\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n";
 
     private static (string, byte[]) Form(string body) => ($"multipart/form-data; boundary={Boundary}", Bytes(body));
 
