@@ -54,6 +54,7 @@ internal static class ServiceSetup
         services.AddSingleton<QueueDispatcher>();
         services.AddSingleton<MessageProcessor>();
         services.AddSingleton<DeadLetterStore>();
+        services.AddSingleton<DeadLetters>();
         services.AddSingleton(new CallbackNetwork());
         services.AddSingleton<CallbackRules>();
         services.AddSingleton<CallbackSender>();
@@ -71,6 +72,7 @@ internal static class ServiceSetup
         app.UseCrossOrigin(app.ApplicationServices.GetRequiredService<Gemma2Options>());
         app.UseMiddleware<ErrorResponses>();
         app.UseMiddleware<StopGate>();
+        app.UseMiddleware<RequestTimeLimit>();
         app.UseMiddleware<ApiKeyCheck>();
         app.UseMiddleware<RateLimitCheck>();
         app.UseEndpoints(MapGemma2);

@@ -14,6 +14,7 @@ public sealed class Retention(StorageConnection connection)
     private static readonly string[] PlainContainers = [StorageNames.Requests, StorageNames.Jobs, StorageNames.Completions, StorageNames.DeadLetters];
 
     private readonly BatchRecords _records = new(connection);
+    private readonly BatchMarkers _markers = new(connection);
 
     /// <summary>How long after its time a file is deleted: a batch is made of a file that has not expired, and its marker is there soon after.</summary>
     internal TimeSpan ExpiryMargin { get; init; } = TimeSpan.FromMinutes(10);
@@ -28,9 +29,9 @@ public sealed class Retention(StorageConnection connection)
         int deleted = 0;
         foreach (string container in PlainContainers)
         {
-            foreach (BlobItem blob in await ListOldAsync(container, age, cancellationToken)) deleted += await DeleteAsync(container, blob, cancellationToken);
+            foreach (BlobItem blob in await ListOldAsync(container, age, cancellationToken)) deleted += await DeleteAsync(container, blob, age, cancellationToken);
         }
-        deleted += await DeleteFilesAsync(await ListOldAsync(StorageNames.Files, age, cancellationToken), cancellationToken);
+        deleted += await DeleteFilesAsync(await ListOldAsync(StorageNames.Files, age, cancellationToken), age, cancellationToken);
         return deleted + await DeleteBatchesAsync(age, cancellationToken);
     }
 
@@ -40,28 +41,30 @@ public sealed class Retention(StorageConnection connection)
     public async Task<int> DeleteExpiredAsync(CancellationToken cancellationToken)
     {
         DateTimeOffset past = connection.UtcNow - ExpiryMargin;
-        return await DeleteFilesAsync(await ListAsync(StorageNames.Files, BlobTraits.Metadata, blob => FileMetadata.ExpiryOf(blob) < past, cancellationToken), cancellationToken);
+        return await DeleteFilesAsync(await ListAsync(StorageNames.Files, BlobTraits.Metadata, blob => FileMetadata.ExpiryOf(blob) < past, cancellationToken), TimeSpan.Zero, cancellationToken);
     }
 
-    private async Task<int> DeleteFilesAsync(List<BlobItem> old, CancellationToken cancellationToken)
+    private async Task<int> DeleteFilesAsync(List<BlobItem> old, TimeSpan age, CancellationToken cancellationToken)
     {
         int deleted = 0;
         // Looked up after the files: a batch that was made in between is seen.
         HashSet<string> inputs = old.Count > 0 ? await ActiveInputsAsync(cancellationToken) : [];
-        foreach (BlobItem file in old.Where(file => !inputs.Contains(file.Name))) deleted += await DeleteAsync(StorageNames.Files, file, cancellationToken);
+        foreach (BlobItem file in old.Where(file => !inputs.Contains(file.Name))) deleted += await DeleteAsync(StorageNames.Files, file, age, cancellationToken);
         return deleted;
     }
 
+    /// <summary>The inputs that batches need.</summary>
+    /// <exception cref="StorageException">One is not known: then no file is deleted.</exception>
     private async Task<HashSet<string>> ActiveInputsAsync(CancellationToken cancellationToken)
     {
         var inputs = new HashSet<string>();
-        foreach (BlobItem marker in await BatchListing.ListAsync(connection, BatchBlobs.ActivePrefix, cancellationToken))
-        {
-            if (BatchBlobs.TryParseKey(marker.Name[BatchBlobs.ActivePrefix.Length..]) is not { } key) continue;
-            if (await _records.TryReadAsync(key, cancellationToken) is { } batch) inputs.Add(new OwnedId(key.Owner, batch.Record.InputFileId).Path);
-        }
+        foreach (ActiveBatch batch in await _markers.ListAsync(cancellationToken)) inputs.Add(new OwnedId(batch.Key.Owner, await InputAsync(batch, cancellationToken)).Path);
         return inputs;
     }
+
+    private async Task<string> InputAsync(ActiveBatch batch, CancellationToken cancellationToken) =>
+        batch.Input ?? (await _records.TryReadAsync(batch.Key, cancellationToken))?.Record.InputFileId
+            ?? throw new StorageException($"Batch {batch.Key} has a marker and no record: files are kept, since its input is not known.");
 
     private async Task<int> DeleteBatchesAsync(TimeSpan age, CancellationToken cancellationToken)
     {
@@ -70,7 +73,7 @@ public sealed class Retention(StorageConnection connection)
         {
             bool isRecord = blob.Name.EndsWith(RecordEnding, StringComparison.Ordinal);
             if (!isRecord || BatchBlobs.TryParseKey(blob.Name[..^RecordEnding.Length]) is not { } key) continue;
-            if (await _records.TryReadAsync(key, cancellationToken) is { Record.HasEnded: true }) deleted += await DeleteAsync(StorageNames.Batches, blob, cancellationToken);
+            if (await _records.TryReadAsync(key, cancellationToken) is { Record.HasEnded: true }) deleted += await DeleteAsync(StorageNames.Batches, blob, age, cancellationToken);
         }
         return deleted;
     }
@@ -90,11 +93,14 @@ public sealed class Retention(StorageConnection connection)
             cancellationToken);
     }
 
-    /// <summary>Deletes a blob as it was listed: one that was changed or replaced meanwhile stays. Gives the number of deleted blobs.</summary>
-    private async Task<int> DeleteAsync(string container, BlobItem blob, CancellationToken cancellationToken)
+    /// <summary>
+    /// Deletes a blob as it was listed: one that was changed or replaced meanwhile stays. Storage itself holds it against its age once more: what a list
+    /// says of a blob's age deletes nothing. Gives the number of deleted blobs.
+    /// </summary>
+    private async Task<int> DeleteAsync(string container, BlobItem blob, TimeSpan age, CancellationToken cancellationToken)
     {
         BlobClient client = connection.Blobs.GetBlobContainerClient(container).GetBlobClient(blob.Name);
-        var unchanged = new BlobRequestConditions { IfMatch = blob.Properties.ETag };
+        var unchanged = new BlobRequestConditions { IfMatch = blob.Properties.ETag, IfUnmodifiedSince = connection.UtcNow - age };
         try
         {
             bool deleted = await connection.Pipeline.RunAsync(

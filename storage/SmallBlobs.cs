@@ -38,8 +38,8 @@ internal static class SmallBlobs
         };
         try
         {
-            await connection.Pipeline.RunAsync(
-                $"Writing blob {container}/{blob}", token => client.UploadAsync(BinaryData.FromBytes(json), options, token), cancellationToken);
+            await connection.Pipeline.TransferAsync(
+                $"Writing blob {container}/{blob}", json.Length, token => client.UploadAsync(BinaryData.FromBytes(json), options, token), cancellationToken);
             return WriteOutcome.Written;
         }
         catch (StorageException e) when (e.Code is "BlobAlreadyExists" or "ConditionNotMet")

@@ -20,8 +20,8 @@ public sealed partial class StorageConnection
     {
         _clock = new StorageClock(tuning.Time);
         HttpPipelineTransport transport = tuning.Transport ?? Transport(tuning.Retry.ConnectTimeout);
-        Blobs = blobs(Configured(new BlobClientOptions(), transport));
-        Queues = queues(Configured(new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None }, transport));
+        Blobs = blobs(Configured(new BlobClientOptions(), transport, hasVersions: true));
+        Queues = queues(Configured(new QueueClientOptions { MessageEncoding = QueueMessageEncoding.None }, transport, hasVersions: false));
         Pipeline = new StoragePipeline(tuning);
         QueuePipeline = new StoragePipeline(tuning);
     }
@@ -138,12 +138,12 @@ public sealed partial class StorageConnection
         Timeout = Timeout.InfiniteTimeSpan,
     });
 
-    private T Configured<T>(T options, HttpPipelineTransport transport) where T : ClientOptions
+    private T Configured<T>(T options, HttpPipelineTransport transport, bool hasVersions) where T : ClientOptions
     {
         options.Retry.MaxRetries = 0;
         options.Retry.NetworkTimeout = Timeout.InfiniteTimeSpan;
         options.Diagnostics.IsTelemetryEnabled = false;
-        options.AddPolicy(_clock, HttpPipelinePosition.PerRetry);
+        options.AddPolicy(new StorageAnswers(_clock, hasVersions), HttpPipelinePosition.PerRetry);
         options.Transport = transport;
         return options;
     }

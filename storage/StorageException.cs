@@ -15,6 +15,12 @@ public sealed class StorageException(string message, int status = 0, string? cod
     /// <summary>The service's error code, such as "BlobAlreadyExists"; null when it gave none.</summary>
     public string? Code { get; } = code;
 
-    /// <summary>Whether storage says that the thing, or what it lies in, is not there.</summary>
-    public bool IsMissing => Status == 404;
+    /// <summary>Whether storage did not answer, or said that it cannot: that is no fault of the call, and passes.</summary>
+    public bool IsOutage { get; init; }
+
+    /// <summary>
+    /// Whether storage says that the thing, or what it lies in, is not there. Only its own codes say so: a 404 alone may come from a proxy, and
+    /// "ResourceNotFound" names no thing of ours.
+    /// </summary>
+    public bool IsMissing => Code is "BlobNotFound" or "ContainerNotFound" or "QueueNotFound" or "MessageNotFound";
 }

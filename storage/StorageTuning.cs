@@ -22,23 +22,29 @@ internal sealed record StorageTuning
 /// <summary>How calls to storage are tried again.</summary>
 internal sealed record StorageRetryOptions
 {
-    /// <summary>One try may take this long; a range of a model file is one try.</summary>
-    public TimeSpan TryTimeout { get; init; } = TimeSpan.FromSeconds(60);
+    /// <summary>One try may take this long, and longer where it moves many bytes.</summary>
+    public TimeSpan TryTimeout { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
     /// A connection is there in milliseconds, or not at all: storage that hangs shall be noticed long before the time is over that a try may take, and work
     /// shall wait for it as for storage that is away.
     /// </summary>
-    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How often a call is tried again after its first try.</summary>
-    public int MaxRetries { get; init; } = 6;
+    /// <summary>How long a call is tried in all, unless <see cref="StoragePatience"/> says otherwise: less than a request over HTTP may take.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(20);
+
+    /// <summary>How often a call is tried again after its first try, at most; mostly its patience ends first.</summary>
+    public int MaxRetries { get; init; } = 1000;
 
     /// <summary>The first wait; each later one is about twice as long, with jitter.</summary>
     public TimeSpan BaseDelay { get; init; } = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>No wait is longer, whatever the backoff or the service's <c>Retry-After</c> say.</summary>
-    public TimeSpan MaxDelay { get; init; } = TimeSpan.FromSeconds(60);
+    /// <summary>No wait is longer: so soon work goes on when storage is back.</summary>
+    public TimeSpan MaxDelay { get; init; } = TimeSpan.FromSeconds(4);
+
+    /// <summary>No wait is longer that the service asks for with <c>Retry-After</c>.</summary>
+    public TimeSpan LongestRetryAfter { get; init; } = TimeSpan.FromSeconds(10);
 }
 
 /// <summary>When a service that is failing is left alone for a while, so that a whole fleet's retries do not keep it down.</summary>
@@ -54,5 +60,5 @@ internal sealed record StorageBreakerOptions
     public int MinimumTries { get; init; } = 20;
 
     /// <summary>How long it is left alone; then one try decides whether others follow.</summary>
-    public TimeSpan BreakDuration { get; init; } = TimeSpan.FromSeconds(5);
+    public TimeSpan BreakDuration { get; init; } = TimeSpan.FromSeconds(3);
 }

@@ -22,6 +22,7 @@ internal static class Gemma2OptionsReader
     private const int ShortestLease = 5;
     private const int LongestLease = 600;
     private const int LongestChunk = 900;
+    private const int LongestRequest = 600;
     private const int LongestRetention = 3650;
 
     private static readonly string[] Keys =
@@ -29,7 +30,7 @@ internal static class Gemma2OptionsReader
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
         nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.JobsAtOnce), nameof(Gemma2Options.KvCacheMemory), nameof(Gemma2Options.MaxWaitingRequests), nameof(Gemma2Options.MaxWaitingTokens),
         nameof(Gemma2Options.ToolPrompt), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
-        nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous), nameof(Gemma2Options.CorsOrigins),
+        nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous), nameof(Gemma2Options.CorsOrigins), nameof(Gemma2Options.RequestSeconds),
         nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
         nameof(Gemma2Options.QueueLeaseSeconds),
         nameof(Gemma2Options.BatchChunkSeconds), nameof(Gemma2Options.Prices), nameof(Gemma2Options.BatchWebhook), nameof(Gemma2Options.RetentionDays),
@@ -63,6 +64,7 @@ internal static class Gemma2OptionsReader
             ApiKeys = ApiKeys(section),
             AllowAnonymous = Boolean(section, nameof(Gemma2Options.AllowAnonymous)) ?? defaults.AllowAnonymous,
             CorsOrigins = CorsOrigins(section),
+            RequestSeconds = Integer(section, nameof(Gemma2Options.RequestSeconds), 1, LongestRequest) ?? defaults.RequestSeconds,
             RequestsPerMinute = Integer(section, nameof(Gemma2Options.RequestsPerMinute), 0, RateLimit.Most) ?? defaults.RequestsPerMinute,
             TokensPerMinute = Integer(section, nameof(Gemma2Options.TokensPerMinute), 0, RateLimit.Most) ?? defaults.TokensPerMinute,
             KeyLimits = KeyLimits(section) ?? defaults.KeyLimits,

@@ -51,6 +51,9 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
 
     public static ApiError Stopping { get; } = new(503, "The server is stopping; try again.", ServerError, null, "stopping");
 
+    public static ApiError RequestTimedOut(TimeSpan limit) =>
+        new(503, $"The request took longer than {limit.TotalSeconds:0} s and was given up; try again.", ServerError, null, "timeout");
+
     public static ApiError TimedOut(TimeSpan limit) =>
         new(504, $"The answer took longer than {limit.TotalMinutes:0} minutes and was given up.", ServerError, null, "timeout");
 

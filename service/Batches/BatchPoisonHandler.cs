@@ -8,8 +8,7 @@ namespace Gemma2.Service.Batches;
 /// Works on messages of batches that failed too often. Their work is not lost: it is queued anew, and what cannot be done in the end is bounded by the claims of
 /// its chunk and by the count of new messages.
 /// </summary>
-internal sealed class BatchPoisonHandler(BatchWork work, DeadLetterStore deadLetters, ILogger<BatchPoisonHandler> log)
-    : PoisonHandler(work.Messages.Poison, deadLetters, log)
+internal sealed class BatchPoisonHandler(BatchWork work, DeadLetters deadLetters) : PoisonHandler(work.Messages.Poison, deadLetters)
 {
     // After RetryBackoff.MaxRetries a message's work is ended with a reason. If even that fails as often, nothing more can be done for it.
     private const int MaxRetries = 2 * RetryBackoff.MaxRetries;

@@ -38,7 +38,8 @@ internal sealed class BatchRequestHandler(BatchWork work, BatchTurns turns, Spli
         catch (Exception error) when (error is StorageException or DeviceException || (error is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             errors.Report(error);
-            return new QueueOutcome.Replaced((message with { Retries = message.Retries + 1 }).ToJson(), RetryBackoff.After(message.Retries));
+            int retries = message.Retries + (RetryBackoff.Counts(error) ? 1 : 0);
+            return new QueueOutcome.Replaced((message with { Retries = retries }).ToJson(), RetryBackoff.After(error, message.Retries));
         }
     }
 

@@ -55,14 +55,18 @@ internal sealed class ChunkStep(
     // Those who wait for one chunk do not come back together.
     private static TimeSpan Jitter() => TimeSpan.FromSeconds(Random.Shared.NextDouble());
 
-    /// <summary>False when there is no such batch any more, or it has ended; then nothing of its work is left.</summary>
+    /// <summary>
+    /// False when the batch has ended, and then nothing of its work is left; or when it is not found, which is no reason to delete anything: if it is there
+    /// after all, the sweep queues its chunks again.
+    /// </summary>
     private async Task<bool> IsOpenAsync(OwnedId batch, CancellationToken cancellationToken)
     {
         BatchRecord? record = await work.TryReadAsync(batch, cancellationToken);
-        if (record is { HasEnded: false })
-            return true;
-        await work.CleanUpAsync(batch, cancellationToken);
-        return false;
+        if (record is null)
+            log.LogWarning("Batch {Batch}: is not found", batch);
+        else if (record.HasEnded)
+            await work.CleanUpAsync(batch, cancellationToken);
+        return record is { HasEnded: false };
     }
 
     /// <summary>Null when the chunk has its results; else what becomes of the message.</summary>

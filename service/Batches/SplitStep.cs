@@ -39,7 +39,8 @@ internal sealed class SplitStep(
                 : await work.TryReadPlanAsync(batch, cancellationToken) ?? await SplitAsync(record, cancellationToken);
             record = await OpenAsync(batch, plan, cancellationToken);
         }
-        if (record is not { HasEnded: false })
+        // One that is not found is left as it is: only a record can say that a batch has ended.
+        if (record is { HasEnded: true })
             await work.CleanUpAsync(batch, cancellationToken);
         return QueueOutcome.Done;
     }

@@ -9,7 +9,8 @@ namespace Gemma2.Service.Jobs;
 /// Works on one job: sees to it that it has a result, and that who waits for it is told. A request that can never succeed is done at once: its result says
 /// why it failed. What is no fault of the job goes on later in a new message.
 /// </summary>
-internal sealed class CompletionJobHandler(JobWork work, JobRunner runner, JobCallbacks callbacks, ErrorReporter errors, Gemma2Options options) : IQueueHandler
+internal sealed class CompletionJobHandler(
+    JobWork work, JobRunner runner, RejectedJobs rejected, JobCallbacks callbacks, ErrorReporter errors, Gemma2Options options) : IQueueHandler
 {
     /// <inheritdoc/>
     public JobQueue Queue => work.Messages;
@@ -18,10 +19,10 @@ internal sealed class CompletionJobHandler(JobWork work, JobRunner runner, JobCa
     public int Concurrency => options.JobsAtOnce;
 
     /// <inheritdoc/>
-    /// <exception cref="JobMessageException">The message is no job: after its tries it becomes a dead letter.</exception>
+    /// <exception cref="JobMessageException">The message is no job: it becomes a dead letter.</exception>
     public async Task<QueueOutcome> HandleAsync(QueueDelivery delivery, CancellationToken cancellationToken)
     {
-        JobMessage message = JobMessage.Parse(delivery.Text);
+        JobMessage message = await rejected.ParseAsync(delivery.Text, cancellationToken);
         try
         {
             if (!await work.HasResultAsync(message, cancellationToken))
@@ -32,8 +33,8 @@ internal sealed class CompletionJobHandler(JobWork work, JobRunner runner, JobCa
         catch (Exception error) when (RetryBackoff.IsInfrastructure(error) && !cancellationToken.IsCancellationRequested)
         {
             errors.Report(error);
-            if (message.Retries < RetryBackoff.MaxRetries)
-                return new QueueOutcome.Replaced(await work.RetryAsync(message, cancellationToken), RetryBackoff.After(message.Retries));
+            if (!RetryBackoff.Counts(error) || message.Retries < RetryBackoff.MaxRetries)
+                return new QueueOutcome.Replaced(await work.RetryAsync(message, RetryBackoff.Counts(error), cancellationToken), RetryBackoff.After(error, message.Retries));
             await runner.FailAsync(message, JobErrors.TriedTooOften(message.Retries, error), cancellationToken);
             return await callbacks.NotifyAsync(message, cancellationToken);
         }

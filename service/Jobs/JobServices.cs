@@ -13,6 +13,7 @@ internal static class JobServices
         services.AddSingleton(provider => new JobWork(provider.GetRequiredService<StorageConnection>()));
         services.AddSingleton<RunningJobs>();
         services.AddSingleton<JobRunner>();
+        services.AddSingleton<RejectedJobs>();
         services.AddSingleton<JobCallbacks>();
         services.AddSingleton<IQueueHandler, CompletionJobHandler>();
         services.AddSingleton<IQueueHandler, CompletionPoisonHandler>();

@@ -64,6 +64,12 @@ internal sealed record Gemma2Options
     /// <summary>The origins whose pages may call the API from a browser, see <see cref="CorsOrigin"/>; none by default.</summary>
     public IReadOnlyList<string> CorsOrigins { get; init; } = [];
 
+    /// <summary>
+    /// How long a request may take that generates nothing, in seconds from 1 to 600: what storage or anything else holds up longer is answered with status 503.
+    /// Answers that are generated have a limit of their own; uploads, downloads and streams may go on as long as they move.
+    /// </summary>
+    public int RequestSeconds { get; init; } = 30;
+
     /// <summary>How many calls of <c>/v1</c> a key may make within a minute, of this process; 0 is no limit. Without keys all clients share it.</summary>
     public int RequestsPerMinute { get; init; }
 

@@ -8,12 +8,15 @@ namespace Gemma2.Service.Queue;
 
 /// <summary>
 /// Works on one message that is this process's, whoever took it from its queue: renews its lease, hands it to its handler and tells the queue what became
-/// of it. What failed is tried again; what failed too often goes to the poison queue.
+/// of it. What failed is tried again; what failed too often goes to the poison queue; what is no work for anybody becomes a dead letter at once.
 /// </summary>
-internal sealed class MessageProcessor(QueueDispatcher dispatcher, ErrorReporter errors, Gemma2Options options, ILogger<MessageProcessor> log)
+internal sealed class MessageProcessor(QueueDispatcher dispatcher, DeadLetters deadLetters, ErrorReporter errors, Gemma2Options options, ILogger<MessageProcessor> log)
 {
     /// <summary>How long a message waits that failed. host.json says the same.</summary>
     public static readonly TimeSpan RetryDelay = TimeSpan.FromSeconds(30);
+
+    /// <summary>How long one waits that storage, or the device, failed. It is back, since the queue has heard of the failure.</summary>
+    private static readonly TimeSpan InfrastructureDelay = TimeSpan.FromSeconds(5);
 
     // Functions hosts kill 5 s after they said that it is time to end, container platforms about as soon.
     private static readonly TimeSpan HandBackTime = TimeSpan.FromSeconds(4);
@@ -26,11 +29,20 @@ internal sealed class MessageProcessor(QueueDispatcher dispatcher, ErrorReporter
     /// <param name="abandon">Give the message back: the time to stop is over.</param>
     public async Task ProcessAsync(IQueueHandler handler, QueueLease lease, CancellationToken abandon)
     {
+        StoragePatience.Set(StoragePatience.OfWork);
         using var work = CancellationTokenSource.CreateLinkedTokenSource(abandon);
         Task renewal = RenewAsync(lease, work);
+        var delivery = new QueueDelivery(lease.ReadText(), lease.DequeueCount, lease.InsertedOn, lease.MessageId);
         try
         {
-            await dispatcher.DispatchAsync(handler, new QueueDelivery(lease.ReadText(), lease.DequeueCount, lease.InsertedOn, lease.MessageId), work.Token);
+            try
+            {
+                await dispatcher.DispatchAsync(handler, delivery, work.Token);
+            }
+            catch (JobMessageException error)
+            {
+                await deadLetters.KeepAsync(handler.Queue, delivery, error, work.Token);
+            }
             await EndAsync(_lease, token => lease.CompleteAsync(token));
         }
         catch (OperationCanceledException) when (work.IsCancellationRequested)
@@ -39,15 +51,10 @@ internal sealed class MessageProcessor(QueueDispatcher dispatcher, ErrorReporter
             if (abandon.IsCancellationRequested)
                 await HandBackAsync(handler, lease, TimeSpan.Zero);
         }
-        catch (JobMessageException error) when (!handler.Queue.IsPoison)
-        {
-            errors.Report(error);
-            await EndAsync(_lease, token => lease.GiveUpAsync(token));
-        }
         catch (Exception error)
         {
             errors.Report(error);
-            await EndAsync(_lease, token => lease.FailAsync(RetryDelay, token));
+            await EndAsync(_lease, token => lease.FailAsync(RetryBackoff.IsInfrastructure(error) ? InfrastructureDelay : RetryDelay, token));
         }
         finally
         {

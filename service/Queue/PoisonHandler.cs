@@ -8,8 +8,7 @@ namespace Gemma2.Service.Queue;
 /// </summary>
 /// <param name="queue">The poison queue.</param>
 /// <param name="deadLetters">Where messages go that are no work.</param>
-/// <param name="log">Where they are told of.</param>
-internal abstract class PoisonHandler(JobQueue queue, DeadLetterStore deadLetters, ILogger log) : IQueueHandler
+internal abstract class PoisonHandler(JobQueue queue, DeadLetters deadLetters) : IQueueHandler
 {
     /// <inheritdoc/>
     public JobQueue Queue => queue;
@@ -26,8 +25,7 @@ internal abstract class PoisonHandler(JobQueue queue, DeadLetterStore deadLetter
         }
         catch (Exception error) when (!RetryBackoff.IsInfrastructure(error))
         {
-            string blob = await deadLetters.WriteAsync(queue.SourceName, delivery.MessageId, delivery.Text, error.Message, cancellationToken);
-            log.LogError("Message {Message} of queue {Queue} is now the dead letter {Blob}: {Reason}", delivery.MessageId, queue.SourceName, blob, error.Message);
+            await deadLetters.KeepAsync(queue, delivery, error, cancellationToken);
         }
         return QueueOutcome.Done;
     }

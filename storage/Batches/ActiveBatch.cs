@@ -10,6 +10,9 @@ namespace Gemma2.Storage.Batches;
 /// <param name="ChangedAt">When the marker was last changed, by storage's clock.</param>
 public sealed record ActiveBatch(OwnedId Key, DateTimeOffset ExpiresAt, int Chunks, bool IsBeingSplit, DateTimeOffset ChangedAt)
 {
+    /// <summary>Its input: as long as the marker is there, the input stays.</summary>
+    internal string? Input { get; init; }
+
     /// <summary>Changes with every change of the marker.</summary>
     internal ETag? Version { get; init; }
 }

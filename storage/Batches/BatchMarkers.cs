@@ -14,6 +14,7 @@ public sealed class BatchMarkers(StorageConnection connection)
     private const string ExpiresKey = "expires";
     private const string ChunksKey = "chunks";
     private const string SplittingKey = "splitting";
+    private const string InputKey = "input";
 
     private readonly BlobContainerClient _container = connection.Blobs.GetBlobContainerClient(StorageNames.Batches);
 
@@ -49,12 +50,12 @@ public sealed class BatchMarkers(StorageConnection connection)
     /// <summary>Says that all chunks of a batch are queued.</summary>
     /// <exception cref="StorageException">Storage failed.</exception>
     public Task NoteQueuedAsync(BatchRecord batch, CancellationToken cancellationToken) =>
-        TryChangeAsync(new ActiveBatch(batch.Key, batch.ExpiresAt, batch.ChunkCount, false, default), cancellationToken);
+        TryChangeAsync(new ActiveBatch(batch.Key, batch.ExpiresAt, batch.ChunkCount, false, default) { Input = batch.InputFileId }, cancellationToken);
 
     /// <summary>Marks a new batch.</summary>
     internal Task CreateAsync(BatchRecord batch, CancellationToken cancellationToken) => SmallBlobs.WriteOnceAsync(
         connection, StorageNames.Batches, BatchBlobs.Active(batch.Key), ReadOnlyMemory<byte>.Empty, cancellationToken,
-        Metadata(new ActiveBatch(batch.Key, batch.ExpiresAt, 0, false, default)));
+        Metadata(new ActiveBatch(batch.Key, batch.ExpiresAt, 0, false, default) { Input = batch.InputFileId }));
 
     /// <summary>Makes a marker a new version of itself. Of all who saw the same one, one does: false for the others.</summary>
     internal Task<bool> TryTouchAsync(ActiveBatch batch, CancellationToken cancellationToken) => TryChangeAsync(batch, cancellationToken);
@@ -65,7 +66,7 @@ public sealed class BatchMarkers(StorageConnection connection)
             DateTimeOffset.FromUnixTimeSeconds(Math.Min(BlobNumbers.Read(metadata, ExpiresKey), DateTimeOffset.MaxValue.ToUnixTimeSeconds())),
             (int)Math.Min(BlobNumbers.Read(metadata, ChunksKey), int.MaxValue),
             metadata.ContainsKey(SplittingKey),
-            changedAt.GetValueOrDefault()) { Version = version };
+            changedAt.GetValueOrDefault()) { Input = metadata.TryGetValue(InputKey, out string? input) ? input : null, Version = version };
 
     private static Dictionary<string, string> Metadata(ActiveBatch batch)
     {
@@ -73,6 +74,7 @@ public sealed class BatchMarkers(StorageConnection connection)
         BlobNumbers.Write(metadata, ExpiresKey, batch.ExpiresAt.ToUnixTimeSeconds());
         if (batch.Chunks > 0) BlobNumbers.Write(metadata, ChunksKey, batch.Chunks);
         if (batch.IsBeingSplit) metadata[SplittingKey] = "1";
+        if (batch.Input is not null) metadata[InputKey] = batch.Input;
         return metadata;
     }
 

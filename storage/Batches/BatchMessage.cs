@@ -46,7 +46,8 @@ public sealed record BatchMessage(OwnedId Batch, BatchChunk? Chunk = null, int R
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or EncoderFallbackException or ArgumentException)
         {
-            throw new JobMessageException("The batch message is not a JSON object with 'batch' and, where it has them, 'owner', 'chunk' and 'retries'.", e);
+            string why = QueueText.WhyNotJson(text) is { } reason ? $": {reason}" : "";
+            throw new JobMessageException($"The batch message is not a JSON object with 'batch' and, where it has them, 'owner', 'chunk' and 'retries'{why}.", e);
         }
     }
 

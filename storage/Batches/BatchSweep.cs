@@ -11,9 +11,6 @@ namespace Gemma2.Storage.Batches;
 /// <param name="lease">How long a worker may be silent: after two of them nobody works on a batch of which nothing changes.</param>
 public sealed class BatchSweep(StorageConnection connection, BatchWork work, TimeSpan lease)
 {
-    // A batch is stored right after its marker; the marker of a maker that died in between is of no use.
-    private static readonly TimeSpan OrphanAge = TimeSpan.FromMinutes(10);
-
     // No try to tell of a batch's end comes later after the last one.
     private static readonly TimeSpan LongestCallbackWait = TimeSpan.FromMinutes(5);
 
@@ -41,11 +38,9 @@ public sealed class BatchSweep(StorageConnection connection, BatchWork work, Tim
 
     private async Task LookAfterAsync(OwnedId key, ActiveBatch marker, bool isQueueIdle, CancellationToken cancellationToken)
     {
-        if (await _records.TryReadAsync(key, cancellationToken) is not { } batch)
-        {
-            if (connection.UtcNow - marker.ChangedAt > OrphanAge) await work.CleanUpAsync(key, cancellationToken);
-        }
-        else if (batch.Record.HasEnded)
+        // A batch is stored right after its marker. The marker of a maker that died in between stays: that a batch is not found is no reason to delete.
+        if (await _records.TryReadAsync(key, cancellationToken) is not { } batch) return;
+        if (batch.Record.HasEnded)
         {
             await work.CleanUpAsync(key, cancellationToken);
             TimeSpan patience = (2 * lease) + (batch.Record.CallbackTries > 0 ? LongestCallbackWait : TimeSpan.Zero);

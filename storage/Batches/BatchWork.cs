@@ -88,7 +88,7 @@ public sealed class BatchWork(StorageConnection connection, TimeSpan lease, Batc
     /// <exception cref="StorageException">Storage failed.</exception>
     public async Task FailAsync(OwnedId key, long lines, IReadOnlyList<BatchError> errors, CancellationToken cancellationToken)
     {
-        await _records.UpdateAsync(
+        BatchRecord? ended = await _records.UpdateAsync(
             key,
             record => record.HasEnded ? record : _terms.AddTo(record) with
             {
@@ -98,7 +98,7 @@ public sealed class BatchWork(StorageConnection connection, TimeSpan lease, Batc
                 Errors = errors,
             },
             cancellationToken);
-        await CleanUpAsync(key, cancellationToken);
+        if (ended is not null) await CleanUpAsync(key, cancellationToken);
     }
 
     /// <summary>Queues the chunks that have no results yet; where all have, puts the files together.</summary>
@@ -136,10 +136,12 @@ public sealed class BatchWork(StorageConnection connection, TimeSpan lease, Batc
     /// <exception cref="StorageException">Storage failed: do it again.</exception>
     public async Task CleanUpAsync(OwnedId key, CancellationToken cancellationToken)
     {
+        // Only a record can say that a batch has ended; that none is found is no reason to delete.
+        if (await TryReadAsync(key, cancellationToken) is not { HasEnded: true }) return;
         IReadOnlyList<BlobItem> blobs = await BatchListing.ListAsync(connection, BatchBlobs.Folder(key), cancellationToken);
         string record = BatchBlobs.Record(key);
         await DeleteAsync(blobs.Select(blob => blob.Name).Where(name => name != record), cancellationToken);
-        if (await TryReadAsync(key, cancellationToken) is not { AwaitsCallback: true }) await DeleteAsync([BatchBlobs.Active(key)], cancellationToken);
+        if (await TryReadAsync(key, cancellationToken) is { HasEnded: true, AwaitsCallback: false }) await DeleteAsync([BatchBlobs.Active(key)], cancellationToken);
     }
 
     internal Task DeleteAsync(IEnumerable<string> blobs, CancellationToken cancellationToken) => Parallel.ForEachAsync(

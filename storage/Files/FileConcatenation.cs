@@ -49,7 +49,7 @@ internal sealed class FileConcatenation(StorageConnection connection, string con
         };
         try
         {
-            await RunAsync(blob, token => blob.CommitBlockListAsync(parts.Select(part => BlockId(part.Index)), options, token), cancellationToken);
+            await RunAsync(blob, 0, token => blob.CommitBlockListAsync(parts.Select(part => BlockId(part.Index)), options, token), cancellationToken);
         }
         catch (StorageException e) when (e.Code is "BlobAlreadyExists" or "ConditionNotMet")
         {
@@ -63,7 +63,7 @@ internal sealed class FileConcatenation(StorageConnection connection, string con
     private async Task<bool> TryCopyAsync(BlockBlobClient blob, FilePart part, CancellationToken cancellationToken)
     {
         BlockBlobClient source = Source(part);
-        return await RunAsync(blob, CopyAsync, cancellationToken);
+        return await RunAsync(blob, part.Bytes, CopyAsync, cancellationToken);
 
         async Task<bool> CopyAsync(CancellationToken token)
         {
@@ -84,8 +84,8 @@ internal sealed class FileConcatenation(StorageConnection connection, string con
     private async Task PassThroughAsync(BlockBlobClient blob, FilePart part, CancellationToken cancellationToken)
     {
         BlockBlobClient source = Source(part);
-        byte[] content = await RunAsync(source, async token => (await source.DownloadContentAsync(token)).Value.Content.ToArray(), cancellationToken);
-        await RunAsync(blob, token => blob.StageBlockAsync(BlockId(part.Index), new MemoryStream(content), cancellationToken: token), cancellationToken);
+        byte[] content = await RunAsync(source, part.Bytes, async token => (await source.DownloadContentAsync(token)).Value.Content.ToArray(), cancellationToken);
+        await RunAsync(blob, part.Bytes, token => blob.StageBlockAsync(BlockId(part.Index), new MemoryStream(content), cancellationToken: token), cancellationToken);
     }
 
     /// <summary>The part's address as the service itself can read it: signed where this process has the account's key.</summary>
@@ -102,6 +102,6 @@ internal sealed class FileConcatenation(StorageConnection connection, string con
 
     private BlockBlobClient Source(FilePart part) => connection.Blobs.GetBlobContainerClient(container).GetBlockBlobClient(part.Name);
 
-    private Task<T> RunAsync<T>(BlockBlobClient blob, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
-        connection.Pipeline.RunAsync($"Making file of {blob.BlobContainerName}/{blob.Name}", call, cancellationToken);
+    private Task<T> RunAsync<T>(BlockBlobClient blob, long bytes, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken) =>
+        connection.Pipeline.TransferAsync($"Making file of {blob.BlobContainerName}/{blob.Name}", ParallelParts * bytes, call, cancellationToken);
 }

@@ -104,8 +104,8 @@ public sealed class FileStore(StorageConnection connection)
         async Task FetchAsync(long position, Memory<byte> buffer, CancellationToken closing)
         {
             using var cancel = CancellationTokenSource.CreateLinkedTokenSource(closing, cancellationToken);
-            await connection.Pipeline.RunAsync(
-                $"Reading file {key}", token => BlobRange.ReadAsync(blob, found.Version, offset + position, buffer, token), cancel.Token);
+            await connection.Pipeline.TransferAsync(
+                $"Reading file {key}", ParallelRanges * RangeBytes, token => BlobRange.ReadAsync(blob, found.Version, offset + position, buffer, token), cancel.Token);
         }
     }
 

@@ -69,8 +69,9 @@ internal sealed class FileUpload(StorageConnection connection, BlockBlobClient b
         // A block on its way is waited for: the service may take it after the cleaning up, and it would stay.
         using var late = new CancellationTokenSource();
         await using CancellationTokenRegistration registration = cancellationToken.Register(() => late.CancelAfter(DiscardLimit));
-        await connection.Pipeline.RunAsync(
+        await connection.Pipeline.TransferAsync(
             What,
+            block.Length,
             token =>
             {
                 block.Position = 0;

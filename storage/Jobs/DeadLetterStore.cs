@@ -10,7 +10,7 @@ public sealed class DeadLetterStore(StorageConnection connection)
 {
     /// <summary>Keeps a message; again is fine.</summary>
     /// <param name="queue">The queue that it was sent to.</param>
-    /// <param name="messageId">The service's name for it, where known.</param>
+    /// <param name="messageId">The service's name for it, as its sender was told, where known.</param>
     /// <param name="body">What it holds.</param>
     /// <param name="reason">One line: why nobody can work on it.</param>
     /// <param name="cancellationToken">Ends the call.</param>

@@ -13,6 +13,7 @@ public sealed record CompletionJob(OwnedId Key, string? Model, JsonElement Reque
 /// <summary>
 /// A message of the queue <c>completion-requests</c>: <c>{"id","owner"?,"model"?,"request":{...},"callbackUrl"?,"retries"?,"supersedes"?}</c>, or, for a job that is too
 /// long for a message, <c>{"id","owner"?,"requestBlob":"requests/KEY.json","retries"?}</c> where that blob (container <c>requests</c>) holds the first form.
+/// <c>callback_url</c> and <c>request_blob</c>, as HTTP spells names, mean the same.
 /// </summary>
 /// <param name="Key">Whose job and its id.</param>
 /// <param name="Job">The job; null when the message names a blob.</param>
@@ -57,6 +58,7 @@ public sealed record JobMessage(OwnedId Key, CompletionJob? Job, int Retries = 0
     /// <exception cref="JobMessageException">It is not a job; says what is wrong.</exception>
     public static JobMessage Parse(ReadOnlyMemory<byte> json)
     {
+        if (json.Span.StartsWith(Encoding.UTF8.Preamble)) json = json[Encoding.UTF8.Preamble.Length..];
         try
         {
             using var document = JsonDocument.Parse(json, Options);
@@ -64,14 +66,21 @@ public sealed record JobMessage(OwnedId Key, CompletionJob? Job, int Retries = 0
         }
         catch (JsonException e)
         {
-            throw new JobMessageException($"The job message is not valid JSON, as it is or decoded from base64 (line {e.LineNumber + 1}, byte {e.BytePositionInLine}).", e);
+            string why = QueueText.WhyNotJson(Encoding.UTF8.GetString(json.Span)) ?? $"{FirstSentence(e.Message)} (line {e.LineNumber + 1}, byte {e.BytePositionInLine})";
+            throw new JobMessageException($"The job message is not valid JSON: {why}.", e) { Job = RejectedJobReader.TryRead(json.Span) };
         }
         catch (InvalidOperationException e)
         {
             // A string with half a surrogate pair is valid JSON, but no text.
-            throw new JobMessageException("The job message has a string that is not valid Unicode.", e);
+            throw new JobMessageException("The job message has a string that is not valid Unicode.", e) { Job = RejectedJobReader.TryRead(json.Span) };
+        }
+        catch (JobMessageException e)
+        {
+            throw new JobMessageException(e.Message, e) { Job = RejectedJobReader.TryRead(json.Span) };
         }
     }
+
+    private static string FirstSentence(string text) => text.Split(". ", 2)[0].TrimEnd('.');
 
     /// <summary>The message as JSON in UTF-8; also what a request blob holds, of a message that has its job inline.</summary>
     public byte[] ToJson() => Write(writer =>
@@ -106,15 +115,15 @@ public sealed record JobMessage(OwnedId Key, CompletionJob? Job, int Retries = 0
                 case "id": id = ReadString(field); break;
                 case "owner": owner = ReadString(field); break;
                 case "model": model = ReadString(field); break;
-                case "requestBlob": blob = ReadString(field); break;
-                case "callbackUrl": callback = ReadCallbackUrl(field); break;
+                case "requestBlob" or "request_blob": blob = blob is null ? ReadString(field) : throw Twice("requestBlob"); break;
+                case "callbackUrl" or "callback_url": callback = callback is null ? ReadCallbackUrl(field) : throw Twice("callbackUrl"); break;
                 case "retries": retries = ReadRetries(field); break;
                 case "supersedes": supersedes = ReadVersion(field); break;
                 case "request" when field.Value.ValueKind == JsonValueKind.Object: request = field.Value.Clone(); break;
                 case "request": throw new JobMessageException("The job message's 'request' is not a JSON object.");
                 default:
                     throw new JobMessageException(
-                        "The job message has an unknown field; allowed are id, owner, model, request, requestBlob, callbackUrl, retries and supersedes.");
+                        $"The job message has an unknown field, {Quote(field.Name)}; allowed are id, owner, model, request, requestBlob, callbackUrl, retries and supersedes.");
             }
         }
         OwnedId key = ReadKey(id, owner);
@@ -148,9 +157,16 @@ public sealed record JobMessage(OwnedId Key, CompletionJob? Job, int Retries = 0
         : throw new JobMessageException("The job message's 'retries' is not a number of times.");
 
     private static Uri ReadCallbackUrl(JsonProperty field) =>
-        ReadString(field) is { Length: <= MaxCallbackUrlLength } text && Uri.TryCreate(text, UriKind.Absolute, out Uri? url) && url.Scheme == Uri.UriSchemeHttps
-        ? url
-        : throw new JobMessageException("The job message's 'callbackUrl' is not an https address.");
+        TryReadCallbackUrl(ReadString(field)) ?? throw new JobMessageException($"The job message's '{field.Name}' is not an https address.");
+
+    /// <summary>An address that jobs may be posted to; null for any other text.</summary>
+    internal static Uri? TryReadCallbackUrl(string text) =>
+        text.Length <= MaxCallbackUrlLength && Uri.TryCreate(text, UriKind.Absolute, out Uri? url) && url.Scheme == Uri.UriSchemeHttps ? url : null;
+
+    private static JobMessageException Twice(string field) => new($"The job message has '{field}' twice, in two spellings.");
+
+    /// <summary>A stranger's name on one line: control characters escaped, cut where it is long.</summary>
+    private static string Quote(string name) => JsonSerializer.Serialize(name.Length <= 60 ? name : name[..60] + "...");
 
     private static string BlobReference(OwnedId key) => $"{StorageNames.Requests}/{key.Path}.json";
 

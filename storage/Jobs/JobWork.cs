@@ -53,10 +53,13 @@ public sealed class JobWork(StorageConnection connection, int maxDequeueCount = 
     }
 
     /// <summary>The message that goes on in a message's place, as JSON.</summary>
+    /// <param name="message">The message.</param>
+    /// <param name="counts">Whether it is one of the times after which the job is given up.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="StorageException">Storage failed.</exception>
-    public async Task<byte[]> RetryAsync(JobMessage message, CancellationToken cancellationToken)
+    public async Task<byte[]> RetryAsync(JobMessage message, bool counts, CancellationToken cancellationToken)
     {
-        JobMessage next = message with { Retries = message.Retries + 1 };
+        JobMessage next = counts ? message with { Retries = message.Retries + 1 } : message;
         if (next.ToJson() is { Length: <= JobMessage.MaxMessageBytes } json) return json;
         // As long as a message can be, and now a field longer.
         await KeepRequestAsync(message.Job!, cancellationToken);
@@ -93,6 +96,14 @@ public sealed class JobWork(StorageConnection connection, int maxDequeueCount = 
             ? state
             : state with { GivenBack = state.GivenBack + 1, LastGivenBack = attempt.Id },
         cancellationToken);
+
+    /// <summary>Has a job's end posted by a message of its own, for one that has ended without a state.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public async Task SendCallbackAsync(OwnedId key, Uri url, CancellationToken cancellationToken)
+    {
+        await _states.CreateAsync(key, new JobState { CreatedAt = UtcNow, CallbackUrl = url }, cancellationToken);
+        await Messages.SendAsync(new JobMessage(key, null).ToJson(), TimeSpan.Zero, cancellationToken);
+    }
 
     /// <summary>Notes a try to post an ended job to its callback address.</summary>
     /// <param name="key">The job.</param>

@@ -1,4 +1,3 @@
-using System.Text;
 using Azure.Storage.Queues.Models;
 
 namespace Gemma2.Storage.Jobs;
@@ -19,8 +18,6 @@ public enum FailOutcome
 /// <summary>A message that is this worker's for a time. End it with <see cref="CompleteAsync"/> or <see cref="FailAsync"/>; all members may be called from any thread.</summary>
 public sealed class QueueLease
 {
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
     private readonly JobQueue _queue;
     private readonly string _body;
 
@@ -49,18 +46,8 @@ public sealed class QueueLease
     /// <summary>What the service wants shown to renew or delete the message; each renewal gives another.</summary>
     internal string Receipt { get; private set; }
 
-    /// <summary>The message's text: base64 of UTF-8, as Functions apps send it, or, where the body is no such thing, the body as it is.</summary>
-    public string ReadText()
-    {
-        try
-        {
-            return StrictUtf8.GetString(Convert.FromBase64String(_body));
-        }
-        catch (Exception e) when (e is FormatException or DecoderFallbackException)
-        {
-            return _body;
-        }
-    }
+    /// <summary>The message's text, see <see cref="QueueText"/>.</summary>
+    public string ReadText() => QueueText.Read(_body);
 
     /// <summary>Keeps the message for a time from now; false when the lease had ended and the message is another worker's.</summary>
     /// <exception cref="StorageException">Storage failed.</exception>

@@ -36,12 +36,12 @@ public sealed class BlobModelSource(StorageConnection connection, string name) :
         IReadOnlyDictionary<string, ModelFile> files = await FilesAsync(cancellationToken);
         if (!files.TryGetValue(file, out ModelFile? expected)) throw new ModelException($"Model '{Name}' has no file '{file}'.");
         BlobClient blob = _container.GetBlobClient($"{Name}/{file}");
-        BlobProperties properties = await RunAsync(file, async token => (await blob.GetPropertiesAsync(cancellationToken: token)).Value, cancellationToken);
+        BlobProperties properties = await RunAsync(file, 0, async token => (await blob.GetPropertiesAsync(cancellationToken: token)).Value, cancellationToken);
         if (properties.ContentLength != expected.Size)
             throw new ModelException($"{Name}/{file} is {properties.ContentLength} bytes long, {ModelManifest.FileName} says {expected.Size}.");
 
         Task<bool> Fetch(long offset, Memory<byte> buffer, CancellationToken closing) =>
-            RunAsync(file, token => BlobRange.ReadAsync(blob, properties.ETag, offset, buffer, token), closing);
+            RunAsync(file, ParallelRanges * RangeBytes, token => BlobRange.ReadAsync(blob, properties.ETag, offset, buffer, token), closing);
 
         return new VerifiedStream(new ReadAheadStream(Fetch, expected.Size, RangeBytes, ParallelRanges), $"{Name}/{file}", expected);
     }
@@ -64,11 +64,11 @@ public sealed class BlobModelSource(StorageConnection connection, string name) :
     }
 
     /// <summary>Says in a model's terms what an answer of storage means for one of its files.</summary>
-    private async Task<T> RunAsync<T>(string file, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
+    private async Task<T> RunAsync<T>(string file, long bytes, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         try
         {
-            return await connection.Pipeline.RunAsync($"Reading blob {StorageNames.Models}/{Name}/{file}", call, cancellationToken);
+            return await connection.Pipeline.TransferAsync($"Reading blob {StorageNames.Models}/{Name}/{file}", bytes, call, cancellationToken);
         }
         catch (StorageException e) when (e.IsMissing)
         {

@@ -65,8 +65,9 @@ internal sealed class BlockUpload(StoragePipeline pipeline, BlockBlobClient blob
     {
         try
         {
-            await pipeline.RunAsync(
+            await pipeline.TransferAsync(
                 $"Uploading {blob.Name}",
+                ParallelBlocks * BlockBytes,
                 token => blob.StageBlockAsync(BlockId(block.Index), new MemoryStream(block.Buffer, 0, block.Length), cancellationToken: token),
                 cancellationToken);
         }

@@ -29,7 +29,7 @@ public sealed class ConnectTimeoutTests : IDisposable
 
         var error = await Assert.ThrowsAsync<StorageException>(() => new ModelStore(connection).ListAsync(Cancel));
 
-        Assert.EndsWith(" failed: no connection within 0.2 s, 2 times.", error.Message, StringComparison.Ordinal);
+        Assert.EndsWith(" failed: no connection within 0.2 s, the last of 2 tries.", error.Message, StringComparison.Ordinal);
     }
 
     public void Dispose()

@@ -31,7 +31,7 @@ public class StorageClockTests(AzuriteFixture azurite)
     public async Task UtcNow_BetweenAnswers_GoesOnWithoutTheLocalClock()
     {
         StorageConnection connection = Connect();
-        await AnswerAsync(connection, Noon.AddDays(5));
+        await AnswerAsync(connection, Noon.AddDays(1));
         DateTimeOffset before = connection.UtcNow;
 
         _time.SetClock(TimeSpan.FromHours(-3));
@@ -77,16 +77,53 @@ public class StorageClockTests(AzuriteFixture azurite)
     public async Task UtcNow_AnswerWithoutADate_ChangesNothing()
     {
         StorageConnection connection = Connect();
-        _service.Play(FaultTransport.Answer(404, "ContainerNotFound"), _ => true);
+        _service.Play(
+            (message, _) =>
+            {
+                message.Response = new FakeResponse(404, "ContainerNotFound", null);
+                return ValueTask.CompletedTask;
+            },
+            _ => true);
 
-        await Assert.ThrowsAsync<StorageException>(() => CallAsync(connection));
+        var error = await Assert.ThrowsAsync<StorageException>(() => CallAsync(connection));
 
+        Assert.Equal("Trying failed: the answer (status 404) has no Date", error.Message);
         Assert.Equal(_time.GetUtcNow(), connection.UtcNow);
+    }
+
+    [Theory]
+    [InlineData(-20_000)]
+    [InlineData(-3)]
+    [InlineData(3)]
+    [InlineData(27_000)]
+    public async Task UtcNow_AnswersWithAbsurdTimes_ChangesNothing(int days)
+    {
+        StorageConnection connection = Connect();
+        await AnswerAsync(connection, Noon);
+        DateTimeOffset before = connection.UtcNow;
+
+        for (int i = 0; i < 3; i++) Assert.Contains("which cannot be", (await AnswerAsync(connection, Noon.AddDays(days))).Message);
+
+        Assert.Equal(before, connection.UtcNow);
+    }
+
+    [Fact]
+    public async Task UtcNow_OneAnswerIsFarFromTheOthers_IsTriedAgainAndChangesNothing()
+    {
+        StorageConnection connection = Connect();
+        await AnswerAsync(connection, Noon);
+        DateTimeOffset before = connection.UtcNow;
+
+        // Two wrong answers in a row, five times: never three that agree.
+        for (int i = 0; i < 5; i++) Assert.Equal("ContainerNotFound", (await AnswerAsync(connection, Noon, wrong: (2, Noon.AddHours(5)))).Code);
+
+        Assert.Equal(before, connection.UtcNow);
     }
 
     [Fact]
     public async Task UtcNow_RealService_IsItsTime()
     {
+        _time.SetClock(DateTimeOffset.UtcNow.AddHours(-10) - _time.GetUtcNow());
         StorageConnection connection = TestStorage.Connect(azurite.NewConnectionString(), new StorageTuning { Time = _time });
 
         DateTimeOffset before = DateTimeOffset.UtcNow;
@@ -96,20 +133,22 @@ public class StorageClockTests(AzuriteFixture azurite)
     }
 
     private StorageConnection Connect() =>
-        TestStorage.Connect("UseDevelopmentStorage=true", new StorageTuning { Time = _time, Transport = _service });
+        TestStorage.Connect("UseDevelopmentStorage=true", new StorageTuning { Time = _time, Transport = _service, Retry = TestStorage.Quick, Breaker = TestStorage.Never });
 
     /// <summary>One call that storage answers, with the time that it names, after a wait.</summary>
-    private async Task AnswerAsync(StorageConnection connection, DateTimeOffset date, TimeSpan wait = default)
+    private async Task<StorageException> AnswerAsync(StorageConnection connection, DateTimeOffset date, TimeSpan wait = default, (int Times, DateTimeOffset Date) wrong = default)
     {
+        int answers = 0;
         _service.Play(
             (message, _) =>
             {
-                _time.Advance(wait);
-                message.Response = new FakeResponse(404, "ContainerNotFound", null, date.ToString("R", CultureInfo.InvariantCulture));
+                if (answers++ == 0) _time.Advance(wait);
+                DateTimeOffset named = answers <= wrong.Times ? wrong.Date : date;
+                message.Response = new FakeResponse(404, "ContainerNotFound", null, named.ToString("R", CultureInfo.InvariantCulture), message.Request.ClientRequestId);
                 return ValueTask.CompletedTask;
             },
             _ => true);
-        await Assert.ThrowsAsync<StorageException>(() => CallAsync(connection));
+        return await Assert.ThrowsAsync<StorageException>(() => CallAsync(connection));
     }
 
     private static Task<bool> CallAsync(StorageConnection connection) => connection.Pipeline.RunAsync(

@@ -81,7 +81,7 @@ public class StoragePipelineTests
 
         var error = await Assert.ThrowsAsync<StorageException>(() => pipeline.RunAsync("Trying", token => Hang(token), Cancel));
 
-        Assert.Equal("Trying failed: no answer within 0.02 s, 5 times.", error.Message);
+        Assert.Equal("Trying failed: no answer within 0.02 s, the last of 5 tries.", error.Message);
     }
 
     [Fact]
@@ -139,7 +139,7 @@ public class StoragePipelineTests
 
     private static async Task<IReadOnlyList<TimeSpan>> WaitsAsync(string? retryAfter)
     {
-        var options = new StorageRetryOptions { BaseDelay = TimeSpan.FromSeconds(1), MaxDelay = TimeSpan.FromSeconds(30) };
+        var options = new StorageRetryOptions { BaseDelay = TimeSpan.FromSeconds(1), MaxDelay = TimeSpan.FromSeconds(30), LongestRetryAfter = TimeSpan.FromSeconds(30) };
         var time = new RecordingTime(options.TryTimeout);
         int tries = 0;
         await new StoragePipeline(new StorageTuning { Retry = options, Time = time }).RunAsync(

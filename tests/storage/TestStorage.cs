@@ -16,7 +16,7 @@ internal sealed class TestStorage
     }
 
     /// <summary>Retries without waits that a test would feel.</summary>
-    public static StorageRetryOptions Quick { get; } = new() { BaseDelay = TimeSpan.FromMilliseconds(1), MaxDelay = TimeSpan.FromMilliseconds(5), MaxRetries = 4 };
+    public static StorageRetryOptions Quick { get; } = new() { BaseDelay = TimeSpan.FromMilliseconds(1), MaxDelay = TimeSpan.FromMilliseconds(5), MaxRetries = 4, Patience = TimeSpan.FromDays(1) };
 
     /// <summary>A breaker that stays closed, whatever a test plays.</summary>
     public static StorageBreakerOptions Never { get; } = new() { MinimumTries = int.MaxValue };

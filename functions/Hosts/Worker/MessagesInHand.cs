@@ -20,6 +20,9 @@ internal sealed class MessagesInHand(
     // Another replica may be ready; if this one is the first to be, the message has waited no longer than this.
     private static readonly TimeSpan WaitWhileLoading = TimeSpan.FromSeconds(2);
 
+    // What the host takes messages for.
+    private static readonly TimeSpan HostLease = TimeSpan.FromMinutes(10);
+
     private readonly Dictionary<string, IQueueHandler> _handlers = handlers.ToDictionary(handler => handler.Queue.Name);
     private readonly ConcurrentDictionary<Task, bool> _running = [];
     private readonly CancellationTokenSource _abandon = new();
@@ -68,9 +71,10 @@ internal sealed class MessagesInHand(
             await processor.ProcessAsync(handler, lease, abandon.Token);
     }
 
-    /// <summary>Is not cancelled: what is taken over can be given back as it was, where the host would use up one of its tries.</summary>
+    /// <summary>Is tried as long as the message is the host's, which is of no use to it while storage is away. Is not cancelled: what is taken over can be given back as it was, where the host would use up one of its tries.</summary>
     private async Task<QueueLease?> TryAdoptAsync(IQueueHandler handler, QueueMessage message)
     {
+        StoragePatience.Set(HostLease);
         try
         {
             return await handler.Queue.AdoptAsync(message, options.QueueLease, CancellationToken.None);

@@ -30,6 +30,8 @@ internal static class FilesEndpoint
     private static async Task UploadAsync(HttpContext http)
     {
         var store = http.Storage<FileStore>();
+        // As long as bytes come and storage takes them: the server ends connections that stand still, and each block has its own limit.
+        http.LiftTimeLimit();
         StoredFile file = await FileForm.ReadAsync(
             http.Request,
             (name, content, lifetime) =>
@@ -68,6 +70,7 @@ internal static class FilesEndpoint
     {
         StoredFile file = await FindAsync(http, id);
         await using Stream content = await http.Storage<FileStore>().TryOpenReadAsync(file.Key, 0, null, http.RequestAborted) ?? throw NotFound(id);
+        http.LiftTimeLimit();
         http.Response.ContentType = "application/octet-stream";
         http.Response.ContentLength = file.Bytes;
         await content.CopyToAsync(http.Response.Body, http.RequestAborted);

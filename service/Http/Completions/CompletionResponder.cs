@@ -31,6 +31,8 @@ internal sealed class CompletionResponder(
     /// <summary>Answers one request.</summary>
     public async Task RespondAsync(HttpContext http, CompletionRequest request, IAnswerWriter writer)
     {
+        // Generation has its own.
+        http.LiftTimeLimit();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, draining.TimeIsOver);
         Completion completion = await factory.CreateAsync(
             model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed(), request.Class, end.Token);

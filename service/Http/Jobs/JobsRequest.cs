@@ -16,9 +16,11 @@ internal static class JobsRequest
 {
     private const string Id = "id";
     private const string CallbackUrl = "callback_url";
+    // As messages of the queue spell it.
+    private const string CamelCallbackUrl = "callbackUrl";
 
     /// <summary>The fields of a job alone; all others are the completion's.</summary>
-    public static readonly RouteFields Fields = new("POST " + JobsEndpoint.Route, [Id, CallbackUrl]);
+    public static readonly RouteFields Fields = new("POST " + JobsEndpoint.Route, [Id, CallbackUrl, CamelCallbackUrl]);
 
     /// <summary>Reads a body.</summary>
     /// <param name="body">The whole body.</param>
@@ -35,7 +37,9 @@ internal static class JobsRequest
     {
         var fields = new RequestFields(body);
         OwnedId key = new OwnedId(owner, fields.String(Id) ?? JobId.New()).Validated();
-        Uri? callback = fields.String(CallbackUrl) is { } url ? callbacks.Parse(url) : null;
+        if (fields.String(CallbackUrl) is not null && fields.String(CamelCallbackUrl) is not null)
+            throw new InvalidRequestException(CallbackUrl, $"{CallbackUrl} is there twice, also as {CamelCallbackUrl}.");
+        Uri? callback = (fields.String(CallbackUrl) ?? fields.String(CamelCallbackUrl)) is { } url ? callbacks.Parse(url) : null;
         JsonElement request = WithoutAdditions(body);
         CompletionRequest parsed = CompletionRequestParser.ParseJob(request, null);
         Completion? measured = engine is null ? null : await factory.CreateAsync(engine, parsed, key.Id, DateTimeOffset.UnixEpoch, seed: 0, RequestClass.Batch, cancellationToken);

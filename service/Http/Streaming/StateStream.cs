@@ -23,6 +23,7 @@ internal sealed class StateStream(StreamOptions options, ErrorReporter errors, I
     public async Task SendAsync<T>(HttpContext http, T first, Func<CancellationToken, Task<T?>> read, Func<T, bool> hasEnded, Action<Utf8JsonWriter, T> write)
         where T : class
     {
+        http.LiftTimeLimit();
         // A stream may last for hours: the app does not wait for it when it stops.
         using var end = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, lifetime.ApplicationStopping);
         var events = new ServerSentEvents(http.Response, http.RequestAborted);

@@ -358,7 +358,7 @@ public sealed class BatchFaultTests(AzuriteFixture azurite)
         BatchRecord batch = await account.StartAsync(null, BatchAccount.Line("a"));
         BatchRig rig = await BatchRig.CreateAsync(account, NewEngine());
         await rig.DrainAsync();
-        var poison = new BatchPoisonHandler(rig.Work, new DeadLetterStore(account.Connection), NullLogger<BatchPoisonHandler>.Instance);
+        var poison = new BatchPoisonHandler(rig.Work, new DeadLetters(new DeadLetterStore(account.Connection), NullLogger<DeadLetters>.Instance));
 
         await poison.HandleAsync(new QueueDelivery(System.Text.Encoding.UTF8.GetString(new BatchMessage(batch.Key, Retries: 2).ToJson()), 1, MessageId: "1"), Cancel);
         await poison.HandleAsync(new QueueDelivery("no message", 1, MessageId: "2"), Cancel);

@@ -64,6 +64,18 @@ public sealed class JobHandlerTests(AzuriteFixture azurite)
     }
 
     [Fact]
+    public async Task Handle_StorageIsAway_GoesOnSoonHoweverOftenItWas()
+    {
+        var engine = new ScriptedEngine(Vocabulary.Tokenizer) { BeforeEnd = _ => throw new StorageException("Storage is away.") { IsOutage = true } };
+        await using JobRig rig = await StartAsync(engine);
+
+        QueueOutcome outcome = await rig.DeliverAsync(JobRig.Message("a", more: $",\"retries\":{RetryBackoff.MaxRetries}"));
+
+        Assert.InRange(((QueueOutcome.Replaced)outcome).After, TimeSpan.Zero, TimeSpan.FromSeconds(4));
+        Assert.Equal(RetryBackoff.MaxRetries, JobMessage.Parse(JobRig.Text(outcome)).Retries);
+    }
+
+    [Fact]
     public async Task Handle_DeviceLost_GoesOnInANewMessageAndTheAppStops()
     {
         var engine = new ScriptedEngine(Vocabulary.Tokenizer) { BeforeAnswer = _ => throw new DeviceException("The device was lost.") };

@@ -62,7 +62,7 @@ public sealed class JobPoisonTests(AzuriteFixture azurite)
     }
 
     [Theory]
-    [InlineData("no JSON", "not valid JSON")]
+    [InlineData("no JSON", "not valid JSON: it is neither JSON nor base64 of JSON")]
     [InlineData("""{"id":"../x","request":{}}""", "'id' is not usable")]
     public async Task Handle_NoJob_IsADeadLetterWithItsReason(string text, string reason)
     {

@@ -4,10 +4,14 @@ using Azure.Core;
 
 namespace Gemma2.Storage.Tests.Faults;
 
-/// <summary>An error answer of the storage service.</summary>
-internal sealed class FakeResponse(int status, string code, string? retryAfter, string? date = null) : Response
+/// <summary>An answer of the storage service without a body: an error, or what it says of a write.</summary>
+internal sealed class FakeResponse(int status, string code, string? retryAfter, string? date = null, string? clientRequestId = null) : Response
 {
-    private readonly Dictionary<string, string> _headers = new (string Name, string? Value)[] { ("x-ms-error-code", code), ("Retry-After", retryAfter), ("Date", date) }
+    private readonly Dictionary<string, string> _headers = new (string Name, string? Value)[]
+        {
+            ("x-ms-error-code", status < 300 ? null : code), ("x-ms-request-id", Guid.NewGuid().ToString()), ("x-ms-version", status < 300 ? "2025-11-05" : null),
+            ("ETag", status < 300 ? "\"0x1\"" : null), ("Last-Modified", status < 300 ? date : null), ("x-ms-client-request-id", clientRequestId), ("Retry-After", retryAfter), ("Date", date),
+        }
         .Where(header => header.Value is not null).ToDictionary(header => header.Name, header => header.Value!, StringComparer.OrdinalIgnoreCase);
 
     public override int Status => status;

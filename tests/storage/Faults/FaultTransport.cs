@@ -1,3 +1,4 @@
+using System.Globalization;
 using Azure;
 using Azure.Core;
 using Azure.Core.Pipeline;
@@ -32,10 +33,10 @@ internal sealed class FaultTransport : HttpPipelineTransport
     /// <summary>No fault any more.</summary>
     public void Stop() => Count(_ => false);
 
-    /// <summary>The service answers an error.</summary>
+    /// <summary>The service answers, an error mostly.</summary>
     public static Fault Answer(int status, string code, string? retryAfter = null) => (message, _) =>
     {
-        message.Response = new FakeResponse(status, code, retryAfter);
+        message.Response = new FakeResponse(status, code, retryAfter, DateTimeOffset.UtcNow.ToString("R", CultureInfo.InvariantCulture), message.Request.ClientRequestId);
         return ValueTask.CompletedTask;
     };
 

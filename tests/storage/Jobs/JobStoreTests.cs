@@ -379,7 +379,7 @@ public class JobStoreTests(AzuriteFixture azurite)
         int frame = new JobMessage(Key, Job("")).ToJson().Length;
         var message = new JobMessage(Key, Job(new string('x', JobMessage.MaxMessageBytes - frame)));
 
-        JobMessage next = JobMessage.Parse(await work.RetryAsync(message, Cancel));
+        JobMessage next = JobMessage.Parse(await work.RetryAsync(message, counts: true, Cancel));
 
         Assert.Equal((1, null), (next.Retries, next.Job));
         Assert.Equal(message.Job!.Request.GetRawText(), (await work.ReadJobAsync(next, Cancel)).Request.GetRawText());
