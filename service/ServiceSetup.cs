@@ -9,6 +9,7 @@ using Gemma2.Service.Http.Batches;
 using Gemma2.Service.Http.Completions;
 using Gemma2.Service.Http.Jobs;
 using Gemma2.Service.Http.OpenAI;
+using Gemma2.Service.Http.Responses;
 using Gemma2.Service.Http.Streaming;
 using Gemma2.Service.Http.Vllm;
 using Gemma2.Service.Jobs;
@@ -18,6 +19,7 @@ using Gemma2.Service.Options;
 using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
+using Gemma2.Storage.Responses;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace Gemma2.Service;
@@ -58,6 +60,7 @@ internal static class ServiceSetup
         services.AddSingleton(new CallbackNetwork());
         services.AddSingleton<CallbackRules>();
         services.AddSingleton<CallbackSender>();
+        services.AddSingleton<ResponseStore>();
         services.AddJobs();
         services.AddBatches();
         services.AddHostedService<QueueWatch>();
@@ -86,6 +89,7 @@ internal static class ServiceSetup
         CompletionsEndpoint.Map(routes);
         ChatCompletionsEndpoint.Map(routes);
         MessagesEndpoint.Map(routes);
+        ResponsesEndpoint.Map(routes);
         FilesEndpoint.Map(routes);
         BatchesEndpoint.Map(routes);
         JobsEndpoint.Map(routes);

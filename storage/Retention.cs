@@ -5,13 +5,13 @@ using Gemma2.Storage.Files;
 
 namespace Gemma2.Storage;
 
-/// <summary>Deletes what is older than it shall be kept: requests, jobs, results, files, dead letters and batches that have ended.</summary>
+/// <summary>Deletes what is older than it shall be kept: requests, jobs, results, responses, files, dead letters and batches that have ended.</summary>
 /// <param name="connection">The storage account.</param>
 public sealed class Retention(StorageConnection connection)
 {
     private const string RecordEnding = "/batch.json";
 
-    private static readonly string[] PlainContainers = [StorageNames.Requests, StorageNames.Jobs, StorageNames.Completions, StorageNames.DeadLetters];
+    private static readonly string[] PlainContainers = [StorageNames.Requests, StorageNames.Jobs, StorageNames.Completions, StorageNames.Responses, StorageNames.DeadLetters];
 
     private readonly BatchRecords _records = new(connection);
     private readonly BatchMarkers _markers = new(connection);

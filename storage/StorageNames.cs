@@ -21,6 +21,9 @@ public static class StorageNames
     /// <summary>Container: <c>KEY/batch.json</c> and, while a batch runs, its plan and its chunks.</summary>
     public const string Batches = "batches";
 
+    /// <summary>Container: <c>KEY.json</c>, a response with the conversation that it is of, written once.</summary>
+    public const string Responses = "responses";
+
     /// <summary>Container: <c>QUEUE/MESSAGE-ID.json</c>, messages that are no jobs, with the reason.</summary>
     public const string DeadLetters = "dead-letters";
 
@@ -34,7 +37,7 @@ public static class StorageNames
     public const string PoisonSuffix = "-poison";
 
     /// <summary>Every container.</summary>
-    public static IReadOnlyList<string> Containers { get; } = [Models, Requests, Jobs, Completions, Files, Batches, DeadLetters];
+    public static IReadOnlyList<string> Containers { get; } = [Models, Requests, Jobs, Completions, Files, Batches, Responses, DeadLetters];
 
     /// <summary>Every queue, poison queues included.</summary>
     public static IReadOnlyList<string> Queues { get; } =

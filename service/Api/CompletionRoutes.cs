@@ -6,4 +6,6 @@ internal static class CompletionRoutes
     public const string Text = "/v1/completions";
 
     public const string Chat = "/v1/chat/completions";
+
+    public const string Responses = "/v1/responses";
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 
@@ -24,6 +25,9 @@ internal static class JsonBody
         Append(buffer, write);
         return buffer.WrittenMemory;
     }
+
+    /// <summary>One JSON document as text.</summary>
+    public static string ToText(Action<Utf8JsonWriter> write) => Encoding.UTF8.GetString(ToUtf8(write).Span);
 
     /// <summary>Sends one JSON document as the whole response.</summary>
     public static async Task SendAsync(HttpResponse response, int status, Action<Utf8JsonWriter> write)

@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
-using System.Text;
 using System.Text.Json;
 using Gemma2.Backend;
 
@@ -88,7 +87,7 @@ internal readonly struct RequestFields
     {
         try
         {
-            return Encoding.UTF8.GetString(JsonBody.ToUtf8(value.WriteTo).Span);
+            return JsonBody.ToText(value.WriteTo);
         }
         catch (InvalidOperationException)
         {

@@ -29,8 +29,8 @@ internal static class CompletionCheck
         if ((long)promptTokens + wanted > contextLength)
             throw new ApiException(ApiError.BadRequest(
                 $"The context holds {contextLength} tokens; the prompt has {promptTokens} and the answer may take {wanted}. "
-                + "Shorten the prompt or lower max_tokens.",
-                request.IsChat ? "messages" : "prompt", "context_length_exceeded"));
+                + $"Shorten the prompt or lower {request.LengthField}.",
+                request.PromptField, "context_length_exceeded"));
     }
 
     private static void RequireFewLogProbabilities(IInferenceEngine engine, CompletionRequest request, IReadOnlyList<EncodedPrompt> prompts)
@@ -46,6 +46,6 @@ internal static class CompletionCheck
             throw new InvalidRequestException(
                 "logprobs",
                 $"logprobs may tell of {tokens} tokens, and of {top} others beside each: more than {CompletionLimits.LogProbabilities} in all. "
-                + "Lower max_tokens, the number of answers or prompts, or that of the others.");
+                + $"Lower {request.LengthField}, the number of answers or prompts, or that of the others.");
     }
 }

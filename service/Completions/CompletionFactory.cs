@@ -28,6 +28,7 @@ internal sealed class CompletionFactory(ModelGrammars grammars, Gemma2Options op
     {
         if (request.Tools is { } tools)
             request = request with { Prompts = [.. request.Prompts.Select(prompt => tools.TellOf(prompt, options.ToolPrompt))] };
+        request = PromptTruncation.Fit(engine, request);
         var completion = new Completion(engine, request, id, created, seed, requestClass);
         if (request.Format is { } format)
             completion.NewMask = await CompileAsync(engine, format, request.Tools, cancellationToken);

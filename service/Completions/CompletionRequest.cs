@@ -21,6 +21,15 @@ internal sealed record CompletionRequest
     /// <summary>Whether the answer says of which class it was.</summary>
     public bool TellsClass { get; init; }
 
+    /// <summary>The field that prompts come from, for errors.</summary>
+    public string PromptField { get => field ?? (IsChat ? "messages" : "prompt"); init; }
+
+    /// <summary>The field that says <see cref="MaxTokens"/>, for errors.</summary>
+    public string LengthField { get; init; } = "max_tokens";
+
+    /// <summary>Whether the oldest messages of a chat that does not fit the context are left out.</summary>
+    public bool Truncates { get; init; }
+
     /// <summary>How many answers each prompt gets.</summary>
     public int Answers { get; init; } = 1;
 

@@ -16,13 +16,13 @@ public class RetentionTests(AzuriteFixture azurite)
         BatchRecord ended = await batches.NewAsync("team-a");
         await batches.Work.FailAsync(ended.Key, 0, [], Cancel);
         await batches.UploadAsync();
-        foreach (string container in new[] { StorageNames.Requests, StorageNames.Jobs, StorageNames.Completions, StorageNames.DeadLetters, StorageNames.Models })
+        foreach (string container in new[] { StorageNames.Requests, StorageNames.Jobs, StorageNames.Completions, StorageNames.Responses, StorageNames.DeadLetters, StorageNames.Models })
             await batches.Storage.Blob(container, "team-a/x.json").UploadAsync(BinaryData.FromString("{}"), Cancel);
 
         // By storage's clock everything is older than this.
         int deleted = await new Retention(batches.Storage.Connection).RunAsync(TimeSpan.FromSeconds(-2), Cancel);
 
-        Assert.Equal(4 + 2 + 1, deleted);
+        Assert.Equal(5 + 2 + 1, deleted);
         Assert.Equal([$"team-a/{active.InputFileId}"], await batches.NamesAsync(StorageNames.Files));
         Assert.Equal(
             [$"_active/{active.Key}", $"{active.Key}/batch.json", $"{active.Key}/plan.json"],

@@ -18,7 +18,7 @@ public class StorageProvisioningTests(AzuriteFixture azurite)
 
         var queues = new QueueServiceClient(storage.ConnectionString);
         Assert.Equal(
-            ["batches", "completions", "dead-letters", "files", "jobs", "models", "requests"],
+            ["batches", "completions", "dead-letters", "files", "jobs", "models", "requests", "responses"],
             await storage.Blobs.GetBlobContainersAsync(cancellationToken: Cancel).Select(c => c.Name).ToListAsync(Cancel));
         Assert.Equal(
             ["batch-requests", "batch-requests-poison", "completion-requests", "completion-requests-poison"],

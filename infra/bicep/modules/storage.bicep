@@ -36,11 +36,11 @@ param allowedIpRanges string[]
 param workspaceId string
 
 // The names are StorageNames in storage/StorageNames.cs; a test compares them.
-var containers = ['models', 'requests', 'jobs', 'completions', 'files', 'batches', 'dead-letters']
+var containers = ['models', 'requests', 'jobs', 'completions', 'files', 'batches', 'responses', 'dead-letters']
 var queues = ['completion-requests', 'completion-requests-poison', 'batch-requests', 'batch-requests-poison']
 
 // The app sweeps them too, but only while a replica runs. Files and batches are left to it: it knows which file an active batch still reads.
-var expiringPrefixes = ['requests/', 'jobs/', 'completions/', 'dead-letters/']
+var expiringPrefixes = ['requests/', 'jobs/', 'completions/', 'responses/', 'dead-letters/']
 
 resource account 'Microsoft.Storage/storageAccounts@2025-06-01' = {
   name: name

@@ -102,11 +102,11 @@ internal static class CompletionRequestParser
     }
 
     /// <summary>What only two fields together tell.</summary>
-    private static CompletionRequest Checked(CompletionRequest request)
+    public static CompletionRequest Checked(CompletionRequest request)
     {
         int shortest = request.Sampling.MinTokens;
         if ((request.MaxTokens ?? request.UsualMaxTokens) is { } longest && shortest > longest)
-            throw new InvalidRequestException("min_tokens", $"min_tokens is {shortest}, more than max_tokens, which is {longest}.");
+            throw new InvalidRequestException("min_tokens", $"min_tokens is {shortest}, more than {request.LengthField}, which is {longest}.");
         // A form says itself when an answer is whole: then nothing else may follow.
         if (request.Format is { } format && (shortest > 0 || request.IgnoresEnd))
         {

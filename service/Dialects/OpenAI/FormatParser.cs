@@ -24,44 +24,55 @@ internal static class FormatParser
         ("json", Schema), ("regex", Regex), ("choice", Choice), ("grammar", Grammar),
     ];
 
+    /// <summary>The fields that are read here beside OpenAI's own.</summary>
+    public static readonly string[] OtherFields = [StructuredOutputs, .. Guides.Select(guide => guide.Field)];
+
     /// <summary>The fields that are read here.</summary>
-    public static readonly string[] Fields = [ResponseFormat, StructuredOutputs, .. Guides.Select(guide => guide.Field)];
+    public static readonly string[] Fields = [ResponseFormat, .. OtherFields];
 
     /// <summary>The form that is asked for; null where any will do.</summary>
-    public static AnswerFormat? Parse(RequestFields request)
+    public static AnswerFormat? Parse(RequestFields request) => Parse(request, FromResponseFormat(request));
+
+    /// <summary>The form that is asked for, where OpenAI's field has another shape than <c>response_format</c>.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="own">What OpenAI's field asks for; null for nothing.</param>
+    public static AnswerFormat? Parse(RequestFields request, AnswerFormat? own)
     {
-        AnswerFormat[] formats = [.. FromResponseFormat(request), .. FromStructuredOutputs(request), .. FromGuides(request, Guides)];
+        AnswerFormat[] formats = [.. own is null ? [] : new[] { own }, .. FromStructuredOutputs(request), .. FromGuides(request, Guides)];
         return formats.Length <= 1
             ? formats.SingleOrDefault()
             : throw new InvalidRequestException(formats[1].Field, $"{formats[0].Field} and {formats[1].Field} both say what the answer must look like; send one of them.");
     }
 
+    /// <summary>A format: <c>text</c> (null), <c>json_object</c> or <c>json_schema</c>.</summary>
+    /// <param name="format">The object.</param>
+    /// <param name="field">Where it is.</param>
+    /// <param name="schemaOf">Gives the object that has a schema's name and the schema.</param>
+    public static AnswerFormat? FromType(RequestFields format, string field, Func<RequestFields, RequestFields> schemaOf) => format.Required("type", format.String("type")) switch
+    {
+        "text" => null,
+        // llama.cpp and others take a schema here too.
+        "json_object" when format.TryGet("schema", out _) => new AnswerFormat(Schema(format, "schema"), format.Path("schema")),
+        "json_object" => new AnswerFormat(new GrammarSource.JsonObject(), field),
+        "json_schema" => FromJsonSchema(schemaOf(format)),
+        var type => throw new InvalidRequestException(
+            format.Path("type"), $"{format.Path("type")} is '{RequestFields.Quote(type)}'; allowed are text, json_object and json_schema."),
+    };
+
     private static IEnumerable<AnswerFormat> FromGuides(RequestFields fields, (string Field, Func<RequestFields, string, GrammarSource> Read)[] guides) =>
         guides.Where(guide => fields.TryGet(guide.Field, out _)).Select(guide => new AnswerFormat(guide.Read(fields, guide.Field), fields.Path(guide.Field)));
 
-    private static AnswerFormat[] FromResponseFormat(RequestFields request)
-    {
-        if (!request.TryGet(ResponseFormat, out JsonElement value))
-            return [];
-        var format = new RequestFields(value, ResponseFormat);
-        return format.Required("type", format.String("type")) switch
-        {
-            "text" => [],
-            // llama.cpp and others take a schema here too.
-            "json_object" when format.TryGet("schema", out _) => [new AnswerFormat(Schema(format, "schema"), format.Path("schema"))],
-            "json_object" => [new AnswerFormat(new GrammarSource.JsonObject(), ResponseFormat)],
-            "json_schema" => [FromJsonSchema(format)],
-            var type => throw new InvalidRequestException(
-                format.Path("type"), $"{format.Path("type")} is '{RequestFields.Quote(type)}'; allowed are text, json_object and json_schema."),
-        };
-    }
+    private static AnswerFormat? FromResponseFormat(RequestFields request) =>
+        request.TryGet(ResponseFormat, out JsonElement value) ? FromType(new RequestFields(value, ResponseFormat), ResponseFormat, Nested) : null;
 
-    /// <summary>OpenAI's nesting. Answers fit the schema whether it is strict or not; the name is for the model that is asked, which here sees none of it.</summary>
-    private static AnswerFormat FromJsonSchema(RequestFields format)
+    /// <summary>OpenAI's nesting.</summary>
+    private static RequestFields Nested(RequestFields format) => format.TryGet("json_schema", out JsonElement value)
+        ? new RequestFields(value, format.Path("json_schema"))
+        : throw new InvalidRequestException(format.Path("json_schema"), $"{format.Path("json_schema")} is missing.");
+
+    /// <summary>Answers fit the schema whether it is strict or not; the name is for the model that is asked, which here sees none of it.</summary>
+    private static AnswerFormat FromJsonSchema(RequestFields named)
     {
-        if (!format.TryGet("json_schema", out JsonElement value))
-            throw new InvalidRequestException(format.Path("json_schema"), $"{format.Path("json_schema")} is missing.");
-        var named = new RequestFields(value, format.Path("json_schema"));
         _ = named.String("name");
         _ = named.String("description");
         _ = named.Boolean("strict");

@@ -13,7 +13,16 @@ internal sealed class LogProbabilityJson(Utf8JsonWriter json, GemmaTokenizer tok
     public void WriteChat(IReadOnlyList<ToldToken> tokens)
     {
         json.WriteStartObject();
-        json.WriteStartArray("content");
+        json.WritePropertyName("content");
+        WriteTokens(tokens);
+        json.WriteNull("refusal");
+        json.WriteEndObject();
+    }
+
+    /// <summary>A list of tokens, with the likeliest beside each.</summary>
+    public void WriteTokens(IReadOnlyList<ToldToken> tokens)
+    {
+        json.WriteStartArray();
         foreach (ToldToken token in tokens)
         {
             json.WriteStartObject();
@@ -29,8 +38,6 @@ internal sealed class LogProbabilityJson(Utf8JsonWriter json, GemmaTokenizer tok
             json.WriteEndObject();
         }
         json.WriteEndArray();
-        json.WriteNull("refusal");
-        json.WriteEndObject();
     }
 
     /// <summary>A completion's: lists side by side.</summary>

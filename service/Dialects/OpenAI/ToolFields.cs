@@ -30,7 +30,7 @@ internal static class ToolFields
     public static ToolRequest? Read(RequestFields request)
     {
         bool isParallel = request.Boolean(ParallelToolCalls) ?? true;
-        Tool[] tools = ReadTools(request);
+        Tool[] tools = ReadTools(request, ReadTool);
         (ToolUse? use, string? only) = ReadChoice(request, tools);
         if (use is null || tools.Length == 0)
             return null;
@@ -38,7 +38,10 @@ internal static class ToolFields
         return new ToolRequest(tools, callable, use.Value, isParallel, "function.parameters");
     }
 
-    private static Tool[] ReadTools(RequestFields request)
+    /// <summary><c>tools</c>: no two of one name.</summary>
+    /// <param name="request">The request.</param>
+    /// <param name="readTool">Reads an entry.</param>
+    public static Tool[] ReadTools(RequestFields request, Func<RequestFields, Tool> readTool)
     {
         if (!request.TryGet(Tools, out JsonElement value))
             return [];
@@ -46,7 +49,7 @@ internal static class ToolFields
             throw new InvalidRequestException(Tools, "tools must be an array.");
         if (value.GetArrayLength() > MostTools)
             throw new InvalidRequestException(Tools, $"tools has {value.GetArrayLength()} entries; allowed are up to {MostTools}.");
-        Tool[] tools = [.. value.EnumerateArray().Select((entry, index) => ReadTool(new RequestFields(entry, $"tools[{index}]")))];
+        Tool[] tools = [.. value.EnumerateArray().Select((entry, index) => readTool(new RequestFields(entry, $"tools[{index}]")))];
         return tools.GroupBy(tool => tool.Name).FirstOrDefault(same => same.Count() > 1) is { } twice
             ? throw new InvalidRequestException(Tools, $"tools has the function '{twice.Key}' more than once.")
             : tools;
@@ -60,11 +63,18 @@ internal static class ToolFields
             throw new InvalidRequestException(entry.Path("function"), $"{entry.Path("function")} is missing.");
         var function = new RequestFields(value, entry.Path("function"));
         UnsupportedFields.Check(function, FunctionFields);
+        return ReadFunction(function);
+    }
+
+    /// <summary>A function: <c>name</c>, <c>description</c>, <c>parameters</c>, <c>strict</c>.</summary>
+    public static Tool ReadFunction(RequestFields function)
+    {
         _ = function.Boolean("strict");
         return new Tool(ReadName(function), function.String("description"), ReadParameters(function));
     }
 
-    private static void CheckType(RequestFields entry)
+    /// <summary><c>type</c>: functions are the only tools.</summary>
+    public static void CheckType(RequestFields entry)
     {
         if (entry.Required("type", entry.String("type")) is not "function" and var type)
             throw new InvalidRequestException(entry.Path("type"), $"{entry.Path("type")} is '{RequestFields.Quote(type)}'; allowed is function.");

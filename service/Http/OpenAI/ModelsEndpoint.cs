@@ -36,11 +36,8 @@ internal static class ModelsEndpoint
 
     private static Task GetAsync(HttpContext http, ModelHost model, string id)
     {
-        IInferenceEngine engine = model.RequireEngine();
         // A slash that was escaped arrives escaped, everything else does not.
-        string name = id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase);
-        if (name != engine.ModelName)
-            throw new ApiException(ApiError.ModelNotFound(RequestFields.Quote(name), engine.ModelName));
+        IInferenceEngine engine = model.RequireEngine(id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase));
         return JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => Write(json, engine, model.LoadedAt));
     }
 

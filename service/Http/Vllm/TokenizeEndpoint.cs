@@ -58,11 +58,7 @@ internal static class TokenizeEndpoint
         return parse(body.RootElement);
     }
 
-    private static IInferenceEngine EngineOf(ModelHost model, string? name)
-    {
-        IInferenceEngine engine = model.RequireEngine();
-        return name is null || name == engine.ModelName ? engine : throw new ApiException(ApiError.ModelNotFound(RequestFields.Quote(name), engine.ModelName));
-    }
+    private static IInferenceEngine EngineOf(ModelHost model, string? name) => name is null ? model.RequireEngine() : model.RequireEngine(name);
 
     private static void WritePieces(Utf8JsonWriter json, IInferenceEngine engine, IReadOnlyList<int>? tokens)
     {

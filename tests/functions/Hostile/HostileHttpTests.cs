@@ -27,6 +27,12 @@ public sealed class HostileHttpTests(AzuriteFixture azurite)
         """;
 
     private const string Job = """{"id":"job-1","model":"scripted","prompt":"Hi","max_tokens":4}""";
+    private const string Response = """
+        {"model":"scripted","input":[{"role":"user","content":[{"type":"input_text","text":"Hi"}]},{"type":"function_call","call_id":"c","name":"f","arguments":"{}"},
+         {"type":"function_call_output","call_id":"c","output":"x"}],"instructions":"x","max_output_tokens":4,"text":{"format":{"type":"text"}},"include":["message.output_text.logprobs"],
+         "tools":[{"type":"function","name":"f","parameters":{"type":"object"}}],"tool_choice":"auto","metadata":{"a":"b"},"truncation":"auto","user":"me","store":true}
+        """;
+
     private const string Tokenize = """{"model":"scripted","messages":[{"role":"user","content":"Hi"}],"add_special_tokens":true,"add_generation_prompt":true,"return_token_strs":true}""";
     private const string Detokenize = """{"model":"scripted","tokens":[2,5,17]}""";
     private const string Batch = """{"input_file_id":"file-1","endpoint":"/v1/completions","completion_window":"24h","metadata":{"a":"b"},"output_expires_after":{"anchor":"created_at","seconds":3600},"callback_url":"https://x.example.com/"}""";
@@ -39,6 +45,7 @@ public sealed class HostileHttpTests(AzuriteFixture azurite)
     [InlineData("/v1/jobs", Job)]
     [InlineData("/v1/batches", Batch)]
     [InlineData("/v1/batches/estimate", Batch)]
+    [InlineData("/v1/responses", Response)]
     [InlineData("/tokenize", Tokenize)]
     [InlineData("/detokenize", Detokenize)]
     public async Task Post_HostileJson_EachGetsItsError(string path, string honest)
