@@ -22,8 +22,17 @@ public sealed class ResponsesClientTests(AzuriteFixture azurite)
         await using TestApp app = await TestApp.StartAsync(engine);
         var options = new CreateResponseOptions(ScriptedEngine.Name, [ResponseItem.CreateUserMessageItem("Hi")])
         {
-            Instructions = "Be brief.", Temperature = 0.5f, TopP = 0.25f, MaxOutputTokenCount = 50, EndUserId = "me", TruncationMode = ResponseTruncationMode.Auto, StoredOutputEnabled = false,
-            SafetyIdentifier = "safe", PromptCacheKey = "key", MaxToolCallCount = 3, ParallelToolCallsEnabled = false,
+            Instructions = "Be brief.",
+            Temperature = 0.5f,
+            TopP = 0.25f,
+            MaxOutputTokenCount = 50,
+            EndUserId = "me",
+            TruncationMode = ResponseTruncationMode.Auto,
+            StoredOutputEnabled = false,
+            SafetyIdentifier = "safe",
+            PromptCacheKey = "key",
+            MaxToolCallCount = 3,
+            ParallelToolCallsEnabled = false,
         };
         options.Metadata["note"] = "x";
 
@@ -111,7 +120,8 @@ public sealed class ResponsesClientTests(AzuriteFixture azurite)
         await using TestApp app = await StartNanoAsync();
         var options = new CreateResponseOptions("nano", [ResponseItem.CreateUserMessageItem("Where is Paris?")])
         {
-            Temperature = 1, MaxOutputTokenCount = 200,
+            Temperature = 1,
+            MaxOutputTokenCount = 200,
             TextOptions = new ResponseTextOptions
             {
                 TextFormat = ResponseTextFormat.CreateJsonSchemaFormat(
@@ -134,7 +144,10 @@ public sealed class ResponsesClientTests(AzuriteFixture azurite)
         await using TestApp app = await StartNanoAsync();
         var options = new CreateResponseOptions("nano", [ResponseItem.CreateUserMessageItem("What is the weather?")])
         {
-            Temperature = 0, MaxOutputTokenCount = 100, ToolChoice = ResponseToolChoice.CreateRequiredChoice(), ParallelToolCallsEnabled = false,
+            Temperature = 0,
+            MaxOutputTokenCount = 100,
+            ToolChoice = ResponseToolChoice.CreateRequiredChoice(),
+            ParallelToolCallsEnabled = false,
         };
         options.Tools.Add(ResponseTool.CreateFunctionTool("get_weather", BinaryData.FromString("""{"type":"object","properties":{"unit":{"enum":["c","f"]}},"required":["unit"],"additionalProperties":false}"""), true));
 
