@@ -1,4 +1,7 @@
 using System.Globalization;
+using System.Text.Json;
+using Gemma2.Functions.Tests.Jobs;
+using Gemma2.Service.Options;
 using Gemma2.Storage;
 using Gemma2.Storage.Batches;
 using Gemma2.Storage.Tests.Faults;
@@ -71,6 +74,83 @@ public sealed class BatchCrashTests(AzuriteFixture azurite)
         await worker.DrainAsync();
         return calls;
     });
+
+    [Fact]
+    public async Task Worker_DiesBetweenTwoBatchesAndTheirEvents_LosesAndDoublesNothing()
+    {
+        const int step = 3;
+        await using CallbackReceiver receiver = await CallbackReceiver.StartAsync();
+        BatchAccount quiet = await BatchAccount.CreateAsync(azurite.NewConnectionString());
+        BatchRecord[] made =
+        [
+            await quiet.OrderAsync(Order("24h"), Enumerable.Range(0, 4).Select(i => BatchAccount.Line($"{i}", more: ",\"max_tokens\":470"))),
+            await quiet.OrderAsync(Order("1h"), Enumerable.Range(0, 2).Select(i => BatchAccount.Line($"{i}", "Hello", ",\"max_tokens\":470"))),
+        ];
+        IReadOnlyList<(string, string, BinaryData, IDictionary<string, string>)> start = await quiet.SnapshotAsync();
+        int calls = await WorkAsync(quiet, int.MaxValue);
+        string[] expected = await OutputsAsync(quiet);
+        Assert.Equal(2, receiver.Requests.Count);
+
+        for (int fault = 1; fault < calls; fault += step)
+        {
+            BatchAccount account = await BatchAccount.CreateAsync(azurite.NewConnectionString());
+            foreach (BatchRecord batch in made)
+                await account.RestoreAsync(batch == made[0] ? start : [], batch.Key);
+            int told = receiver.Requests.Count;
+
+            await WorkAsync(account, fault);
+
+            string when = string.Create(CultureInfo.InvariantCulture, $"fault at call {fault} of {calls}");
+            Assert.Equal(expected, await OutputsAsync(account));
+            Assert.True((await account.NamesAsync(StorageNames.Batches)).SequenceEqual(made.Select(batch => $"{batch.Key}/batch.json").Order(StringComparer.Ordinal)), when);
+            string[] events = [.. receiver.Requests.Skip(told).Select(request => JsonElement.Parse(request.Body).GetProperty("id").GetString()!)];
+            // A copy is told under the same id.
+            Assert.True(events.Distinct().Count() == 2, $"{when}: {string.Join(' ', events)}");
+        }
+
+        NewBatch Order(string window) => new(null, BatchAccount.Endpoint, "", window, CallbackUrl: new Uri(receiver.Url()));
+
+        async Task<string[]> OutputsAsync(BatchAccount account)
+        {
+            var outputs = new List<string>();
+            foreach (BatchRecord batch in made)
+            {
+                BatchRecord now = (await account.Store.TryReadAsync(batch.Key, Cancel))!;
+                outputs.Add($"{now.Status} {now.Counts} {now.Usage} {now.CallbackOutcome} {await account.ReadTextAsync(now, now.OutputFileId)}");
+            }
+            return [.. outputs];
+        }
+    }
+
+    /// <summary>A worker that dies after some calls, and another that goes on; gives the number of calls.</summary>
+    private static async Task<int> WorkAsync(BatchAccount account, int at)
+    {
+        var transport = new FaultTransport();
+        int calls = 0;
+        bool dead = false;
+        transport.Play(async (_, send) =>
+        {
+            int call = Interlocked.Increment(ref calls);
+            if (call <= at)
+                await send();
+            if (call < at)
+                return;
+            Volatile.Write(ref dead, true);
+            throw new WorkerDiedException();
+        }, _ => true);
+        BatchRig first = await BatchRig.CreateAsync(account, NewEngine(), transport, configure: AllowCallbacks);
+        while (!dead && await first.DeliverAsync(() => dead) > 0)
+        {
+        }
+        BatchRig second = await BatchRig.CreateAsync(account, NewEngine(), configure: AllowCallbacks);
+        await second.DrainAsync();
+        // Nobody may be left to be told, whose message was lost with the first one.
+        await new BatchSweep(account.Connection, second.Work, TimeSpan.FromSeconds(-2)).RunAsync((_, error) => throw error, Cancel);
+        await second.DrainAsync();
+        return calls;
+    }
+
+    private static Gemma2Options AllowCallbacks(Gemma2Options options) => options with { CallbackHosts = ["*.example.com"] };
 
     /// <summary>Works on the same batch again and again, in accounts of their own, with the fault at each <paramref name="step"/>-th call.</summary>
     /// <param name="step">1 for every call.</param>
