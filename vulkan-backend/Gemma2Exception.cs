@@ -12,10 +12,14 @@ public sealed class DeviceException(string message, Exception? inner = null) : G
 /// <summary>A request asks for something that is not allowed.</summary>
 /// <param name="parameter">The request's field that is wrong, in OpenAI's spelling ("max_tokens"); null when it is the whole request.</param>
 /// <param name="message">One line: what is wrong and what is allowed.</param>
-public sealed class InvalidRequestException(string? parameter, string message) : Gemma2Exception(message)
+/// <param name="code">A word for programs that tells what is wrong, where there is one.</param>
+public sealed class InvalidRequestException(string? parameter, string message, string? code = null) : Gemma2Exception(message)
 {
     /// <summary>The request's field that is wrong, in OpenAI's spelling; null when it is the whole request.</summary>
     public string? Parameter { get; } = parameter;
+
+    /// <summary>A word for programs that tells what is wrong with it, where there is one.</summary>
+    public string? Code { get; } = code;
 }
 
 /// <summary>One sequence could not be computed (for example its logits were not finite). Others go on.</summary>

@@ -70,7 +70,7 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
     public static ApiError FromException(Exception exception) => exception switch
     {
         ApiException api => api.Error,
-        InvalidRequestException invalid => BadRequest(invalid.Message, invalid.Parameter),
+        InvalidRequestException invalid => BadRequest(invalid.Message, invalid.Parameter, invalid.Code ?? (invalid.Parameter is null ? null : ErrorCodes.WrongValue)),
         FileTooLongException tooLong => new(413, tooLong.Message, InvalidRequest, "file", "file_too_large"),
         GenerationException failed => new(500, failed.Message, ServerError, null, "generation_failed"),
         BusyException busy => new(429, busy.Message, ServerError, null, "server_busy", BusyTime),

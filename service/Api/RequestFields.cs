@@ -20,8 +20,10 @@ internal readonly struct RequestFields
     /// <param name="path">Where it is in the request, for messages; "" for the request itself.</param>
     public RequestFields(JsonElement element, string path = "")
     {
+        if (element.ValueKind != JsonValueKind.Object && path.Length > 0)
+            throw new InvalidRequestException(path, $"{path} must be a JSON object.", ErrorCodes.WrongType);
         if (element.ValueKind != JsonValueKind.Object)
-            throw new InvalidRequestException(path.Length > 0 ? path : null, $"{(path.Length > 0 ? path : "The request")} must be a JSON object.");
+            throw new InvalidRequestException(null, "The request must be a JSON object.", ErrorCodes.WrongType);
         (_object, _path) = (element, path);
     }
 
@@ -39,7 +41,7 @@ internal readonly struct RequestFields
     {
         JsonValueKind.True => true,
         JsonValueKind.False => false,
-        _ => throw new InvalidRequestException(Path(name), $"{Path(name)} must be true or false."),
+        _ => throw new InvalidRequestException(Path(name), $"{Path(name)} must be true or false.", ErrorCodes.WrongType),
     };
 
     public double? Number(string name, double min, double max) => TryGet(name, out JsonElement value) ? Number(value, Path(name), min, max) : null;
@@ -51,27 +53,33 @@ internal readonly struct RequestFields
     public static double Number(JsonElement value, string path, double min, double max)
     {
         if (value.ValueKind != JsonValueKind.Number)
-            throw new InvalidRequestException(path, $"{path} must be a number.");
+            throw new InvalidRequestException(path, $"{path} must be a number.", ErrorCodes.WrongType);
         return value.TryGetDouble(out double number) && number >= min && number <= max
             ? number
-            : throw new InvalidRequestException(path, string.Create(CultureInfo.InvariantCulture, $"{path} is {Quote(value.GetRawText())}; allowed are numbers from {min} to {max}."));
+            : throw new InvalidRequestException(
+                path,
+                string.Create(CultureInfo.InvariantCulture, $"{path} is {Quote(value.GetRawText())}; allowed are numbers from {min} to {max}."),
+                number < min ? ErrorCodes.DecimalTooSmall : ErrorCodes.DecimalTooLarge);
     }
 
     /// <summary>An integer of the request. JSON has one kind of number: 12.0 and 1.2e1 are the integer 12.</summary>
     public static long Integer(JsonElement value, string path, long min, long max)
     {
         if (value.ValueKind != JsonValueKind.Number)
-            throw new InvalidRequestException(path, $"{path} must be an integer.");
+            throw new InvalidRequestException(path, $"{path} must be an integer.", ErrorCodes.WrongType);
         return value.TryGetDecimal(out decimal number) && decimal.IsInteger(number) && number >= min && number <= max
             ? (long)number
-            : throw new InvalidRequestException(path, $"{path} is {Quote(value.GetRawText())}; allowed are integers from {min} to {max}.");
+            : throw new InvalidRequestException(path, $"{path} is {Quote(value.GetRawText())}; allowed are integers from {min} to {max}.", CodeOf(value.TryGetDouble(out double given) ? given : double.PositiveInfinity, min));
     }
+
+    private static string CodeOf(double number, long min) =>
+        double.IsFinite(number) && !double.IsInteger(number) ? ErrorCodes.WrongType : number < min ? ErrorCodes.IntegerTooSmall : ErrorCodes.IntegerTooLarge;
 
     /// <summary>A string of the request; half a surrogate pair, which JSON's escapes can spell, is no text.</summary>
     public static string Text(JsonElement value, string path)
     {
         if (value.ValueKind != JsonValueKind.String)
-            throw new InvalidRequestException(path, $"{path} must be a string.");
+            throw new InvalidRequestException(path, $"{path} must be a string.", ErrorCodes.WrongType);
         try
         {
             return value.GetString()!;
@@ -98,7 +106,7 @@ internal readonly struct RequestFields
     /// <summary>A field that must be there.</summary>
     [return: NotNull]
     public T Required<T>(string name, T? value) =>
-        value ?? throw new InvalidRequestException(Path(name), $"{Path(name)} is missing.");
+        value ?? throw new InvalidRequestException(Path(name), $"{Path(name)} is missing.", ErrorCodes.Missing);
 
     /// <summary>User input as it may be shown in a message: short, and on one line.</summary>
     public static string Quote(string text, int longest = LongestQuote) =>

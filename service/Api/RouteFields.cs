@@ -50,7 +50,7 @@ internal sealed class RouteFields
             else if (_refused.TryGetValue(field.Name, out string[]? neutral))
                 CheckNeutral(path, neutral, field.Value);
             else
-                throw new InvalidRequestException(RequestFields.Quote(path), $"{RequestFields.Quote(path)} is an unknown field.");
+                throw new InvalidRequestException(RequestFields.Quote(path), $"{RequestFields.Quote(path)} is an unknown field.", ErrorCodes.UnknownField);
         }
     }
 
@@ -59,7 +59,7 @@ internal sealed class RouteFields
         if (given == expected || expected == JsonValueKind.Undefined || (expected == JsonValueKind.True && given == JsonValueKind.False))
             return;
         string type = expected switch { JsonValueKind.True => "true or false", JsonValueKind.Object => "an object", _ => "a string" };
-        throw new InvalidRequestException(path, $"{path} must be {type}.");
+        throw new InvalidRequestException(path, $"{path} must be {type}.", ErrorCodes.WrongType);
     }
 
     private static void CheckNeutral(string path, string[] neutral, JsonElement given)
@@ -67,6 +67,6 @@ internal sealed class RouteFields
         if (neutral.Any(value => JsonElement.DeepEquals(JsonElement.Parse(value), given)))
             return;
         string allowed = neutral.Length > 0 ? $" but for the value {neutral[0]}" : "";
-        throw new InvalidRequestException(path, $"{path} is not supported{allowed}; leave it out.");
+        throw new InvalidRequestException(path, $"{path} is not supported{allowed}; leave it out.", neutral.Length > 0 ? ErrorCodes.UnsupportedValue : ErrorCodes.UnsupportedField);
     }
 }

@@ -11,7 +11,7 @@ public sealed class ApiErrorTests
     {
         { new StorageException("Reading blob a failed: 503 ServerBusy", 503), 503, "storage_unavailable" },
         { new FileTooLongException(), 413, "file_too_large" },
-        { new InvalidRequestException("n", "n is wrong."), 400, null },
+        { new InvalidRequestException("n", "n is wrong."), 400, "invalid_value" },
         { new GenerationException("The logits are not finite."), 500, "generation_failed" },
         { new OperationCanceledException(), 503, "stopping" },
     };

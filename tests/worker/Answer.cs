@@ -19,7 +19,7 @@ internal static partial class Answer
         using HttpResponseMessage response = await http.SendAsync(request, TestContext.Current.CancellationToken);
         string body = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         IEnumerable<string> headers = response.Headers.Concat(response.Content.Headers)
-            .Where(header => !OfTheServer.Contains(header.Key)).Select(header => $"{header.Key}: {string.Join(", ", header.Value)}").Order(StringComparer.Ordinal);
+            .Where(header => !OfTheServer.Contains(header.Key, StringComparer.OrdinalIgnoreCase)).Select(header => $"{header.Key}: {string.Join(", ", header.Value)}").Order(StringComparer.Ordinal);
         return Equalize($"{(int)response.StatusCode} {response.ReasonPhrase}\n{string.Join('\n', headers)}\n\n{body}");
     }
 

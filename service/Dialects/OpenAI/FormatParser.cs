@@ -68,7 +68,7 @@ internal static class FormatParser
     /// <summary>OpenAI's nesting.</summary>
     private static RequestFields Nested(RequestFields format) => format.TryGet("json_schema", out JsonElement value)
         ? new RequestFields(value, format.Path("json_schema"))
-        : throw new InvalidRequestException(format.Path("json_schema"), $"{format.Path("json_schema")} is missing.");
+        : throw new InvalidRequestException(format.Path("json_schema"), $"{format.Path("json_schema")} is missing.", ErrorCodes.Missing);
 
     /// <summary>Answers fit the schema whether it is strict or not; the name is for the model that is asked, which here sees none of it.</summary>
     private static AnswerFormat FromJsonSchema(RequestFields named)
@@ -78,7 +78,7 @@ internal static class FormatParser
         _ = named.Boolean("strict");
         return named.TryGet("schema", out _)
             ? new AnswerFormat(Schema(named, "schema"), named.Path("schema"))
-            : throw new InvalidRequestException(named.Path("schema"), $"{named.Path("schema")} is missing.");
+            : throw new InvalidRequestException(named.Path("schema"), $"{named.Path("schema")} is missing.", ErrorCodes.Missing);
     }
 
     private static IEnumerable<AnswerFormat> FromStructuredOutputs(RequestFields request)
@@ -89,7 +89,7 @@ internal static class FormatParser
         foreach (JsonProperty field in outputs.All)
             if (field.Name != "json_object" && Outputs.All(output => output.Field != field.Name) && field.Value.ValueKind != JsonValueKind.Null)
                 throw new InvalidRequestException(
-                    outputs.Path(RequestFields.Quote(field.Name)), $"{outputs.Path(RequestFields.Quote(field.Name))} is an unknown field; allowed are json, json_object, regex, choice and grammar.");
+                    outputs.Path(RequestFields.Quote(field.Name)), $"{outputs.Path(RequestFields.Quote(field.Name))} is an unknown field; allowed are json, json_object, regex, choice and grammar.", ErrorCodes.UnknownField);
         IEnumerable<AnswerFormat> any = outputs.Boolean("json_object") == true ? [new AnswerFormat(new GrammarSource.JsonObject(), outputs.Path("json_object"))] : [];
         return [.. any, .. FromGuides(outputs, Outputs)];
     }
@@ -103,7 +103,7 @@ internal static class FormatParser
         {
             JsonValueKind.Object or JsonValueKind.True or JsonValueKind.False => new GrammarSource.JsonSchema(Bounded(value.GetRawText(), path)),
             JsonValueKind.String => new GrammarSource.JsonSchema(Bounded(RequestFields.Text(value, path), path)),
-            _ => throw new InvalidRequestException(path, $"{path} must be a JSON schema: an object, or a string that holds one."),
+            _ => throw new InvalidRequestException(path, $"{path} must be a JSON schema: an object, or a string that holds one.", ErrorCodes.WrongType),
         };
     }
 
@@ -116,12 +116,12 @@ internal static class FormatParser
         string path = fields.Path(name);
         _ = fields.TryGet(name, out JsonElement value);
         if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() == 0)
-            throw new InvalidRequestException(path, $"{path} must be an array of strings, with at least one.");
+            throw new InvalidRequestException(path, $"{path} must be an array of strings, with at least one.", ErrorCodes.WrongType);
         _ = Bounded(value.GetRawText(), path);
         return new GrammarSource.Choice([.. value.EnumerateArray().Select((text, index) => new GrammarSource.Literal(RequestFields.Text(text, $"{path}[{index}]")))]);
     }
 
     private static string Bounded(string text, string path) => text.Length <= CompletionLimits.FormatLength
         ? text
-        : throw new InvalidRequestException(path, $"{path} has {text.Length} characters; allowed are up to {CompletionLimits.FormatLength}.");
+        : throw new InvalidRequestException(path, $"{path} has {text.Length} characters; allowed are up to {CompletionLimits.FormatLength}.", ErrorCodes.StringTooLong);
 }

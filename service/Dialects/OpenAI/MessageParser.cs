@@ -25,7 +25,7 @@ internal static class MessageParser
         string role = Role(message);
         foreach (string name in UnreadContent)
             if (message.TryGet(name, out JsonElement value) && !IsEmptyArray(value))
-                throw new InvalidRequestException(message.Path(name), $"{message.Path(name)} is not supported.");
+                throw new InvalidRequestException(message.Path(name), $"{message.Path(name)} is not supported.", ErrorCodes.UnsupportedField);
         string content = Content(message, mayBeAbsent: role == ChatMessage.Assistant);
         if (role == Tool)
             return tools.ReadResult(message, content);
@@ -44,7 +44,7 @@ internal static class MessageParser
     {
         string path = message.Path("content");
         if (!message.TryGet("content", out JsonElement value))
-            return mayBeAbsent ? message.String("refusal") ?? "" : throw new InvalidRequestException(path, $"{path} is missing.");
+            return mayBeAbsent ? message.String("refusal") ?? "" : throw new InvalidRequestException(path, $"{path} is missing.", ErrorCodes.Missing);
         if (value.ValueKind != JsonValueKind.Array)
             return RequestFields.Text(value, path);
         var text = new StringBuilder();

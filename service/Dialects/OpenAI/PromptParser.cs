@@ -21,12 +21,12 @@ internal static class PromptParser
     public static IReadOnlyList<Prompt> Text(RequestFields request)
     {
         if (!request.TryGet(PromptField, out JsonElement value))
-            throw new InvalidRequestException(PromptField, "prompt is missing.");
+            throw new InvalidRequestException(PromptField, "prompt is missing.", ErrorCodes.Missing);
         if (value.ValueKind != JsonValueKind.Array || value.GetArrayLength() == 0 || value[0].ValueKind is not (JsonValueKind.String or JsonValueKind.Array))
             return [ReadPrompt(value, PromptField)];
         return value.GetArrayLength() <= CompletionLimits.Prompts
             ? [.. value.EnumerateArray().Select((prompt, index) => ReadPrompt(prompt, value.GetArrayLength() > 1 ? $"{PromptField}[{index}]" : PromptField))]
-            : throw new InvalidRequestException(PromptField, $"prompt holds {value.GetArrayLength()} prompts; allowed are up to {CompletionLimits.Prompts}.");
+            : throw new InvalidRequestException(PromptField, $"prompt holds {value.GetArrayLength()} prompts; allowed are up to {CompletionLimits.Prompts}.", ErrorCodes.ArrayTooLong);
     }
 
     /// <summary><c>messages</c>, and whether the last of them is continued.</summary>
@@ -44,9 +44,9 @@ internal static class PromptParser
     public static IReadOnlyList<ChatMessage> ReadMessages(RequestFields request)
     {
         if (!request.TryGet(Messages, out JsonElement value))
-            throw new InvalidRequestException(Messages, "messages is missing.");
+            throw new InvalidRequestException(Messages, "messages is missing.", ErrorCodes.Missing);
         if (value.ValueKind != JsonValueKind.Array)
-            throw new InvalidRequestException(Messages, "messages must be an array.");
+            throw new InvalidRequestException(Messages, "messages must be an array.", ErrorCodes.WrongType);
         if (value.GetArrayLength() == 0)
             throw Empty(Messages, "message");
         var tools = new ToolMessages();
@@ -71,12 +71,12 @@ internal static class PromptParser
     {
         JsonValueKind.String => RequestFields.Text(value, path) is { Length: > 0 } text ? new Prompt.Text(text) : throw Empty(path, "token"),
         JsonValueKind.Array => value.GetArrayLength() > 0 ? new Prompt.Tokens(TokenIds(value, path)) : throw Empty(path, "token"),
-        _ => throw new InvalidRequestException(path, $"{path} must be a string or an array of token ids."),
+        _ => throw new InvalidRequestException(path, $"{path} must be a string or an array of token ids.", ErrorCodes.WrongType),
     };
 
     private static int[] TokenIds(JsonElement array, string path) => [.. array.EnumerateArray().Select(id => id.ValueKind == JsonValueKind.Number
         ? (int)RequestFields.Integer(id, path, int.MinValue, int.MaxValue)
-        : throw new InvalidRequestException(path, $"{path} must be a string or an array of token ids; a token id is an integer."))];
+        : throw new InvalidRequestException(path, $"{path} must be a string or an array of token ids; a token id is an integer.", ErrorCodes.WrongType))];
 
     private static JsonElement LastOf(RequestFields request)
     {
@@ -84,5 +84,5 @@ internal static class PromptParser
         return value[value.GetArrayLength() - 1];
     }
 
-    private static InvalidRequestException Empty(string path, string needed) => new(path, $"{path} is empty; at least one {needed} is needed.");
+    private static InvalidRequestException Empty(string path, string needed) => new(path, $"{path} is empty; at least one {needed} is needed.", ErrorCodes.EmptyArray);
 }

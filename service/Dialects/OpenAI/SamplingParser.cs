@@ -46,7 +46,7 @@ internal static class SamplingParser
         if (!request.TryGet(name, out JsonElement value))
             return null;
         if (value.ValueKind != JsonValueKind.Object)
-            throw new InvalidRequestException(name, $"{name} must be an object: token ids, as strings, to numbers from -100 to 100.");
+            throw new InvalidRequestException(name, $"{name} must be an object: token ids, as strings, to numbers from -100 to 100.", ErrorCodes.WrongType);
         int count = value.GetPropertyCount();
         if (count > CompletionLimits.Biases)
             throw new InvalidRequestException(name, $"{name} has {count} tokens; allowed are up to {CompletionLimits.Biases}.");

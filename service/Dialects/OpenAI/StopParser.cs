@@ -22,12 +22,12 @@ internal static class StopParser
         if (!request.TryGet("stop", out JsonElement value))
             return [];
         if (value.ValueKind is not (JsonValueKind.String or JsonValueKind.Array))
-            throw new InvalidRequestException("stop", "stop must be a string or an array of strings.");
+            throw new InvalidRequestException("stop", "stop must be a string or an array of strings.", ErrorCodes.WrongType);
         string[] texts = value.ValueKind == JsonValueKind.String
             ? [RequestFields.Text(value, "stop")]
             : value.GetArrayLength() <= MostTexts
                 ? [.. value.EnumerateArray().Select((text, index) => RequestFields.Text(text, $"stop[{index}]"))]
-                : throw new InvalidRequestException("stop", $"stop has {value.GetArrayLength()} texts; allowed are up to {MostTexts}.");
+                : throw new InvalidRequestException("stop", $"stop has {value.GetArrayLength()} texts; allowed are up to {MostTexts}.", ErrorCodes.ArrayTooLong);
         return texts.Contains("") ? throw new InvalidRequestException("stop", "stop has an empty text; it would end every answer at once.") : texts;
     }
 
@@ -37,9 +37,9 @@ internal static class StopParser
         if (!request.TryGet(StopTokenIds, out JsonElement value))
             return [];
         if (value.ValueKind != JsonValueKind.Array)
-            throw new InvalidRequestException(StopTokenIds, $"{StopTokenIds} must be an array of token ids.");
+            throw new InvalidRequestException(StopTokenIds, $"{StopTokenIds} must be an array of token ids.", ErrorCodes.WrongType);
         return value.GetArrayLength() <= CompletionLimits.StopTokens
             ? [.. value.EnumerateArray().Select((id, index) => (int)RequestFields.Integer(id, $"{StopTokenIds}[{index}]", 0, int.MaxValue))]
-            : throw new InvalidRequestException(StopTokenIds, $"{StopTokenIds} has {value.GetArrayLength()} tokens; allowed are up to {CompletionLimits.StopTokens}.");
+            : throw new InvalidRequestException(StopTokenIds, $"{StopTokenIds} has {value.GetArrayLength()} tokens; allowed are up to {CompletionLimits.StopTokens}.", ErrorCodes.ArrayTooLong);
     }
 }

@@ -46,9 +46,9 @@ internal static class ToolFields
         if (!request.TryGet(Tools, out JsonElement value))
             return [];
         if (value.ValueKind != JsonValueKind.Array)
-            throw new InvalidRequestException(Tools, "tools must be an array.");
+            throw new InvalidRequestException(Tools, "tools must be an array.", ErrorCodes.WrongType);
         if (value.GetArrayLength() > MostTools)
-            throw new InvalidRequestException(Tools, $"tools has {value.GetArrayLength()} entries; allowed are up to {MostTools}.");
+            throw new InvalidRequestException(Tools, $"tools has {value.GetArrayLength()} entries; allowed are up to {MostTools}.", ErrorCodes.ArrayTooLong);
         Tool[] tools = [.. value.EnumerateArray().Select((entry, index) => readTool(new RequestFields(entry, $"tools[{index}]")))];
         return tools.GroupBy(tool => tool.Name).FirstOrDefault(same => same.Count() > 1) is { } twice
             ? throw new InvalidRequestException(Tools, $"tools has the function '{twice.Key}' more than once.")
@@ -60,7 +60,7 @@ internal static class ToolFields
         UnsupportedFields.Check(entry, EntryFields);
         CheckType(entry);
         if (!entry.TryGet("function", out JsonElement value))
-            throw new InvalidRequestException(entry.Path("function"), $"{entry.Path("function")} is missing.");
+            throw new InvalidRequestException(entry.Path("function"), $"{entry.Path("function")} is missing.", ErrorCodes.Missing);
         var function = new RequestFields(value, entry.Path("function"));
         UnsupportedFields.Check(function, FunctionFields);
         return ReadFunction(function);
@@ -96,7 +96,7 @@ internal static class ToolFields
         if (!function.TryGet("parameters", out JsonElement value))
             return Tool.NoParameters;
         if (value.ValueKind != JsonValueKind.Object)
-            throw new InvalidRequestException(function.Path("parameters"), $"{function.Path("parameters")} must be a JSON schema, which is an object.");
+            throw new InvalidRequestException(function.Path("parameters"), $"{function.Path("parameters")} must be a JSON schema, which is an object.", ErrorCodes.WrongType);
         string text = RequestFields.Json(value, function.Path("parameters"));
         if (value.TryGetProperty("type", out _))
             return text;
@@ -128,7 +128,7 @@ internal static class ToolFields
         UnsupportedFields.Check(choice, EntryFields);
         CheckType(choice);
         if (!choice.TryGet("function", out JsonElement value))
-            throw new InvalidRequestException(choice.Path("function"), $"{choice.Path("function")} is missing.");
+            throw new InvalidRequestException(choice.Path("function"), $"{choice.Path("function")} is missing.", ErrorCodes.Missing);
         var function = new RequestFields(value, choice.Path("function"));
         UnsupportedFields.Check(function, FunctionFields);
         string name = function.Required("name", function.String("name"));

@@ -24,7 +24,7 @@ internal sealed class ToolMessages
             return null;
         string path = message.Path("tool_calls");
         if (value.ValueKind != JsonValueKind.Array)
-            throw new InvalidRequestException(path, $"{path} must be an array.");
+            throw new InvalidRequestException(path, $"{path} must be an array.", ErrorCodes.WrongType);
         if (value.GetArrayLength() == 0)
             return null;
         string calls = ToolSyntax.Calls([.. value.EnumerateArray().Select((call, index) => ReadCall(new RequestFields(call, $"{path}[{index}]")))]);
@@ -46,7 +46,7 @@ internal sealed class ToolMessages
     private string ReadCall(RequestFields call)
     {
         if (!call.TryGet("function", out JsonElement value))
-            throw new InvalidRequestException(call.Path("function"), $"{call.Path("function")} is missing.");
+            throw new InvalidRequestException(call.Path("function"), $"{call.Path("function")} is missing.", ErrorCodes.Missing);
         var function = new RequestFields(value, call.Path("function"));
         string name = function.Required("name", function.String("name"));
         _names[call.Required("id", call.String("id"))] = name;

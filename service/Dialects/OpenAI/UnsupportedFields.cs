@@ -61,6 +61,6 @@ internal static class UnsupportedFields
     {
         foreach (JsonProperty field in inner.All)
             if (!honoured.Contains(field.Name) && field.Value.ValueKind != JsonValueKind.Null)
-                throw new InvalidRequestException(RequestFields.Quote(inner.Path(field.Name)), $"{RequestFields.Quote(inner.Path(field.Name))} is an unknown field.");
+                throw new InvalidRequestException(RequestFields.Quote(inner.Path(field.Name)), $"{RequestFields.Quote(inner.Path(field.Name))} is an unknown field.", ErrorCodes.UnknownField);
     }
 }

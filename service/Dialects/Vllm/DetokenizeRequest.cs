@@ -24,9 +24,9 @@ internal sealed record DetokenizeRequest(string? Model, IReadOnlyList<int> Token
         var request = new RequestFields(body);
         Fields.Check(request);
         if (!request.TryGet(TokensField, out JsonElement tokens))
-            throw new InvalidRequestException(TokensField, "tokens is missing.");
+            throw new InvalidRequestException(TokensField, "tokens is missing.", ErrorCodes.Missing);
         if (tokens.ValueKind != JsonValueKind.Array)
-            throw new InvalidRequestException(TokensField, "tokens must be an array of token ids.");
+            throw new InvalidRequestException(TokensField, "tokens must be an array of token ids.", ErrorCodes.WrongType);
         return new DetokenizeRequest(
             request.String("model"), [.. tokens.EnumerateArray().Select((id, index) => (int)RequestFields.Integer(id, $"{TokensField}[{index}]", 0, int.MaxValue))]);
     }

@@ -49,7 +49,7 @@ internal sealed record TokenizeRequest
         Fields.Check(request);
         bool isChat = request.TryGet("messages", out _);
         if (isChat == request.TryGet(PromptField, out _))
-            throw new InvalidRequestException(PromptField, isChat ? "prompt and messages exclude each other; send one of them." : "prompt is missing; send it, or messages.");
+            throw new InvalidRequestException(PromptField, isChat ? "prompt and messages exclude each other; send one of them." : "prompt is missing; send it, or messages.", isChat ? ErrorCodes.WrongValue : ErrorCodes.Missing);
         bool addsBegin = request.Boolean(AddSpecialTokens) ?? true;
         return new TokenizeRequest
         {

@@ -123,7 +123,7 @@ internal static class BatchesEndpoint
             return null;
         var lifetime = new RequestFields(value, "output_expires_after");
         if (lifetime.All.FirstOrDefault(field => field.Name is not ("anchor" or "seconds")) is { Value.ValueKind: not JsonValueKind.Undefined } other)
-            throw new InvalidRequestException(lifetime.Path(RequestFields.Quote(other.Name)), $"{lifetime.Path(RequestFields.Quote(other.Name))} is not supported; leave it out.");
+            throw new InvalidRequestException(lifetime.Path(RequestFields.Quote(other.Name)), $"{lifetime.Path(RequestFields.Quote(other.Name))} is not supported; leave it out.", ErrorCodes.UnsupportedField);
         return FileLifetime.Parse(lifetime.String("anchor"), lifetime.Integer("seconds"), part => lifetime.Path(part));
     }
 

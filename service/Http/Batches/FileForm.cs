@@ -81,14 +81,14 @@ internal sealed class FileForm
     private async Task<StoredFile> StoreFileAsync(Func<string, Stream, Func<TimeSpan?>, Task<StoredFile>> store) =>
         await ReadToFileAsync() is { } file
             ? await store(FileName(file), new FormFileStream(file.Body, ReadRestAsync), Lifetime)
-            : throw new InvalidRequestException("file", "file is missing.");
+            : throw new InvalidRequestException("file", "file is missing.", ErrorCodes.Missing);
 
     private async Task ReadRestAsync()
     {
         if (await ReadToFileAsync() is not null)
             throw new InvalidRequestException("file", "The form has more than one file; send a request for each of them.");
         if (!_fields.ContainsKey(PurposeField))
-            throw new InvalidRequestException(PurposeField, "purpose is missing.");
+            throw new InvalidRequestException(PurposeField, "purpose is missing.", ErrorCodes.Missing);
         // What is wrong with it is said before anything is stored.
         _ = Lifetime();
     }
