@@ -19,6 +19,7 @@ set_up() {
   # Without it the build leaves out the kernels that need it, and says so.
   run scripts/modern-glslc.sh || say "Without cooperative matrices and 8-bit dot products: no newer glslc could be had."
   install_azurite
+  install_from_npm tests/clients "the clients for node" || say "Without the clients for node: they could not be had."
   install_from_npm tools/kql "Kusto's parser" || say "Without a look at the alerts' queries: Kusto's parser could not be had."
 }
 

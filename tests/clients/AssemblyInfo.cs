@@ -1,0 +1,3 @@
+using Gemma2.Clients.Tests;
+
+[assembly: AssemblyFixture(typeof(Service))]
