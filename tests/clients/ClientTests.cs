@@ -13,6 +13,7 @@ public sealed class ClientTests(Service service)
     private const string Begin = "<!-- made by tests/clients -->\n";
     private const string End = "<!-- end -->\n";
     private const string Chat = "chat completions";
+    private const string Responses = "responses";
     private const string Messages = "messages";
 
     private static readonly Client[] Clients =
@@ -24,13 +25,17 @@ public sealed class ClientTests(Service service)
         new AnthropicDotnetClient(),
         new ExtensionsClient("Microsoft.Extensions.AI on Anthropic", "Anthropic", Messages, service => service.Anthropic().AsIChatClient(Service.Model), AnthropicDotnetClient.Request),
         new NodeClient("OpenAI node", "openai", Chat, "openai-chat"),
+        new NodeClient("OpenAI node, Responses", "openai", Responses, "openai-responses"),
         new NodeClient("OpenAI node, AzureOpenAI", "openai", "chat completions, Azure's paths", "openai-chat", "azure"),
         new NodeClient("Anthropic node", "@anthropic-ai/sdk", Messages, "anthropic"),
         new NodeClient("AI SDK, OpenAI", "@ai-sdk/openai", Chat, "ai-sdk", "openai"),
+        new NodeClient("AI SDK, OpenAI Responses", "@ai-sdk/openai", Responses, "ai-sdk", "openai-responses"),
         new NodeClient("AI SDK, OpenAI compatible", "@ai-sdk/openai-compatible", Chat, "ai-sdk", "openai-compatible"),
         new NodeClient("AI SDK, Anthropic", "@ai-sdk/anthropic", Messages, "ai-sdk", "anthropic"),
         new NodeClient("LangChain.js", "@langchain/openai", Chat, "langchain"),
+        new NodeClient("LangChain.js, Responses", "@langchain/openai", Responses, "langchain", "responses"),
         new NodeClient("OpenAI Agents SDK", "@openai/agents", Chat, "agents"),
+        new NodeClient("OpenAI Agents SDK, Responses", "@openai/agents", Responses, "agents", "responses"),
     ];
 
     public static TheoryData<string, string> All
