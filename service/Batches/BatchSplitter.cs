@@ -29,7 +29,7 @@ internal sealed class BatchSplitter(BatchLineParser parser, ChunkLimits limits)
     /// <summary>Reads the input to its end.</summary>
     /// <param name="input">The input from its first byte.</param>
     /// <param name="cancellationToken">Ends the read.</param>
-    /// <returns>The plan: without chunks where no line can be run.</returns>
+    /// <returns>The plan: without chunks where there is no line, or too many.</returns>
     public async Task<BatchPlan> SplitAsync(Stream input, CancellationToken cancellationToken)
     {
         await foreach (FileLine line in LineReader.ReadAsync(input, 0, 1, cancellationToken))
@@ -43,7 +43,7 @@ internal sealed class BatchSplitter(BatchLineParser parser, ChunkLimits limits)
         Close();
         if (_lines == 0)
             return Nothing(new BatchError("empty_file", "The input has no line that is not blank."));
-        return new BatchPlan(_lines, _good > 0 ? _chunks : [], _errors, (long)_tokens);
+        return new BatchPlan(_lines, _chunks, _errors, (long)_tokens, HasNoRequest: _good == 0);
     }
 
     private BatchPlan Nothing(BatchError error) => new(_lines, [], [error]);

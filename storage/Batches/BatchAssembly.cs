@@ -75,6 +75,7 @@ internal sealed class BatchAssembly(StorageConnection connection, BatchWork work
         bool expired = outputs.Any(blob => BlobNumbers.Read(blob.Metadata, ChunkStore.ExpiredKey) > 0);
         BatchRecord ended = tally.AddTo(record) with { OutputFileId = output, ErrorFileId = errors };
         return record.Status == BatchStatus.Cancelling ? ended with { Status = BatchStatus.Cancelled, CancelledAt = now }
+            : record.HasNoRequest ? ended with { Status = BatchStatus.Failed, FailedAt = now }
             : expired ? ended with { Status = BatchStatus.Expired, ExpiredAt = now }
             : ended with { Status = BatchStatus.Completed, CompletedAt = now };
     }

@@ -6,7 +6,7 @@ public enum BatchStatus
     /// <summary>Its file is being looked through.</summary>
     Validating,
 
-    /// <summary>Its file has no line that can be run. An end.</summary>
+    /// <summary>Its file has no line that can be run; what is wrong with each is in its error file. An end.</summary>
     Failed,
 
     /// <summary>Its lines are being run.</summary>
@@ -129,6 +129,9 @@ public sealed record BatchRecord
 
     /// <summary>How many tokens its lines will take in all, about; 0 before it was split.</summary>
     public long EstimatedTokens { get; init; }
+
+    /// <summary>Whether every line is bad: it fails when each has its error.</summary>
+    public bool HasNoRequest { get; init; }
 
     /// <summary>Into how many chunks it was split; 0 before.</summary>
     public int ChunkCount { get; init; }

@@ -69,14 +69,15 @@ public sealed class BatchWork(StorageConnection connection, TimeSpan lease, Batc
             .Select(chunk => BatchBlobs.Number(chunk.Name)).OfType<int>(),
     ];
 
-    /// <summary>Opens a split batch for work: it is in progress, unless it was cancelled before.</summary>
+    /// <summary>Opens a split batch for work: it is in progress, unless it was cancelled before, or has no request; then it stays what it is until its files are there.</summary>
     /// <exception cref="StorageException">Storage failed.</exception>
     public Task<BatchRecord?> BeginAsync(OwnedId key, BatchPlan plan, CancellationToken cancellationToken) => _records.UpdateAsync(
         key,
         record => record.HasEnded || record.ChunkCount > 0 ? record : _terms.AddTo(record) with
         {
-            Status = record.Status == BatchStatus.Validating ? BatchStatus.InProgress : record.Status,
-            InProgressAt = UtcNow,
+            Status = record.Status == BatchStatus.Validating && !plan.HasNoRequest ? BatchStatus.InProgress : record.Status,
+            InProgressAt = plan.HasNoRequest ? null : UtcNow,
+            HasNoRequest = plan.HasNoRequest,
             ChunkCount = plan.Chunks.Count,
             EstimatedTokens = plan.Tokens,
             Counts = new BatchCounts(plan.Lines, 0, 0),
@@ -84,7 +85,7 @@ public sealed class BatchWork(StorageConnection connection, TimeSpan lease, Batc
         },
         cancellationToken);
 
-    /// <summary>Ends a batch that has no line to run.</summary>
+    /// <summary>Ends a batch that has no line, or whose lines cannot be read.</summary>
     /// <exception cref="StorageException">Storage failed.</exception>
     public async Task FailAsync(OwnedId key, long lines, IReadOnlyList<BatchError> errors, CancellationToken cancellationToken)
     {

@@ -55,6 +55,8 @@ public sealed class BatchFaultTests(AzuriteFixture azurite)
         Assert.Equal((BatchStatus.Failed, new BatchCounts(150, 0, 150)), (ended.Status, ended.Counts));
         Assert.Equal(100, ended.Errors.Count);
         Assert.Equal((1, "invalid_request", "custom_id"), (ended.Errors[0].Line, ended.Errors[0].Code, ended.Errors[0].Parameter));
+        Assert.Equal((null, null, null), (ended.OutputFileId, ended.InProgressAt, ended.FinalizingAt));
+        Assert.Equal(Enumerable.Range(1, 150), (await account.ReadAsync(ended, ended.ErrorFileId)).Select(line => line.GetProperty("error").GetProperty("line").GetInt32()));
         Assert.Equal([$"{batch.Key}/batch.json"], await account.NamesAsync(StorageNames.Batches));
     }
 

@@ -197,16 +197,18 @@ public sealed class BatchSplitterTests
             Assert.Equal(chunk.Lines, read.Count - before);
             Assert.Equal(chunk.FirstLine, read[before].Number);
         }
-        if (plan.Chunks.Count == 0)
+        if (lines.Count == 0)
         {
-            // A good line is only refused because an earlier one has its name.
-            Assert.All(lines.Where(line => line.Error is null), line => Assert.Contains(lines, other => other.Number < line.Number && other.CustomId == line.CustomId));
-            Assert.NotEmpty(plan.Errors);
+            Assert.Equal("empty_file", Assert.Single(plan.Errors).Code);
             return;
         }
         Assert.Equal(lines.Select(line => (line.Number, line.CustomId)), read.Select(line => (line.Number, line.CustomId)));
         BatchLine[] good = [.. read.Where(line => line.Error is null)];
-        Assert.NotEmpty(good);
+        Assert.Equal(good.Length == 0, plan.HasNoRequest);
+        // A good line is only refused because an earlier one has its name.
+        Assert.All(
+            lines.Where(line => line.Error is null && !good.Any(kept => kept.Number == line.Number)),
+            line => Assert.Contains(lines, other => other.Number < line.Number && other.CustomId == line.CustomId));
         Assert.Equal(good.Length, good.Select(line => line.CustomId).Distinct().Count());
         Assert.Equal(read.Where(line => line.Error is not null).Take(100).Select(line => line.Error!), plan.Errors);
     }
