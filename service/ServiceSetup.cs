@@ -61,6 +61,7 @@ internal static class ServiceSetup
         services.AddSingleton<CallbackRules>();
         services.AddSingleton<CallbackSender>();
         services.AddSingleton<ResponseStore>();
+        services.AddSingleton<Quotas>();
         services.AddJobs();
         services.AddBatches();
         services.AddHostedService<QueueWatch>();

@@ -32,6 +32,7 @@ internal static class Gemma2OptionsReader
         nameof(Gemma2Options.ToolPrompt), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous), nameof(Gemma2Options.CorsOrigins), nameof(Gemma2Options.RequestSeconds),
         nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
+        nameof(Gemma2Options.BatchTokensPerMinute), nameof(Gemma2Options.KeyQuotas),
         nameof(Gemma2Options.QueueLeaseSeconds),
         nameof(Gemma2Options.BatchChunkSeconds), nameof(Gemma2Options.Prices), nameof(Gemma2Options.BatchWebhook), nameof(Gemma2Options.RetentionDays),
         nameof(Gemma2Options.CallbackHosts), nameof(Gemma2Options.CallbackSecret),
@@ -68,6 +69,8 @@ internal static class Gemma2OptionsReader
             RequestsPerMinute = Integer(section, nameof(Gemma2Options.RequestsPerMinute), 0, RateLimit.Most) ?? defaults.RequestsPerMinute,
             TokensPerMinute = Integer(section, nameof(Gemma2Options.TokensPerMinute), 0, RateLimit.Most) ?? defaults.TokensPerMinute,
             KeyLimits = KeyLimits(section) ?? defaults.KeyLimits,
+            BatchTokensPerMinute = Integer(section, nameof(Gemma2Options.BatchTokensPerMinute), 0, RateLimit.Most) ?? defaults.BatchTokensPerMinute,
+            KeyQuotas = KeyQuotas(section) ?? defaults.KeyQuotas,
             QueueLeaseSeconds = Integer(section, nameof(Gemma2Options.QueueLeaseSeconds), ShortestLease, LongestLease) ?? defaults.QueueLeaseSeconds,
             BatchChunkSeconds = Integer(section, nameof(Gemma2Options.BatchChunkSeconds), 1, LongestChunk) ?? defaults.BatchChunkSeconds,
             Prices = Prices(section),
@@ -171,6 +174,10 @@ internal static class Gemma2OptionsReader
     private static IReadOnlyDictionary<string, RateLimit>? KeyLimits(IConfigurationSection section) =>
         Value(section, nameof(Gemma2Options.KeyLimits)) is not { } list ? null
         : RateLimit.TryParseList(list, ApiKeys(section).Select(key => key.Name).ToHashSet()) ?? throw Wrong(nameof(Gemma2Options.KeyLimits), "***", RateLimit.Allowed);
+
+    private static IReadOnlyDictionary<string, KeyQuota>? KeyQuotas(IConfigurationSection section) =>
+        Value(section, nameof(Gemma2Options.KeyQuotas)) is not { } list ? null
+        : KeyQuota.TryParseList(list, ApiKeys(section).Select(key => key.Name).ToHashSet()) ?? throw Wrong(nameof(Gemma2Options.KeyQuotas), "***", KeyQuota.Allowed);
 
     private static string Name(string key) => $"{Gemma2Options.Section}__{key}";
 

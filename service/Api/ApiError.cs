@@ -16,6 +16,8 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
 {
     private const string InvalidRequest = "invalid_request_error";
     private const string ServerError = "server_error";
+    private const string Quota = "insufficient_quota";
+    private const string QuotaExceeded = "quota_exceeded";
 
     /// <summary>When to come back to a server that has no room for a request: one that waits moves on within seconds.</summary>
     private static readonly TimeSpan BusyTime = TimeSpan.FromSeconds(5);
@@ -45,6 +47,12 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
 
     public static ApiError RateLimited(string kind, int limit, TimeSpan wait) => new(
         429, $"The limit of {limit} {kind} a minute is reached; try again in {Math.Ceiling(wait.TotalSeconds)} s.", kind, null, "rate_limit_exceeded", wait);
+
+    public static ApiError TooManyActive(string kind, long limit) => new(
+        429, $"This key may have {limit} {kind} that have not ended; try again when one has, or cancel one.", Quota, null, QuotaExceeded, BusyTime);
+
+    public static ApiError TooManyBytes(long limit) =>
+        new(403, $"This key may have {limit} bytes of files; delete some that are no longer needed.", Quota, "file", QuotaExceeded);
 
     public static ApiError ModelLoading(string progress) =>
         new(503, $"The model is still being loaded ({progress}); try again soon.", ServerError, null, "model_loading");

@@ -23,7 +23,7 @@ internal readonly struct RequestFields
         if (element.ValueKind != JsonValueKind.Object && path.Length > 0)
             throw new InvalidRequestException(path, $"{path} must be a JSON object.", ErrorCodes.WrongType);
         if (element.ValueKind != JsonValueKind.Object)
-            throw new InvalidRequestException(null, "The request must be a JSON object.", ErrorCodes.WrongType);
+            throw new InvalidRequestException(null, "The request must be a JSON object.");
         (_object, _path) = (element, path);
     }
 

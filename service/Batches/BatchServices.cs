@@ -14,6 +14,7 @@ internal static class BatchServices
     {
         services.AddSingleton<FileStore>();
         services.AddSingleton<BatchStore>();
+        services.AddSingleton<BatchMarkers>();
         services.AddSingleton<BatchResults>();
         services.AddSingleton<BatchRetry>();
         services.AddSingleton(provider => NewWork(provider.GetRequiredService<StorageConnection>(), provider.GetRequiredService<Gemma2Options>()));
@@ -21,6 +22,7 @@ internal static class BatchServices
         services.AddSingleton<Retention>();
         services.AddSingleton<ThroughputMeter>();
         services.AddSingleton<LineLimiter>();
+        services.AddSingleton<BatchTokens>();
         services.AddSingleton<LineRunner>();
         services.AddSingleton<BatchTurns>();
         services.AddSingleton<BatchEstimator>();

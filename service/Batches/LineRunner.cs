@@ -7,7 +7,7 @@ using Gemma2.Storage.Batches;
 namespace Gemma2.Service.Batches;
 
 /// <summary>Runs lines of batches, as many at once in this process as the engine works on.</summary>
-internal sealed class LineRunner(CompletionFactory factory, LineLimiter limiter, ThroughputMeter meter)
+internal sealed class LineRunner(CompletionFactory factory, LineLimiter limiter, ThroughputMeter meter, BatchTokens tokens)
 {
     /// <summary>Runs lines, and hands out each result as it comes.</summary>
     /// <param name="batch">Whose lines they are.</param>
@@ -26,11 +26,13 @@ internal sealed class LineRunner(CompletionFactory factory, LineLimiter limiter,
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = limiter.Most, CancellationToken = cancellationToken };
         return Parallel.ForEachAsync(lines, parallel, async (line, token) =>
         {
+            if (!await MayBeginAsync(batch.Key.Owner, turn, token))
+                return;
             await limiter.WaitAsync(token);
             try
             {
                 if (!turn.IsCancellationRequested)
-                    finished(await RunOneAsync(output, batch.CreatedAt, engine, line, token));
+                    finished(await RunOneAsync(batch.Key.Owner, output, batch.CreatedAt, engine, line, token));
             }
             finally
             {
@@ -39,17 +41,32 @@ internal sealed class LineRunner(CompletionFactory factory, LineLimiter limiter,
         });
     }
 
-    private async Task<ChunkLine> RunOneAsync(
-        BatchOutput output, DateTimeOffset created, IInferenceEngine engine, BatchLine line, CancellationToken cancellationToken)
+    /// <summary>Waits until the owner's limit lets a line begin; false when the turn ended before.</summary>
+    private async Task<bool> MayBeginAsync(string? owner, CancellationToken turn, CancellationToken cancellationToken)
     {
-        long tokens = 0;
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(turn, cancellationToken);
+        try
+        {
+            await tokens.WaitAsync(owner, end.Token);
+            return true;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private async Task<ChunkLine> RunOneAsync(
+        string? owner, BatchOutput output, DateTimeOffset created, IInferenceEngine engine, BatchLine line, CancellationToken cancellationToken)
+    {
+        long taken = 0;
         meter.Begin();
         try
         {
             Completion completion = await factory.CreateAsync(
                 engine, line.Request!, output.IdOf(line.Number), created, line.Seed, RequestClass.Batch, cancellationToken);
             CompletionResult result = await completion.RunAsync(cancellationToken);
-            tokens = result.PromptTokens + result.CompletionTokens;
+            taken = result.PromptTokens + result.CompletionTokens;
             return output.Answered(line, completion, result);
         }
         // What would fail in the same way again; all else is no fault of the line.
@@ -59,7 +76,8 @@ internal sealed class LineRunner(CompletionFactory factory, LineLimiter limiter,
         }
         finally
         {
-            meter.End(tokens);
+            meter.End(taken);
+            tokens.Pay(owner, taken);
         }
     }
 }

@@ -79,6 +79,12 @@ internal sealed record Gemma2Options
     /// <summary>Limits of single keys, by name, in place of these two.</summary>
     public IReadOnlyDictionary<string, RateLimit> KeyLimits { get; init; } = new Dictionary<string, RateLimit>();
 
+    /// <summary>How many tokens, of prompts and answers, the lines of a key's batches may take within a minute, of this process; 0 is no limit. They wait for it.</summary>
+    public int BatchTokensPerMinute { get; init; }
+
+    /// <summary>How much keys may have in storage and in hand, by name; <see cref="KeyQuota.Others"/> stands for all that are not named.</summary>
+    public IReadOnlyDictionary<string, KeyQuota> KeyQuotas { get; init; } = new Dictionary<string, KeyQuota>();
+
     /// <summary>How long a message is a worker's unless it is renewed, in seconds from 5 to 600: so soon another worker takes over from one that died.</summary>
     public int QueueLeaseSeconds { get; init; } = 60;
 

@@ -82,6 +82,10 @@ public sealed class JobStore(StorageConnection connection)
         await new JobWork(connection).TakeAwayAsync(key, result.Version, cancellationToken);
     }
 
+    /// <summary>How many of an owner's jobs have not ended.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public Task<long> CountActiveAsync(string? owner, CancellationToken cancellationToken) => ActiveJobs.CountAsync(connection, owner, cancellationToken);
+
     /// <summary>Every job of every owner that has failed, for the operator.</summary>
     /// <exception cref="StorageException">Storage failed.</exception>
     public async IAsyncEnumerable<JobSnapshot> ListFailedAsync([EnumeratorCancellation] CancellationToken cancellationToken)

@@ -1,4 +1,4 @@
-using Gemma2.Service.Http.Access;
+using Gemma2.Service.Limits;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Gemma2.Functions.Tests;

@@ -78,6 +78,15 @@ type serviceSettings = {
   @maxLength(4096)
   keyLimits: string?
 
+  @description('Tokens that the lines of a key\'s batches may take in a minute on one replica; they wait for it. 0 sets no limit.')
+  @minValue(0)
+  @maxValue(10000000)
+  batchTokensPerMinute: int?
+
+  @description('How much keys may have at once, separated by commas: NAME=BYTES/JOBS/BATCHES, * for all that are not named.')
+  @maxLength(4096)
+  keyQuotas: string?
+
   @description('Seconds for which a queue message belongs to a replica that works on it; renewed at a third of that.')
   @minValue(5)
   @maxValue(600)

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Gemma2.Service.Limits;
 
 namespace Gemma2.Service.Http.Access;
 

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Gemma2.Service.Api;
+using Gemma2.Service.Limits;
 using Gemma2.Service.Options;
 
 namespace Gemma2.Service.Http.Access;

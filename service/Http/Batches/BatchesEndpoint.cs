@@ -49,7 +49,7 @@ internal static class BatchesEndpoint
         NewBatch batch;
         using (JsonDocument body = await RequestBody.ReadJsonAsync(http.Request, http.RequestAborted))
             batch = Read(new RequestFields(body.RootElement), http.Owner(), callbacks);
-        await SendAsync(http, await http.Storage<BatchStore>().CreateAsync(batch, http.RequestAborted));
+        await SendAsync(http, await MakeAsync(http, () => http.Storage<BatchStore>().CreateAsync(batch, http.RequestAborted)));
     }
 
     private static async Task EstimateAsync(HttpContext http, CallbackRules callbacks)
@@ -83,7 +83,7 @@ internal static class BatchesEndpoint
 
     private static async Task RetryAsync(HttpContext http, string id)
     {
-        BatchRecord? retry = http.OwnedKey(id) is { } key ? await http.Storage<BatchRetry>().RunAsync(key, http.RequestAborted) : null;
+        BatchRecord? retry = http.OwnedKey(id) is { } key ? await MakeAsync(http, () => http.Storage<BatchRetry>().RunAsync(key, http.RequestAborted)) : null;
         await SendAsync(http, retry ?? throw NotFound(id));
     }
 
@@ -98,6 +98,8 @@ internal static class BatchesEndpoint
         HttpContext http, string id, Func<BatchStore, Func<Storage.OwnedId, CancellationToken, Task<BatchRecord?>>> call) =>
         (http.OwnedKey(id) is { } key ? await call(http.Storage<BatchStore>())(key, http.RequestAborted) : null)
         ?? throw NotFound(id);
+
+    private static Task<T> MakeAsync<T>(HttpContext http, Func<Task<T>> make) => http.Storage<Quotas>().MakeBatchAsync(http.Owner(), make, http.RequestAborted);
 
     private static ApiException NotFound(string id) => new(ApiError.NotFound("batch", RequestFields.Quote(id)));
 

@@ -34,8 +34,11 @@ internal static class FilesEndpoint
         http.LiftTimeLimit();
         StoredFile file = await FileForm.ReadAsync(
             http.Request,
-            (name, content, lifetime) =>
-                store.UploadAsync(new OwnedId(http.Owner(), FileStore.NewId()), name, FileStore.BatchPurpose, content, null, http.RequestAborted, lifetime),
+            (name, content, lifetime) => http.Storage<Quotas>().StoreAsync(
+                http.Owner(),
+                content,
+                counted => store.UploadAsync(new OwnedId(http.Owner(), FileStore.NewId()), name, FileStore.BatchPurpose, counted, null, http.RequestAborted, lifetime),
+                http.RequestAborted),
             http.RequestAborted);
         await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => Write(json, file));
     }

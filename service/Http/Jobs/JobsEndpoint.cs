@@ -37,7 +37,7 @@ internal static class JobsEndpoint
         await limits.ChargeTokensAsync(http, promptTokens, request.AnswerCount, request.MaxTokens);
         try
         {
-            await jobs.SubmitAsync(job, http.RequestAborted);
+            await http.Storage<Quotas>().MakeJobAsync(job.Key, () => jobs.SubmitAsync(job, http.RequestAborted), http.RequestAborted);
         }
         catch (JobConflictException conflict)
         {

@@ -34,7 +34,7 @@ internal sealed class BatchRig
         Sweep = new BatchSweep(connection, Work, lease);
         var files = new FileStore(connection);
         var meter = new ThroughputMeter();
-        var runner = new LineRunner(new CompletionFactory(new ModelGrammars(), options), new LineLimiter(options), meter);
+        var runner = new LineRunner(new CompletionFactory(new ModelGrammars(), options), new LineLimiter(options), meter, new BatchTokens(options, TimeProvider.System));
         var split = new SplitStep(Work, files, model, meter, options, NullLogger<SplitStep>.Instance);
         var chunk = new ChunkStep(Work, new ChunkInput(files), runner, model, lifetime, options, NullLogger<ChunkStep>.Instance);
         var callbacks = new BatchCallbacks(

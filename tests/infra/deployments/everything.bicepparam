@@ -27,6 +27,8 @@ param settings = {
   requestsPerMinute: 60
   tokensPerMinute: 100000
   keyLimits: 'tests=600/1000000'
+  batchTokensPerMinute: 50000
+  keyQuotas: 'tests=10G/1000/20,*=1G/100/5'
   queueLeaseSeconds: 60
   batchChunkSeconds: 60
   prices: '0.10/0.40 USD'

@@ -1,4 +1,4 @@
-namespace Gemma2.Service.Http.Access;
+namespace Gemma2.Service.Limits;
 
 /// <summary>An amount of which so much may be taken within a minute.</summary>
 internal interface IMinuteLimit

@@ -1,4 +1,4 @@
-namespace Gemma2.Service.Http.Access;
+namespace Gemma2.Service.Limits;
 
 /// <summary>
 /// A bucket that is full at first and fills again within a minute, evenly. In any time it lets through what it holds and what that time fills, never more: it is filled up to the
@@ -25,7 +25,7 @@ internal sealed class MinuteBucket(int size, TimeProvider time) : IMinuteLimit
         get
         {
             lock (_lock)
-                return (int)(Fill() / Parts);
+                return (int)(Math.Max(Fill(), 0) / Parts);
         }
     }
 
@@ -55,11 +55,28 @@ internal sealed class MinuteBucket(int size, TimeProvider time) : IMinuteLimit
         }
     }
 
+    /// <summary>How long it takes until at least one is in it.</summary>
+    public TimeSpan UntilOne
+    {
+        get
+        {
+            lock (_lock)
+                return Fill() >= Parts ? TimeSpan.Zero : Until(Parts);
+        }
+    }
+
+    /// <summary>Takes what is owed, also where it is not there: then that much must come in before anything can be taken again.</summary>
+    public void Pay(long amount)
+    {
+        lock (_lock)
+            _parts = Fill() - (Math.Min(amount, int.MaxValue) * Parts);
+    }
+
     private long Fill()
     {
-        long now = time.GetElapsedTime(_start).Ticks;
-        // A minute fills it, however long it was left alone.
-        _parts = Math.Min(_parts + (Math.Min(now - _filledAt, TimeSpan.TicksPerMinute) * size), size * Parts);
+        long now = time.GetElapsedTime(_start).Ticks, full = size * Parts;
+        // No longer than it takes to fill it, however long it was left alone.
+        _parts = Math.Min(_parts + (Math.Min(now - _filledAt, ((full - _parts) / size) + 1) * size), full);
         _filledAt = now;
         return _parts;
     }
