@@ -22,6 +22,9 @@ internal sealed record BatchLine
     /// <summary>What it asks for; null when something is wrong with it.</summary>
     public CompletionRequest? Request { get; init; }
 
+    /// <summary>Writes the answer to it, see <see cref="LineRequest.WriteBody"/>.</summary>
+    public Action<Utf8JsonWriter, Completion, CompletionResult>? WriteBody { get; init; }
+
     /// <summary>Makes the answer repeatable: the line's own seed, or one that follows from its name and body alone.</summary>
     public long Seed { get; init; }
 
@@ -36,7 +39,7 @@ internal sealed class BatchLineParser(string endpoint, string model)
 {
     private const int LongestCustomId = 512;
 
-    private readonly LineDialect _dialect = LineDialect.Of(endpoint);
+    private readonly Func<JsonElement, LineRequest> _read = LineDialect.Of(endpoint);
 
     /// <summary>Reads a line. Whatever is wrong with it is in the result.</summary>
     /// <param name="line">The line; not a blank one.</param>
@@ -95,10 +98,11 @@ internal sealed class BatchLineParser(string endpoint, string model)
 
     private BatchLine Read(int number, string customId, JsonElement body)
     {
-        CompletionRequest request = _dialect.Parse(body);
+        LineRequest line = _read(body);
+        CompletionRequest request = line.Completion;
         if (request.Stream) throw new InvalidRequestException("stream", "stream is not supported in a batch; leave it out.");
         if (request.Model != model) throw new ApiException(ApiError.ModelNotFound(RequestFields.Quote(request.Model), model));
-        return new BatchLine { Number = number, CustomId = customId, Request = request, Seed = request.Seed ?? SeedOf(customId, body) };
+        return new BatchLine { Number = number, CustomId = customId, Request = request, WriteBody = line.WriteBody, Seed = request.Seed ?? SeedOf(customId, body) };
     }
 
     /// <summary>The same line gives the same answer, in whichever batch and however often. The seed is exact in JSON numbers everywhere.</summary>

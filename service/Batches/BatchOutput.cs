@@ -11,18 +11,15 @@ namespace Gemma2.Service.Batches;
 /// batch and the line. Source: OpenAI API reference, "Batch", request output object.
 /// </summary>
 /// <param name="batch">The batch.</param>
-/// <param name="endpoint">What its lines call.</param>
-internal sealed class BatchOutput(OwnedId batch, string endpoint)
+internal sealed class BatchOutput(OwnedId batch)
 {
-    private readonly LineDialect _dialect = LineDialect.Of(endpoint);
-
     /// <summary>Names a line's answer, without the prefix that tells its kind.</summary>
     public string IdOf(int line) => BatchLineId.Of(batch, line);
 
     /// <summary>A line that has an answer.</summary>
     public ChunkLine Answered(BatchLine line, Completion completion, CompletionResult result) => new(
         line.Number, true, result.PromptTokens, result.CompletionTokens,
-        Write(line, json => WriteResponse(json, line, 200, () => _dialect.WriteBody(json, completion, result))));
+        Write(line, json => WriteResponse(json, line, 200, () => line.WriteBody!(json, completion, result))));
 
     /// <summary>A line whose request failed.</summary>
     public ChunkLine Failed(BatchLine line, ApiError error) => new(

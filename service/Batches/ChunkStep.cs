@@ -107,7 +107,7 @@ internal sealed class ChunkStep(
         BatchRecord? batch = await work.TryReadAsync(message.Batch, cancellationToken);
         if (batch is null)
             throw new ClaimLostException(message.Batch.Path);
-        var output = new BatchOutput(batch.Key, batch.Endpoint);
+        var output = new BatchOutput(batch.Key);
         IReadOnlyList<BatchLine> lines = await input.ReadAsync(batch, chunk, engine.ModelName, cancellationToken);
         var rest = new Remaining(lines, claim);
 

@@ -22,7 +22,7 @@ internal sealed class LineRunner(CompletionFactory factory, LineLimiter limiter,
         BatchRecord batch, IInferenceEngine engine, IReadOnlyList<BatchLine> lines, Action<ChunkLine> finished,
         CancellationToken turn, CancellationToken cancellationToken)
     {
-        var output = new BatchOutput(batch.Key, batch.Endpoint);
+        var output = new BatchOutput(batch.Key);
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = limiter.Most, CancellationToken = cancellationToken };
         return Parallel.ForEachAsync(lines, parallel, async (line, token) =>
         {

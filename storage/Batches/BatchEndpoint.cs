@@ -4,10 +4,10 @@ namespace Gemma2.Storage.Batches;
 public static class BatchEndpoint
 {
     /// <summary>What is allowed, for messages.</summary>
-    public static string Allowed => $"{string.Join(" and ", All)}, also without {Version}";
+    public static string Allowed => $"{string.Join(", ", All)}, also without {Version}";
 
     /// <summary>The endpoints, with their version.</summary>
-    public static IReadOnlyList<string> All { get; } = ["/v1/chat/completions", "/v1/completions"];
+    public static IReadOnlyList<string> All { get; } = ["/v1/chat/completions", "/v1/completions", "/v1/responses"];
 
     private const string Version = "/v1";
 

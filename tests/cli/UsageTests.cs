@@ -166,7 +166,7 @@ public sealed class UsageTests
     public async Task Requeue_NotIdsOrAll_IsBadUsage(params string[] what) => (await Gemma2Program.RunAsync(["jobs", "requeue", .. what])).Failed(2, "--all-failed");
 
     [Theory]
-    [InlineData("--endpoint", "/v1/embeddings", "/v1/chat/completions and /v1/completions")]
+    [InlineData("--endpoint", "/v1/embeddings", "/v1/chat/completions, /v1/completions, /v1/responses")]
     [InlineData("--metadata", "note", "KEY=VALUE")]
     [InlineData("--metadata", "=note", "KEY=VALUE")]
     [InlineData("--window", "", "empty")]

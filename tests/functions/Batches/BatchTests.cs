@@ -38,6 +38,29 @@ public sealed class BatchTests(AzuriteFixture azurite)
     }
 
     [Fact]
+    public async Task Batch_OfResponses_HasResponsesAndErrorsOfThatApi()
+    {
+        BatchAccount account = await BatchAccount.CreateAsync(azurite.NewConnectionString());
+        await using TestApp app = await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer), account.Setting);
+        static string Line(string id, string more = "", string url = "/v1/responses") =>
+            $$$"""{"custom_id":"{{{id}}}","method":"POST","url":"{{{url}}}","body":{"model":"{{{ScriptedEngine.Name}}}","input":"Hi"{{{more}}}}}""";
+
+        BatchRecord batch = await account.OrderAsync(
+            new NewBatch(null, "/v1/responses", ""),
+            Line("plain", ",\"instructions\":\"Be brief.\",\"metadata\":{\"a\":\"b\"}"), Line("same", url: "/responses"),
+            Line("earlier", ",\"previous_response_id\":\"resp_1\""), Line("stream", ",\"stream\":true"));
+        BatchRecord ended = await account.WaitForEndAsync(batch);
+
+        Assert.Equal((BatchStatus.Completed, new BatchCounts(4, 2, 2)), (ended.Status, ended.Counts));
+        IReadOnlyList<JsonElement> output = await account.ReadAsync(ended, ended.OutputFileId);
+        Assert.Equal(["plain", "same"], output.Select(line => line.GetProperty("custom_id").GetString()));
+        JsonElement body = output[0].GetProperty("response").GetProperty("body");
+        Assert.Equal(("response", "completed", "Be brief."), (body.GetProperty("object").GetString(), body.GetProperty("status").GetString(), body.GetProperty("instructions").GetString()));
+        Assert.Equal("Hello, world!", body.GetProperty("output")[0].GetProperty("content")[0].GetProperty("text").GetString());
+        Assert.Equal(["previous_response_id", "stream"], (await account.ReadAsync(ended, ended.ErrorFileId)).Select(line => line.GetProperty("error").GetProperty("param").GetString()));
+    }
+
+    [Fact]
     public async Task Batch_LinesOfManyKinds_HaveTheShapesOfTheApi()
     {
         BatchAccount account = await BatchAccount.CreateAsync(azurite.NewConnectionString());
