@@ -98,7 +98,7 @@ param storageSku 'Standard_LRS' | 'Standard_ZRS' | 'Standard_GRS' | 'Standard_GZ
 @description('Premium allows artifact streaming, which shortens a cold start, and private endpoints.')
 param registrySku 'Basic' | 'Standard' | 'Premium' = 'Basic'
 
-@description('Days after which requests, results, files and ended batches are deleted; 0 keeps them.')
+@description('Days after which requests, results, responses, files and ended batches are deleted; 0 keeps them.')
 @minValue(0)
 @maxValue(3650)
 param retentionDays int = 30

@@ -100,7 +100,7 @@ internal sealed record Gemma2Options
     /// <summary>Who is told of the end of every batch that names nobody itself: an https address at one of <see cref="CallbackHosts"/>; left out tells nobody.</summary>
     public Uri? BatchWebhook { get; init; }
 
-    /// <summary>After how many days, 1 to 3650, requests, results, files and ended batches are deleted; left out keeps them.</summary>
+    /// <summary>After how many days, 1 to 3650, requests, results, responses, files and ended batches are deleted; left out keeps them.</summary>
     public int? RetentionDays { get; init; }
 
     /// <summary>The hosts that ended jobs may be posted to, see <see cref="CallbackHost"/>; none by default.</summary>

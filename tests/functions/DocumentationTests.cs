@@ -103,7 +103,7 @@ public sealed partial class DocumentationTests
     [GeneratedRegex("^(GET|POST|DELETE) /\\S+$")]
     private static partial Regex Route();
 
-    [GeneratedRegex("`([a-z_]+)`")]
+    [GeneratedRegex("`([A-Za-z_]+)`")]
     private static partial Regex Name();
 
     [GeneratedRegex("\\(.*?\\)")]

@@ -27,7 +27,7 @@ internal sealed class ItemReader(IReadOnlyDictionary<string, Item> known)
     {
         JsonValueKind.String => [new Item.Message(Item.NewId(Item.MessagePrefix), ChatMessage.User, [RequestFields.Text(input, path)])],
         JsonValueKind.Array => [.. input.EnumerateArray().SelectMany((item, index) => Read(new RequestFields(item, $"{path}[{index}]")))],
-        _ => throw new InvalidRequestException(path, $"{path} must be a string or an array of items."),
+        _ => throw new InvalidRequestException(path, $"{path} must be a string or an array of items.", ErrorCodes.WrongType),
     };
 
     /// <summary>The ids that items of an array refer to.</summary>
@@ -91,7 +91,7 @@ internal sealed class ItemReader(IReadOnlyDictionary<string, Item> known)
     {
         string path = item.Path(name);
         if (!item.TryGet(name, out JsonElement value))
-            throw new InvalidRequestException(path, $"{path} is missing.");
+            throw new InvalidRequestException(path, $"{path} is missing.", ErrorCodes.Missing);
         return value.ValueKind == JsonValueKind.Array
             ? [.. value.EnumerateArray().Select((part, index) => ReadPart(new RequestFields(part, $"{path}[{index}]"), types))]
             : [RequestFields.Text(value, path)];

@@ -30,7 +30,9 @@ internal sealed class ResponseEvents(Completion completion, ResponseJson respons
         if (_tools is null)
             return [.. Say(part.Text, part.Tokens), .. End(part.Finish)];
         (IReadOnlyList<ToolDelta> deltas, IReadOnlyList<ToldToken> tokens) = _tools.Read(part);
-        return [.. deltas.SelectMany((delta, index) => Tell(delta, index == 0 ? tokens : [])), .. End(part.Finish)];
+        // Tokens of no text that is told come with the end.
+        StreamEvent[] told = deltas.Count == 0 && _open is not Item.Call ? Say("", tokens) : [.. deltas.SelectMany((delta, index) => Tell(delta, index == 0 ? tokens : []))];
+        return [.. told, .. End(part.Finish)];
     }
 
     /// <inheritdoc />

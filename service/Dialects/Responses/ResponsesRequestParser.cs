@@ -88,7 +88,7 @@ internal static class ResponsesRequestParser
         var request = new RequestFields(body);
         foreach ((string field, string advice) in Advices)
             if (request.TryGet(field, out JsonElement value) && value.ValueKind != JsonValueKind.False)
-                throw new InvalidRequestException(field, advice);
+                throw new InvalidRequestException(field, advice, ErrorCodes.UnsupportedField);
         Fields.Check(request);
         CheckReasoning(request);
         CheckStreamOptions(request);
@@ -143,7 +143,7 @@ internal static class ResponsesRequestParser
     public static ResponsesRequest ParseLine(JsonElement body)
     {
         if (new RequestFields(body).TryGet(PreviousId, out _))
-            throw new InvalidRequestException(PreviousId, $"{PreviousId} is not supported in a batch; send the whole conversation as input.");
+            throw new InvalidRequestException(PreviousId, $"{PreviousId} is not supported in a batch; send the whole conversation as input.", ErrorCodes.UnsupportedField);
         return Parse(body, EarlierItems.None) with { Store = false };
     }
 
@@ -153,7 +153,11 @@ internal static class ResponsesRequestParser
         reader.Follow(earlier.Items);
         IReadOnlyList<Item> own = request.TryGet(Input, out JsonElement input) ? reader.Read(input, Input) : [];
         if (own.Count == 0 && earlier.Items.Count == 0)
-            throw new InvalidRequestException(Input, request.TryGet(Input, out _) ? "input is empty; at least one item is needed." : "input is missing.");
+        {
+            throw request.TryGet(Input, out _)
+                ? new InvalidRequestException(Input, "input is empty; at least one item is needed.", ErrorCodes.EmptyArray)
+                : new InvalidRequestException(Input, "input is missing.", ErrorCodes.Missing);
+        }
         return [.. earlier.Items, .. own];
     }
 
@@ -170,7 +174,7 @@ internal static class ResponsesRequestParser
         if (!request.TryGet(Include, out JsonElement value))
             return false;
         if (value.ValueKind != JsonValueKind.Array)
-            throw new InvalidRequestException(Include, "include must be an array of strings.");
+            throw new InvalidRequestException(Include, "include must be an array of strings.", ErrorCodes.WrongType);
         string[] wanted = [.. value.EnumerateArray().Select((name, index) => RequestFields.Text(name, $"{Include}[{index}]"))];
         foreach ((int index, string name) in wanted.Index())
             if (!Includable.Contains(name))
@@ -187,7 +191,7 @@ internal static class ResponsesRequestParser
         UnsupportedFields.Check(reasoning, ReasoningFields);
         foreach (string field in ReasoningFields)
             if (reasoning.String(field) is { } wanted && (field, wanted) is not ("effort", "none"))
-                throw new InvalidRequestException(reasoning.Path(field), $"{reasoning.Path(field)} is '{RequestFields.Quote(wanted)}'; this model does not reason: leave it out{(field == "effort" ? ", or send none" : "")}.");
+                throw new InvalidRequestException(reasoning.Path(field), $"{reasoning.Path(field)} is '{RequestFields.Quote(wanted)}'; this model does not reason: leave it out{(field == "effort" ? ", or send none" : "")}.", ErrorCodes.UnsupportedValue);
     }
 
     private static void CheckStreamOptions(RequestFields request)

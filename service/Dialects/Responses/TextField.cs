@@ -27,7 +27,7 @@ internal static class TextField
         var text = new RequestFields(value, Name);
         UnsupportedFields.Check(text, Fields);
         if (text.String(Verbosity) is not (null or "medium"))
-            throw new InvalidRequestException(text.Path(Verbosity), $"{text.Path(Verbosity)} is not supported but for the value \"medium\"; leave it out, and ask for short or long answers in the prompt.");
+            throw new InvalidRequestException(text.Path(Verbosity), $"{text.Path(Verbosity)} is not supported but for the value \"medium\"; leave it out, and ask for short or long answers in the prompt.", ErrorCodes.UnsupportedValue);
         if (!text.TryGet("format", out JsonElement inner))
             return (null, AnyText);
         var format = new RequestFields(inner, text.Path("format"));

@@ -27,6 +27,7 @@ internal static class UnservedEndpoints
         ("/v1/assistants/{**rest}", "assistants"),
         ("/v1/threads/{**rest}", "threads"),
         ("/v1/conversations/{**rest}", "conversations"),
+        ("/v1/responses/compact", "compaction of conversations"),
         ("/v1/vector_stores/{**rest}", "vector stores"),
         ("/v1/fine_tuning/{**rest}", "fine-tuning"),
         ("/v1/uploads/{**rest}", "uploads in parts"),

@@ -35,13 +35,29 @@ internal static class ResponsesEndpoint
         routes.MapPost(One + "/cancel", CancelAsync);
     }
 
-    private static async Task CreateAsync(HttpContext http, CompletionResponder responder)
+    private static async Task CreateAsync(HttpContext http, CompletionResponder responder, Gemma2Options options)
     {
         ResponsesRequest request = await ReadAsync(http, null);
         ResponseStore? store = http.RequestServices.GetService<ResponseStore>();
-        string? owner = http.Owner();
-        await responder.RespondAsync(http, request.Completion, new ResponseWriter(
-            request, store is null ? null : (id, json, token) => store.WriteAsync(new OwnedId(owner, id), json, token), tellsTime: true));
+        var limit = TimeSpan.FromSeconds(options.RequestSeconds);
+        Func<string, ReadOnlyMemory<byte>, CancellationToken, Task>? keep =
+            store is null ? null : (id, json, token) => KeepAsync(store, new OwnedId(http.Owner(), id), json, limit, token);
+        await responder.RespondAsync(http, request.Completion, new ResponseWriter(request, keep, tellsTime: true));
+    }
+
+    /// <summary>An answer takes the time that it needs; keeping it has the limit that other requests have.</summary>
+    private static async Task KeepAsync(ResponseStore store, OwnedId key, ReadOnlyMemory<byte> json, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        time.CancelAfter(limit);
+        try
+        {
+            await store.WriteAsync(key, json, time.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new ApiException(ApiError.RequestTimedOut(limit));
+        }
     }
 
     private static async Task CountAsync(HttpContext http, ModelHost model, Gemma2Options options)

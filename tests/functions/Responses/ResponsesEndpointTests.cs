@@ -2,8 +2,11 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Azure.Core;
 using Azure.Storage.Blobs;
+using Gemma2.Functions.Tests.Jobs;
 using Gemma2.Storage;
+using Gemma2.Storage.Tests.Faults;
 using Gemma2.Testing;
 
 namespace Gemma2.Functions.Tests.Responses;
@@ -192,6 +195,48 @@ public sealed class ResponsesEndpointTests(AzuriteFixture azurite)
     }
 
     [Fact]
+    public async Task Post_StorageThatFails_FailsWhatWasToBeKept()
+    {
+        await using JobRig rig = await JobRig.StartAsync(await StorageAccount.CreateAsync(azurite.NewConnectionString()), new ScriptedEngine(Vocabulary.Tokenizer));
+        rig.Faults.Play(FaultTransport.Answer(503, "ServerBusy"), IsResponse);
+
+        using HttpResponseMessage whole = await rig.App.PostAsync("/v1/responses", """{"model":"scripted","input":"Hi"}""");
+        using HttpResponseMessage stream = await rig.App.PostAsync("/v1/responses", """{"model":"scripted","input":"Hi","stream":true}""");
+
+        await ErrorShape.AssertAsync(whole, 503, null, "storage_unavailable");
+        Assert.Contains("event: response.failed\n", await stream.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
+        await PostAsync(rig.App, """{"model":"scripted","input":"Hi","store":false}""");
+    }
+
+    [Fact]
+    public async Task Post_StorageThatHangs_IsGivenUp()
+    {
+        await using JobRig rig = await JobRig.StartAsync(
+            await StorageAccount.CreateAsync(azurite.NewConnectionString()), new ScriptedEngine(Vocabulary.Tokenizer), null, "Gemma2:RequestSeconds=1");
+        rig.Faults.Play(FaultTransport.Hang, IsResponse);
+
+        using HttpResponseMessage response = await rig.App.PostAsync("/v1/responses", """{"model":"scripted","input":"Hi"}""");
+
+        await ErrorShape.AssertAsync(response, 503, null, "timeout");
+    }
+
+    [Fact]
+    public async Task Post_StorageWhoseReplyIsLost_KeepsTheResponse()
+    {
+        await using JobRig rig = await JobRig.StartAsync(await StorageAccount.CreateAsync(azurite.NewConnectionString()), new ScriptedEngine(Vocabulary.Tokenizer));
+        rig.Faults.Play(FaultTransport.LoseReply, IsResponse, times: 1);
+
+        JsonElement told = await PostAsync(rig.App, """{"model":"scripted","input":"Hi"}""");
+
+        Assert.Equal(2, rig.Faults.Matched);
+        rig.Faults.Stop();
+        Assert.Equal(told.GetRawText(), await rig.App.Client.GetStringAsync($"/v1/responses/{Id(told)}", Cancellation));
+        rig.Faults.Play(FaultTransport.LoseReply, request => request.Method == RequestMethod.Delete, times: 1);
+        using HttpResponseMessage deleted = await rig.App.Client.DeleteAsync($"/v1/responses/{Id(told)}", Cancellation);
+        Assert.Equal(HttpStatusCode.OK, deleted.StatusCode);
+    }
+
+    [Fact]
     public async Task Post_TooLong_IsRefusedUnlessItMayBeTruncated()
     {
         var engine = new ScriptedEngine(Vocabulary.Tokenizer);
@@ -231,6 +276,8 @@ public sealed class ResponsesEndpointTests(AzuriteFixture azurite)
 
     private async Task<TestApp> StartAsync(params string[] settings) => await TestApp.StartAsync(
         new ScriptedEngine(Vocabulary.Tokenizer), [(await StorageAccount.CreateAsync(azurite.NewConnectionString())).Setting, .. settings]);
+
+    private static bool IsResponse(Request request) => request.Uri.ToString().Contains("/responses/", StringComparison.Ordinal);
 
     private static async Task<JsonElement> PostAsync(TestApp app, string body, string path = "/v1/responses")
     {

@@ -120,6 +120,7 @@ public sealed class ResponsesStreamTests
     [Theory]
     [InlineData(""" "include":["message.output_text.logprobs"],"top_logprobs":2 """)]
     [InlineData(""" "top_logprobs":2 """)]
+    [InlineData(""" "top_logprobs":2,"tools":[{"type":"function","name":"f"}] """)]
     public async Task Stream_LogProbabilities_AreTheSameInEachPlace(string options)
     {
         JsonElement[] events = await StreamAsync(new ScriptedEngine(Vocabulary.Tokenizer) { Answer = "one 世界" }, $""" "input":"Hi",{options} """);
