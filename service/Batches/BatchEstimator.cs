@@ -21,7 +21,7 @@ internal sealed class BatchEstimator(
     private const int MostBatches = 20;
 
     /// <summary>What is not counted by then is taken for like the rest: well within the time that a route has.</summary>
-    internal TimeSpan TimeLimit { get; init; } = TimeSpan.FromSeconds(10);
+    internal TimeSpan TimeLimit { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>Estimates a batch.</summary>
     /// <exception cref="InvalidRequestException">A part of it is not allowed, or there is no such file.</exception>

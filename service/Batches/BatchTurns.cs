@@ -36,7 +36,8 @@ internal sealed class BatchTurns(BatchWork work)
         if (active.FirstOrDefault(batch => batch.Key == message.Batch) is not { } own)
             return null;
         DateTimeOffset now = work.UtcNow;
-        IEnumerable<ActiveBatch> before = active.Where(batch => batch.Key != own.Key && Wait(batch, now) < Wait(own with { Chunks = Math.Max(own.Chunks, 1) }, now));
+        double ownWait = Wait(own with { Chunks = Math.Max(own.Chunks, 1) }, now);
+        IEnumerable<ActiveBatch> before = active.Where(batch => batch.Key != own.Key && !IsForgotten(batch, now) && Wait(batch, now) < ownWait);
         foreach (ActiveBatch batch in before.OrderBy(batch => Wait(batch, now)).ThenBy(batch => batch.ExpiresAt).Take(MostLooks))
         {
             if (await FindWorkAsync(batch, now, cancellationToken) is { } found)
@@ -44,6 +45,9 @@ internal sealed class BatchTurns(BatchWork work)
         }
         return null;
     }
+
+    /// <summary>A marker whose batch was never split in all its window: mostly its maker died before it stored the batch. If there is one, its own message ends it.</summary>
+    private static bool IsForgotten(ActiveBatch batch, DateTimeOffset now) => batch.Chunks == 0 && now > batch.ExpiresAt;
 
     /// <summary>How long a batch may wait in comparison with others: less goes first. One that is not split yet takes a moment only.</summary>
     private static double Wait(ActiveBatch batch, DateTimeOffset now) =>

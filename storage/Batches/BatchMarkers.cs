@@ -60,13 +60,17 @@ public sealed class BatchMarkers(StorageConnection connection)
     /// <summary>Makes a marker a new version of itself. Of all who saw the same one, one does: false for the others.</summary>
     internal Task<bool> TryTouchAsync(ActiveBatch batch, CancellationToken cancellationToken) => TryChangeAsync(batch, cancellationToken);
 
-    private static ActiveBatch? TryRead(string name, IDictionary<string, string> metadata, DateTimeOffset? changedAt, Azure.ETag? version) =>
-        BatchBlobs.TryParseKey(name[BatchBlobs.ActivePrefix.Length..]) is not { } key ? null : new ActiveBatch(
-            key,
-            DateTimeOffset.FromUnixTimeSeconds(Math.Min(BlobNumbers.Read(metadata, ExpiresKey), DateTimeOffset.MaxValue.ToUnixTimeSeconds())),
-            (int)Math.Min(BlobNumbers.Read(metadata, ChunksKey), int.MaxValue),
-            metadata.ContainsKey(SplittingKey),
-            changedAt.GetValueOrDefault()) { Input = metadata.TryGetValue(InputKey, out string? input) ? input : null, Version = version };
+    private static ActiveBatch? TryRead(string name, IDictionary<string, string> metadata, DateTimeOffset? changedAt, Azure.ETag? version)
+    {
+        if (BatchBlobs.TryParseKey(name[BatchBlobs.ActivePrefix.Length..]) is not { } key) return null;
+        var expires = DateTimeOffset.FromUnixTimeSeconds(Math.Min(BlobNumbers.Read(metadata, ExpiresKey), DateTimeOffset.MaxValue.ToUnixTimeSeconds()));
+        int chunks = (int)Math.Min(BlobNumbers.Read(metadata, ChunksKey), int.MaxValue);
+        return new ActiveBatch(key, expires, chunks, metadata.ContainsKey(SplittingKey), changedAt.GetValueOrDefault())
+        {
+            Input = metadata.TryGetValue(InputKey, out string? input) ? input : null,
+            Version = version,
+        };
+    }
 
     private static Dictionary<string, string> Metadata(ActiveBatch batch)
     {

@@ -69,10 +69,8 @@ public sealed class BatchEstimateTests(AzuriteFixture azurite)
         var order = new NewBatch(null, BatchAccount.Endpoint, file);
 
         BatchEstimate whole = await estimator.RunAsync(order, Cancel);
-        BatchEstimate scaled = await new BatchEstimator(
-            services.GetRequiredService<FileStore>(), services.GetRequiredService<BatchStore>(), services.GetRequiredService<BatchWork>(),
-            services.GetRequiredService<Service.Model.ModelHost>(), services.GetRequiredService<Service.Completions.CompletionFactory>(),
-            services.GetRequiredService<ThroughputMeter>(), services.GetRequiredService<Service.Options.Gemma2Options>()) { TimeLimit = TimeSpan.Zero }.RunAsync(order, Cancel);
+        estimator.TimeLimit = TimeSpan.Zero;
+        BatchEstimate scaled = await estimator.RunAsync(order, Cancel);
         release.SetResult();
 
         Assert.Equal((200, 200, 20_000), (whole.Lines, whole.CountedLines, whole.MostUsage.OutputTokens));

@@ -99,6 +99,20 @@ public sealed class BatchTurnsTests(AzuriteFixture azurite)
         Assert.InRange(rig.Work.SplitBusyFor(now), TimeSpan.FromSeconds(50), TimeSpan.FromSeconds(62));
     }
 
+    [Fact]
+    public async Task Marker_OfABatchThatWasNeverStored_IsLeftAloneAfterItsWindow()
+    {
+        BatchAccount account = await NewAccountAsync();
+        var marker = new Azure.Storage.Blobs.BlobClient(account.ConnectionString, StorageNames.Batches, "_active/batch_gone");
+        await marker.UploadAsync(BinaryData.FromString(""), new Azure.Storage.Blobs.Models.BlobUploadOptions { Metadata = new Dictionary<string, string> { ["expires"] = "1700000000" } }, Cancel);
+        BatchRecord batch = await StartAsync(account, "24h", 3, "first");
+
+        await (await BatchRig.CreateAsync(account, NewEngine())).DrainAsync();
+
+        await AssertDoneAsync(account, batch);
+        Assert.Equal(["expires"], (await marker.GetPropertiesAsync(cancellationToken: Cancel)).Value.Metadata.Keys);
+    }
+
     /// <summary>A batch whose chunks have one line each, which all ask for a word.</summary>
     private static Task<BatchRecord> StartAsync(BatchAccount account, string window, int chunks, string word) => account.OrderAsync(
         new NewBatch(null, BatchAccount.Endpoint, "", window), Enumerable.Range(0, chunks).Select(i => BatchAccount.Line($"{i}", word, ",\"max_tokens\":470")));
