@@ -20,6 +20,8 @@ internal static class AppServices
         Gemma2Options options = Gemma2OptionsReader.Read(builder.Configuration);
         ContainerCheck.CheckKeys(options, builder.Configuration);
         StorageConnection? storage = needsStorage || StorageSection.IsSet(builder.Configuration) ? StorageSection.Open(builder.Configuration) : null;
+        if (options.SharedLimits && storage is null)
+            throw new ConfigurationException("Gemma2__SharedLimits is true; it needs storage: set AzureWebJobsStorage.");
         AddLogging(builder.Logging);
         builder.Services.Configure<KestrelServerOptions>(kestrel =>
         {

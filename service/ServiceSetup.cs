@@ -19,6 +19,7 @@ using Gemma2.Service.Options;
 using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
+using Gemma2.Storage.Limits;
 using Gemma2.Storage.Responses;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -62,6 +63,7 @@ internal static class ServiceSetup
         services.AddSingleton<CallbackSender>();
         services.AddSingleton<ResponseStore>();
         services.AddSingleton<Quotas>();
+        services.AddSingleton<MinuteClaims>();
         services.AddJobs();
         services.AddBatches();
         services.AddHostedService<QueueWatch>();

@@ -79,6 +79,9 @@ internal sealed record Gemma2Options
     /// <summary>Limits of single keys, by name, in place of these two.</summary>
     public IReadOnlyDictionary<string, RateLimit> KeyLimits { get; init; } = new Dictionary<string, RateLimit>();
 
+    /// <summary>Whether these limits hold over all processes of the storage account together, instead of in each.</summary>
+    public bool SharedLimits { get; init; }
+
     /// <summary>How many tokens, of prompts and answers, the lines of a key's batches may take within a minute, of this process; 0 is no limit. They wait for it.</summary>
     public int BatchTokensPerMinute { get; init; }
 

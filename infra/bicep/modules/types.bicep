@@ -78,6 +78,9 @@ type serviceSettings = {
   @maxLength(4096)
   keyLimits: string?
 
+  @description('Whether limits of requests and tokens hold over all replicas together, instead of on each.')
+  sharedLimits: bool?
+
   @description('Tokens that the lines of a key\'s batches may take in a minute on one replica; they wait for it. 0 sets no limit.')
   @minValue(0)
   @maxValue(10000000)

@@ -2,11 +2,12 @@ using System.Globalization;
 using Gemma2.Service.Api;
 using Gemma2.Service.Limits;
 using Gemma2.Service.Options;
+using Gemma2.Storage.Limits;
 
 namespace Gemma2.Service.Http.Access;
 
 /// <summary>
-/// How much each key may still ask this process for. What is over the limit is refused with OpenAI's 429; every answer carries OpenAI's
+/// How much each key may still ask for: this process, or, where limits are shared, all together. What is over the limit is refused with OpenAI's 429; every answer carries OpenAI's
 /// <c>x-ratelimit-*</c> headers where there is a limit. Without keys all clients share one. Source: OpenAI, "Rate limits in headers".
 /// </summary>
 internal sealed class RateLimits
@@ -25,14 +26,24 @@ internal sealed class RateLimits
 
     private readonly Dictionary<string, (IMinuteLimit? Requests, IMinuteLimit? Tokens)> _buckets;
 
-    public RateLimits(Gemma2Options options, TimeProvider time)
+    /// <param name="options">The settings.</param>
+    /// <param name="time">What fills them.</param>
+    /// <param name="log">Says where a shared limit is not.</param>
+    /// <param name="claims">Where processes share limits; null without storage.</param>
+    public RateLimits(Gemma2Options options, TimeProvider time, ILogger<SharedLimit> log, MinuteClaims? claims = null)
     {
+        MinuteClaims? shared = options.SharedLimits ? claims : null;
         IEnumerable<string> names = options.ApiKeys.Count > 0 ? options.ApiKeys.Select(key => key.Name).Distinct() : [NoKey];
         _buckets = names.ToDictionary(name => name, (IMinuteLimit? Requests, IMinuteLimit? Tokens) (string name) =>
         {
             RateLimit limit = options.KeyLimits.GetValueOrDefault(name, new RateLimit(options.RequestsPerMinute, options.TokensPerMinute));
-            return (Bucket(limit.Requests, time), Bucket(limit.Tokens, time));
+            return (New(name, Requests, limit.Requests), New(name, Tokens, limit.Tokens));
         });
+
+        IMinuteLimit? New(string name, string kind, int size) =>
+            size == 0 ? null
+            : shared is null ? new MinuteBucket(size, time)
+            : new SharedLimit(name.Length > 0 ? $"{name}/{kind}" : kind, size, shared, time, log);
     }
 
     /// <summary>Takes one request from the sender's limit.</summary>
@@ -57,9 +68,6 @@ internal sealed class RateLimits
     }
 
     private (IMinuteLimit? Requests, IMinuteLimit? Tokens) Of(HttpContext http) => _buckets[http.Owner() ?? NoKey];
-
-    private static MinuteBucket? Bucket(int limit, TimeProvider time) => limit > 0 ? new MinuteBucket(limit, time) : null;
-
     private static async ValueTask ChargeAsync(IMinuteLimit? limit, int amount, string kind, CancellationToken cancellationToken)
     {
         if (limit is not null && await limit.TryTakeAsync(amount, cancellationToken) is { } wait)

@@ -27,6 +27,7 @@ param settings = {
   requestsPerMinute: 60
   tokensPerMinute: 100000
   keyLimits: 'tests=600/1000000'
+  sharedLimits: true
   batchTokensPerMinute: 50000
   keyQuotas: 'tests=10G/1000/20,*=1G/100/5'
   queueLeaseSeconds: 60
