@@ -47,8 +47,8 @@ internal sealed class StorageAnswers(StorageClock clock, bool hasVersions) : Htt
 
     private void Check(HttpMessage message, TimeSpan sent)
     {
-        // Failures of the call by their status, whoever says so.
-        if (message.Response.Status is 408 or 429 or >= 500) return;
+        // Failures of the call by their status, whoever says so, and what asks for a token.
+        if (message.Response.Status is 401 or 408 or 429 or >= 500) return;
         string? wrong = Sender(message) ?? Time(message.Response, sent) ?? (message.Response.Status < 300 ? Success(message) : null);
         if (wrong is not null) throw new StorageAnswerException($"the answer (status {message.Response.Status}) {wrong}");
         if (message.Response.Status is 200 && message.Request.Method != RequestMethod.Head && BodyHash(message.Response) is { } hash)

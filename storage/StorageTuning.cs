@@ -44,7 +44,7 @@ internal sealed record StorageRetryOptions
     public TimeSpan MaxDelay { get; init; } = TimeSpan.FromSeconds(4);
 
     /// <summary>No wait is longer that the service asks for with <c>Retry-After</c>.</summary>
-    public TimeSpan LongestRetryAfter { get; init; } = TimeSpan.FromSeconds(10);
+    public TimeSpan LongestRetryAfter { get; init; } = TimeSpan.FromSeconds(8);
 }
 
 /// <summary>When a service that is failing is left alone for a while, so that a whole fleet's retries do not keep it down.</summary>

@@ -3,11 +3,12 @@ using Gemma2.Service.Api;
 using Gemma2.Service.Options;
 using Gemma2.Storage;
 using Gemma2.Storage.Batches;
+using Gemma2.Storage.Jobs;
 
 namespace Gemma2.Service.Batches;
 
-/// <summary>Looks after batches that nobody works on and deletes files that have expired and, where that is set, what is old. Its host calls it every <see cref="Interval"/>.</summary>
-internal sealed class Sweeper(BatchSweep sweep, Retention retention, Gemma2Options options, ErrorReporter errors, ILogger<Sweeper> log)
+/// <summary>Looks after batches and jobs that nobody works on and deletes files that have expired and, where that is set, what is old. Its host calls it every <see cref="Interval"/>.</summary>
+internal sealed class Sweeper(BatchSweep sweep, JobSweep jobs, Retention retention, Gemma2Options options, ErrorReporter errors, ILogger<Sweeper> log)
 {
     /// <summary>How often batches are looked after.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromMinutes(1);
@@ -22,6 +23,7 @@ internal sealed class Sweeper(BatchSweep sweep, Retention retention, Gemma2Optio
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         await TryAsync(token => sweep.RunAsync((batch, error) => log.LogWarning("Batch {Batch}: {Reason}", batch, error.Message), token), cancellationToken);
+        await TryAsync(token => jobs.RunAsync(job => log.LogWarning("Job {Job}: its message was lost; it is queued again", job), token), cancellationToken);
         if (_lastDeletion is not { } last || Stopwatch.GetElapsedTime(last) >= RetentionInterval)
             await TryAsync(DeleteAsync, cancellationToken);
     }

@@ -112,6 +112,7 @@ internal sealed class JobRunner(ModelHost model, CompletionFactory factory, JobW
     {
         WriteOutcome outcome = await work.Results.WriteOnceAsync(key, status, json, cancellationToken);
         log.LogInformation("Job {Job}: {Status}, result {Outcome}", key, JobStatusNames.Of(status), outcome);
+        await work.NoteEndAsync(key, cancellationToken);
     }
 
     private async Task GiveBackAsync(JobAttempt attempt)

@@ -1,3 +1,4 @@
+using Gemma2.Service.Options;
 using Gemma2.Service.Queue;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
@@ -11,6 +12,7 @@ internal static class JobServices
     {
         services.AddSingleton<JobStore>();
         services.AddSingleton(provider => new JobWork(provider.GetRequiredService<StorageConnection>()));
+        services.AddSingleton(provider => new JobSweep(provider.GetRequiredService<StorageConnection>(), provider.GetRequiredService<Gemma2Options>().QueueLease));
         services.AddSingleton<RunningJobs>();
         services.AddSingleton<JobRunner>();
         services.AddSingleton<RejectedJobs>();

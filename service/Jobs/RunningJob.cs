@@ -13,11 +13,16 @@ internal sealed class RunningJob : IAsyncDisposable
     private readonly Action<RunningJob> _ended;
     private readonly Task _watch;
 
-    public RunningJob(OwnedId key, ResultStore results, Action<RunningJob> ended, CancellationToken cancellationToken)
+    /// <param name="key">The job.</param>
+    /// <param name="work">Storage.</param>
+    /// <param name="noteInterval">How often others are told that somebody works on it: more often than they take it for lost.</param>
+    /// <param name="ended">Told when it has ended.</param>
+    /// <param name="cancellationToken">Ends it for another reason.</param>
+    public RunningJob(OwnedId key, JobWork work, TimeSpan noteInterval, Action<RunningJob> ended, CancellationToken cancellationToken)
     {
         _end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _ended = ended;
-        _watch = WatchAsync(key, results);
+        _watch = Task.WhenAll(WatchAsync(key, work.Results), NoteWorkAsync(key, work, noteInterval));
     }
 
     /// <summary>Cancelled when the job has its result, or is to end for another reason.</summary>
@@ -60,6 +65,33 @@ internal sealed class RunningJob : IAsyncDisposable
         catch (OperationCanceledException)
         {
             // The job has ended.
+        }
+    }
+
+    private async Task NoteWorkAsync(OwnedId key, JobWork work, TimeSpan interval)
+    {
+        try
+        {
+            do
+                await Task.Delay(interval, _end.Token);
+            while (await TryNoteWorkAsync(key, work));
+        }
+        catch (OperationCanceledException)
+        {
+            // The job has ended.
+        }
+    }
+
+    private async Task<bool> TryNoteWorkAsync(OwnedId key, JobWork work)
+    {
+        try
+        {
+            return await work.TryNoteWorkAsync(key, _end.Token);
+        }
+        catch (StorageException)
+        {
+            // While storage is away nobody takes the job for lost.
+            return true;
         }
     }
 

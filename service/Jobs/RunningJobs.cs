@@ -1,11 +1,12 @@
 using System.Collections.Concurrent;
+using Gemma2.Service.Options;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
 
 namespace Gemma2.Service.Jobs;
 
 /// <summary>The jobs that this process generates for, so that one that gets its result elsewhere (it was cancelled, or is done) stops here soon.</summary>
-internal sealed class RunningJobs(JobWork work)
+internal sealed class RunningJobs(JobWork work, Gemma2Options options)
 {
     private readonly ConcurrentDictionary<RunningJob, OwnedId> _jobs = [];
 
@@ -14,7 +15,7 @@ internal sealed class RunningJobs(JobWork work)
     /// <param name="cancellationToken">Ends the job for another reason.</param>
     public RunningJob Begin(OwnedId key, CancellationToken cancellationToken)
     {
-        var job = new RunningJob(key, work.Results, ended => _jobs.TryRemove(ended, out _), cancellationToken);
+        var job = new RunningJob(key, work, options.QueueLease / 2, ended => _jobs.TryRemove(ended, out _), cancellationToken);
         _jobs[job] = key;
         return job;
     }

@@ -88,6 +88,11 @@ public sealed class JobQueue(StorageConnection connection, string name, int maxD
         return await taken.RenewAsync(lease, cancellationToken) ? taken : null;
     }
 
+    /// <summary>About how many messages there are, those included that nobody can take now.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public async Task<int> CountAsync(CancellationToken cancellationToken) => await connection.QueuePipeline.RunAsync(
+        $"Looking at queue {name}", async token => (await _queue.GetPropertiesAsync(token)).Value.ApproximateMessagesCount, cancellationToken);
+
     /// <summary>Whether a message could be taken now.</summary>
     /// <exception cref="StorageException">Storage failed.</exception>
     public async Task<bool> HasVisibleAsync(CancellationToken cancellationToken) => await connection.QueuePipeline.RunAsync(

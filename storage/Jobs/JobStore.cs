@@ -14,6 +14,7 @@ public sealed class JobStore(StorageConnection connection)
     private readonly JobRequests _requests = new(connection);
     private readonly JobStates _states = new(connection);
     private readonly ResultStore _results = new(connection);
+    private readonly JobMarkers _markers = new(connection);
     private readonly JobQueue _queue = new(connection, StorageNames.CompletionRequests);
 
     /// <summary>
@@ -27,6 +28,7 @@ public sealed class JobStore(StorageConnection connection)
         OwnedId key = job.Key.Validated();
         WriteOutcome outcome = await _requests.WriteOnceAsync(job, cancellationToken);
         if (outcome == WriteOutcome.AlreadyThere && await WasQueuedAsync(key, cancellationToken)) return false;
+        await _markers.CreateAsync(key, cancellationToken);
         // The state last: as long as it is not there the next submission queues the job again, which does no harm.
         await _queue.SendAsync(Message(job), TimeSpan.Zero, cancellationToken);
         await _states.CreateAsync(key, new JobState { Model = job.Model, CreatedAt = connection.UtcNow, CallbackUrl = job.CallbackUrl }, cancellationToken);
@@ -63,6 +65,7 @@ public sealed class JobStore(StorageConnection connection)
         if (await TryReadAsync(key, cancellationToken) is not { } job) return null;
         if (job.HasEnded) return job;
         await _results.WriteOnceAsync(key, JobStatus.Cancelled, CancelledResult(job), cancellationToken);
+        await _markers.DeleteAsync(key, cancellationToken);
         return await TryReadAsync(key, cancellationToken);
     }
 
@@ -79,6 +82,7 @@ public sealed class JobStore(StorageConnection connection)
         if (await _results.TryReadBlobAsync(key, cancellationToken) is not { } result) return;
         // The message decides: it names the result that it is to replace, so that it is right whether that is taken away here or by who receives it.
         await _queue.SendAsync(new JobMessage(key, null) { Supersedes = result.Version }.ToJson(), TimeSpan.Zero, cancellationToken);
+        await _markers.CreateAsync(key, cancellationToken);
         await new JobWork(connection).TakeAwayAsync(key, result.Version, cancellationToken);
     }
 

@@ -13,6 +13,7 @@ public sealed class JobWork(StorageConnection connection, int maxDequeueCount = 
 {
     private readonly JobRequests _requests = new(connection);
     private readonly JobStates _states = new(connection);
+    private readonly JobMarkers _markers = new(connection);
 
     /// <summary>The messages.</summary>
     public JobQueue Messages { get; } = new(connection, StorageNames.CompletionRequests, maxDequeueCount);
@@ -30,6 +31,14 @@ public sealed class JobWork(StorageConnection connection, int maxDequeueCount = 
         if (message.Supersedes is not null) await TakeAwayAsync(message.Key, message.Supersedes, cancellationToken);
         return await Results.ExistsAsync(message.Key, cancellationToken);
     }
+
+    /// <summary>Says that a worker works on a job, for those who look for lost ones; false where the job has no marker, or has ended.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public Task<bool> TryNoteWorkAsync(OwnedId key, CancellationToken cancellationToken) => _markers.TryTouchAsync(key, null, cancellationToken);
+
+    /// <summary>Notes that a job has its result: nobody needs to look after it any more.</summary>
+    /// <exception cref="StorageException">Storage failed: the sweep does it.</exception>
+    public Task NoteEndAsync(OwnedId key, CancellationToken cancellationToken) => _markers.DeleteAsync(key, cancellationToken);
 
     /// <summary>The job of a message, from its request blob where the message names one.</summary>
     /// <exception cref="JobMessageException">The blob does not exist, or is not that job's request.</exception>

@@ -46,5 +46,11 @@ internal sealed class ChaosReport
         Add("... answered 503 or 429", faults.GetValueOrDefault(FaultKind.Busy));
         Add("... answered slowly", faults.GetValueOrDefault(FaultKind.SlowBody));
         Add("... whose answer was cut off", faults.GetValueOrDefault(FaultKind.TruncatedBody));
+        Add("... answered 404 by another than storage", faults.GetValueOrDefault(FaultKind.BareNotFound));
+        Add("... answered with a web page", faults.GetValueOrDefault(FaultKind.WebPage));
+        Add("... answered with the answer to another call", faults.GetValueOrDefault(FaultKind.OtherReply));
+        Add("... whose ETag was weak", faults.GetValueOrDefault(FaultKind.WeakVersion));
+        Add("... whose times were of another century", faults.GetValueOrDefault(FaultKind.WrongTime));
+        Add("... never answered", faults.GetValueOrDefault(FaultKind.Hang));
     }
 }

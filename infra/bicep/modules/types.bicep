@@ -64,6 +64,11 @@ type serviceSettings = {
   @maxLength(2048)
   corsOrigins: string?
 
+  @description('How long a request may take that generates nothing, in seconds; what storage holds up longer is answered with 503.')
+  @minValue(1)
+  @maxValue(600)
+  requestSeconds: int?
+
   @description('Requests that a key may send in a minute to one replica; 0 sets no limit.')
   @minValue(0)
   @maxValue(10000000)

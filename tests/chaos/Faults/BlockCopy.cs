@@ -18,17 +18,29 @@ internal sealed class BlockCopy(HttpClient client, string connectionString)
     {
         using HttpRequestMessage read = Source(call).ToRequest(service);
         using HttpResponseMessage source = await client.SendAsync(read);
-        if (!source.IsSuccessStatusCode) return new((int)source.StatusCode, [new("x-ms-error-code", ["CannotVerifyCopySource"])], []);
+        if (!source.IsSuccessStatusCode) return Reply(call, (int)source.StatusCode, "CannotVerifyCopySource");
         (string container, string name, string blockId) = Destination(call.Target);
         try
         {
             await new BlockBlobClient(connectionString, container, name).StageBlockAsync(blockId, new MemoryStream(await source.Content.ReadAsByteArrayAsync()));
-            return new(201, [new("x-ms-request-server-encrypted", ["true"]), new("Date", [DateTimeOffset.UtcNow.ToString("R", CultureInfo.InvariantCulture)])], []);
+            return Reply(call, 201, null);
         }
         catch (RequestFailedException error)
         {
-            return new(error.Status, [new("x-ms-error-code", [error.ErrorCode ?? "Failed"])], []);
+            return Reply(call, error.Status, error.ErrorCode ?? "Failed");
         }
+    }
+
+    /// <summary>A reply with what shows that it is storage's, and the one to this call.</summary>
+    private static StorageReply Reply(StorageCall call, int status, string? error)
+    {
+        var headers = new List<KeyValuePair<string, string[]>>
+        {
+            new("x-ms-request-id", [Guid.NewGuid().ToString()]), new("x-ms-version", ["2021-12-02"]), new("x-ms-client-request-id", [call.Header("x-ms-client-request-id") ?? ""]),
+            new("Date", [DateTimeOffset.UtcNow.ToString("R", CultureInfo.InvariantCulture)]),
+        };
+        if (error is not null) headers.Add(new("x-ms-error-code", [error]));
+        return new StorageReply(status, headers, []);
     }
 
     // The source's address names the proxy; its signature does not cover the host.

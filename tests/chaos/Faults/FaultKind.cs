@@ -26,4 +26,22 @@ internal enum FaultKind
 
     /// <summary>The reply's body ends in the middle.</summary>
     TruncatedBody,
+
+    /// <summary>Something else answers that it knows no such thing: 404 without a word of storage.</summary>
+    BareNotFound,
+
+    /// <summary>Something else answers with a page, and says that all is well.</summary>
+    WebPage,
+
+    /// <summary>The reply is the one to another call.</summary>
+    OtherReply,
+
+    /// <summary>The reply's ETag is weak: something has changed the reply on its way.</summary>
+    WeakVersion,
+
+    /// <summary>The reply's times are of another century.</summary>
+    WrongTime,
+
+    /// <summary>Storage takes the call, and no reply comes.</summary>
+    Hang,
 }

@@ -19,6 +19,9 @@ internal sealed class FaultProxy : IAsyncDisposable
     private const int PiecesOfASlowBody = 8;
     private const int MessagesKept = 4000;
 
+    // Longer than the app waits for a reply.
+    private static readonly TimeSpan HangTime = TimeSpan.FromSeconds(20);
+
     private readonly WebApplication _app;
     private readonly HttpClient _client;
     private readonly BlockCopy _blockCopy;
@@ -126,6 +129,7 @@ internal sealed class FaultProxy : IAsyncDisposable
             if (_messages.Count > MessagesKept) _messages.TryDequeue(out _);
             if (fault == FaultKind.Delay) await Task.Delay(wait, http.RequestAborted);
             StorageReply? reply = await PassOnAsync(call, _services[http.Connection.LocalPort], fault, coin);
+            if (fault == FaultKind.Hang) await Task.Delay(HangTime, http.RequestAborted);
             if (reply is null || _severed) http.Abort();
             else await AnswerAsync(http, reply, fault, wait);
         }
@@ -160,9 +164,11 @@ internal sealed class FaultProxy : IAsyncDisposable
         {
             if (_severed || fault == FaultKind.RequestDropped) return null;
             if (fault == FaultKind.Busy) return StorageReply.Busy(coin ? 503 : 429);
+            // A page or a 404 of others mostly means that storage has not seen the call.
+            if (fault is FaultKind.BareNotFound or FaultKind.WebPage && coin) return new StorageReply(0, [], []).As(fault);
             StorageReply reply = await SendAsync(call, service);
             if (fault == FaultKind.Twice && await SendAsync(call, service) is var second && coin) return second;
-            return fault == FaultKind.ReplyDropped ? null : reply;
+            return fault is FaultKind.ReplyDropped or FaultKind.Hang ? null : reply.As(fault);
         }
         finally
         {

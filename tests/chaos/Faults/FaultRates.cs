@@ -16,6 +16,8 @@ internal sealed record FaultRates
         Busy = 0.015,
         SlowBody = 0.01,
         TruncatedBody = 0.01,
+        Lie = 0.003,
+        Hang = 0.0005,
     };
 
     /// <summary>A burst: about one call in two.</summary>
@@ -28,6 +30,8 @@ internal sealed record FaultRates
         Busy = 0.1,
         SlowBody = 0.02,
         TruncatedBody = 0.05,
+        Lie = 0.02,
+        Hang = 0.005,
     };
 
     public double Delay { get; init; }
@@ -44,6 +48,11 @@ internal sealed record FaultRates
 
     public double TruncatedBody { get; init; }
 
+    /// <summary>The share of each kind of reply that storage does not send.</summary>
+    public double Lie { get; init; }
+
+    public double Hang { get; init; }
+
     /// <summary>The fault that a number from 0 to 1 stands for.</summary>
     public FaultKind Pick(double chance)
     {
@@ -59,5 +68,6 @@ internal sealed record FaultRates
     [
         (FaultKind.Delay, Delay), (FaultKind.RequestDropped, RequestDropped), (FaultKind.ReplyDropped, ReplyDropped), (FaultKind.Twice, Twice),
         (FaultKind.Busy, Busy), (FaultKind.SlowBody, SlowBody), (FaultKind.TruncatedBody, TruncatedBody),
+        (FaultKind.BareNotFound, Lie), (FaultKind.WebPage, Lie), (FaultKind.OtherReply, Lie), (FaultKind.WeakVersion, Lie), (FaultKind.WrongTime, Lie), (FaultKind.Hang, Hang),
     ];
 }

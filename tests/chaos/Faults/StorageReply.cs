@@ -17,6 +17,20 @@ internal sealed record StorageReply(int Status, IReadOnlyList<KeyValuePair<strin
     public static StorageReply Busy(int status) =>
         new(status, [new("x-ms-error-code", [status == 503 ? "ServerBusy" : "TooManyRequests"]), new("Retry-After", ["1"])], []);
 
+    /// <summary>What a proxy or a balancer says in storage's place, and this reply as others may change it; the reply itself where the fault is none of these.</summary>
+    public StorageReply As(FaultKind lie) => lie switch
+    {
+        FaultKind.BareNotFound => new StorageReply(404, [], []),
+        FaultKind.WebPage => new StorageReply(200, [new("Content-Type", ["text/html"])], "<html><body>Sign in</body></html>"u8.ToArray()),
+        FaultKind.OtherReply => With("x-ms-client-request-id", Guid.NewGuid().ToString()),
+        FaultKind.WeakVersion => With("ETag", "W/\"0x1\""),
+        FaultKind.WrongTime => With("Date", "Thu, 01 Jan 1970 00:00:00 GMT").With("Last-Modified", "Thu, 01 Jan 1970 00:00:00 GMT"),
+        _ => this,
+    };
+
+    private StorageReply With(string name, string value) =>
+        this with { Headers = [.. Headers.Where(header => !header.Key.Equals(name, StringComparison.OrdinalIgnoreCase)), new(name, [value])] };
+
     public static async Task<StorageReply> ReadAsync(HttpResponseMessage response) => new(
         (int)response.StatusCode,
         [.. response.Headers.NonValidated.Concat(response.Content.Headers.NonValidated)

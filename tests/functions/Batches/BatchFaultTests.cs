@@ -372,6 +372,25 @@ public sealed class BatchFaultTests(AzuriteFixture azurite)
     }
 
     [Fact]
+    public async Task Chunk_BatchIsNotFound_DeletesNothing()
+    {
+        BatchAccount account = await NewAccountAsync();
+        BatchRecord batch = await account.StartAsync(null, BatchAccount.Line("a"), BatchAccount.Line("b"));
+        await (await BatchRig.CreateAsync(account, NewEngine())).DeliverAsync();
+        IReadOnlyList<string> before = await account.NamesAsync(StorageNames.Batches);
+        var faults = new FaultTransport();
+        faults.Play(FaultTransport.Answer(404, "BlobNotFound"), request => request.Uri.Path.EndsWith("batch.json", StringComparison.Ordinal));
+        BatchRig blind = await BatchRig.CreateAsync(account, NewEngine(), faults);
+
+        await blind.DrainAsync();
+        await blind.Sweep.RunAsync((key, error) => Assert.Fail($"{key}: {error.Message}"), Cancel);
+
+        Assert.True(faults.Matched > 0);
+        Assert.Equal(before, await account.NamesAsync(StorageNames.Batches));
+        Assert.Equal(BatchStatus.InProgress, (await account.Store.TryReadAsync(batch.Key, Cancel))!.Status);
+    }
+
+    [Fact]
     public async Task Message_OfABatchThatIsGone_IsDoneWith()
     {
         BatchAccount account = await NewAccountAsync();

@@ -24,6 +24,7 @@ param settings = {
   kernels: '-int8'
   allowAnonymous: false
   corsOrigins: 'https://chat.example.com,https://*.example.org'
+  requestSeconds: 20
   requestsPerMinute: 60
   tokensPerMinute: 100000
   keyLimits: 'tests=600/1000000'
