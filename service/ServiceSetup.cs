@@ -81,7 +81,7 @@ internal static class ServiceSetup
         app.UseMiddleware<RequestTimeLimit>();
         app.UseMiddleware<ApiKeyCheck>();
         app.UseMiddleware<RateLimitCheck>();
-        app.UseEndpoints(MapGemma2);
+        app.UseEndpoints(routes => MapGemma2(routes.MapGroup("").WithHead()));
     }
 
     private static void MapGemma2(IEndpointRouteBuilder routes)

@@ -85,6 +85,34 @@ public sealed class BadRequestTests
         await AssertAliveAsync(app);
     }
 
+    [Theory]
+    [InlineData("/v1/models", 200)]
+    [InlineData("/healthz", 200)]
+    [InlineData("/v1/unknown", 404)]
+    public async Task Head_Route_IsAnsweredAsGetWithoutABody(string path, int status)
+    {
+        await using TestApp app = await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer));
+        using HttpResponseMessage get = await app.Client.GetAsync(path, Cancellation);
+        using var request = new HttpRequestMessage(HttpMethod.Head, path);
+
+        using HttpResponseMessage head = await app.Client.SendAsync(request, Cancellation);
+
+        Assert.Equal(status, (int)head.StatusCode);
+        Assert.Equal(get.Content.Headers.ContentType, head.Content.Headers.ContentType);
+        Assert.Empty(await head.Content.ReadAsByteArrayAsync(Cancellation));
+    }
+
+    [Fact]
+    public async Task Send_WrongMethod_IsToldWhichAreAllowed()
+    {
+        await using TestApp app = await TestApp.StartAsync(new ScriptedEngine(Vocabulary.Tokenizer));
+
+        using HttpResponseMessage response = await app.Client.DeleteAsync("/v1/models", Cancellation);
+
+        await ErrorShape.AssertAsync(response, 405, null, "method_not_allowed");
+        Assert.Equal(["GET", "HEAD"], response.Content.Headers.Allow.Order());
+    }
+
     [Fact]
     public async Task Post_InvalidUtf8_IsRefused()
     {

@@ -76,7 +76,8 @@ internal static class FilesEndpoint
         http.LiftTimeLimit();
         http.Response.ContentType = "application/octet-stream";
         http.Response.ContentLength = file.Bytes;
-        await content.CopyToAsync(http.Response.Body, http.RequestAborted);
+        if (!HttpMethods.IsHead(http.Request.Method))
+            await content.CopyToAsync(http.Response.Body, http.RequestAborted);
     }
 
     private static async Task DeleteAsync(HttpContext http, string id)

@@ -11,7 +11,8 @@ internal sealed class StateStream(StreamOptions options, ErrorReporter errors, I
 {
     /// <summary>True where a request asks for events rather than for one answer.</summary>
     public static bool IsWanted(HttpRequest request) =>
-        MediaTypeHeaderValue.TryParseList(request.Headers.Accept, out IList<MediaTypeHeaderValue>? types)
+        !HttpMethods.IsHead(request.Method)
+        && MediaTypeHeaderValue.TryParseList(request.Headers.Accept, out IList<MediaTypeHeaderValue>? types)
         && types.Any(type => type.MediaType.Equals("text/event-stream", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Answers a request with a thing's states.</summary>
