@@ -133,6 +133,8 @@ internal sealed class Account(string connectionString, IReadOnlyList<string?> ow
         IReadOnlyDictionary<string, int> messages = await CountMessagesAsync(cancellationToken);
         if (messages.Count > 0) return string.Join("; ", messages.Select(queue => $"queue {queue.Key}: {queue.Value} messages"));
         IReadOnlyList<string> markers = await ListMarkersAsync(cancellationToken);
-        return markers.Count > 0 ? $"markers of batches: {string.Join(", ", markers)}" : null;
+        if (markers.Count > 0) return $"markers of batches: {string.Join(", ", markers)}";
+        string[] ofJobs = [.. (await ListBlobsAsync(StorageNames.Jobs, cancellationToken)).Where(blob => blob.StartsWith(Marker, StringComparison.Ordinal))];
+        return ofJobs.Length > 0 ? $"markers of jobs: {string.Join(", ", ofJobs)}" : null;
     }
 }

@@ -3,6 +3,7 @@ using Gemma2.Chaos.Tests.Work;
 using Gemma2.Storage;
 using Gemma2.Storage.Batches;
 using Gemma2.Storage.Files;
+using Gemma2.Storage.Jobs;
 
 namespace Gemma2.Chaos.Tests.Audit;
 
@@ -139,9 +140,23 @@ internal sealed class Auditor(Account account, Ledger ledger, Reference referenc
             StorageNames.Batches, [.. batches.Select(batch => $"{batch.Key}/batch.json"), .. await ListMarkersOfNothingAsync(cancellationToken)], cancellationToken);
         await CheckContainerAsync(StorageNames.Requests, jobs, cancellationToken);
         await CheckContainerAsync(StorageNames.Jobs, jobs, cancellationToken);
-        await CheckContainerAsync(StorageNames.Completions, jobs, cancellationToken);
+        await CheckContainerAsync(StorageNames.Completions, [.. jobs, .. garbage.Select(RejectedJobOf).OfType<OwnedId>().Select(key => $"{key}.json")], cancellationToken);
         await CheckContainerAsync(StorageNames.Models, [], cancellationToken);
         foreach (string container in (await account.ListContainersAsync(cancellationToken)).Except(StorageNames.Containers)) Find($"Container {container} is nobody's.");
+    }
+
+    /// <summary>The job that a message of nonsense was to be, where it says so: it has a failed result.</summary>
+    private static OwnedId? RejectedJobOf(string? text)
+    {
+        try
+        {
+            JobMessage.Parse(text ?? "");
+            return null;
+        }
+        catch (JobMessageException error)
+        {
+            return error.Job?.Key;
+        }
     }
 
     /// <summary>What a maker that ended in the middle leaves, for ten minutes: see <see cref="Account.ListMarkersAsync"/>.</summary>
