@@ -10,7 +10,7 @@ namespace Gemma2.Testing;
 /// </summary>
 public sealed class AzuriteFixture : IAsyncLifetime
 {
-    private const int AccountCount = 500;
+    private const int AccountCount = 1000;
 
     // Node runs this before Azurite: standard input is a pipe that closes when the test process is gone, killed or not.
     private const string EndWithParent = "data:text/javascript,process.stdin.on('close',()=>process.exit()).resume()";
