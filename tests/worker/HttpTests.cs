@@ -102,7 +102,7 @@ public sealed class HttpTests(SharedApps apps)
     {
         (App app, _) = await apps.HostedAsync();
         using HttpResponseMessage response = await app.Http.PostAsync("/v1/chat/completions", new StringContent(Chat + "}", null, Json), Cancellation);
-        string id = (await response.Content.ReadFromJsonAsync<JsonElement>(Cancellation)).GetProperty("id").GetString()!;
+        string id = (await response.Content.ReadFromJsonAsync<JsonElement>(Cancellation)).GetProperty("id").GetString()!["chatcmpl-".Length..];
 
         await app.Program.WaitForLineAsync($"({id})");
 

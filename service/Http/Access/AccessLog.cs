@@ -43,6 +43,6 @@ internal sealed partial class AccessLog(RequestDelegate next, ILogger<AccessLog>
         }
     }
 
-    [LoggerMessage(LogLevel.Information, "{Method} {Path} {Status} in {Milliseconds} ms, key {Key}, client {Client}, request {RequestId}")]
+    [LoggerMessage(1, LogLevel.Information, "{Method} {Path} {Status} in {Milliseconds} ms, key {Key}, client {Client}, request {RequestId}")]
     private partial void Log(string method, string path, int status, long milliseconds, string key, string client, string requestId);
 }
