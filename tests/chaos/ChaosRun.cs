@@ -71,7 +71,7 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
         using var http = new HttpApiClient(replicas, Owner, Key);
         var ledger = new Ledger();
         var work = new Workload(account, ledger, [new StorageClient(new Account(faulty, []).Connection), http], inputs, jobs, options.Seed);
-        var monkey = new Monkey(options.IsHosted, replicas, azurite, proxy, account, work.CancelABatchAsync, options.Seed);
+        var monkey = new Monkey(options.IsHosted, replicas, azurite, proxy, account, work, options.Seed);
 
         say("Chaos begins");
         long start = Stopwatch.GetTimestamp();
@@ -88,7 +88,9 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
         var auditor = new Auditor(account, ledger, reference, monkey.Garbage);
         await auditor.RunAsync(cancellationToken);
         FillReport(monkey, proxy, replicas, ledger, auditor);
-        return [.. proxy.Failures, .. auditor.Findings, .. replicas.SelectMany(replica => replica.Failures)];
+        Report.Add("requests that a quota had no room for", http.QuotaRefusals);
+        string[] unused = http.QuotaRefusals > 0 ? [] : ["No request met the quota of its key."];
+        return [.. proxy.Failures, .. auditor.Findings, .. unused, .. replicas.SelectMany(replica => replica.Failures)];
     }
 
     /// <summary>The work stops coming when the time is over, or else when every trouble was made once; the trouble stops when the work is done.</summary>
@@ -113,6 +115,8 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
             ["Gemma2__Model"] = Repository.Nano,
             ["Gemma2__AllowSoftwareDevice"] = "true",
             ["Gemma2__ApiKeys"] = $"{Owner}={Key}",
+            // So few that what comes often has to wait.
+            ["Gemma2__KeyQuotas"] = $"{Owner}=0/2/2",
             // Short leases and chunks: much is to happen in a short time.
             ["Gemma2__QueueLeaseSeconds"] = "5",
             ["Gemma2__BatchChunkSeconds"] = "2",
@@ -134,6 +138,8 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
         Report.Add("blocks copied inside storage", proxy.BlocksCopied);
         Report.Add("batches", ledger.Batches.Count);
         Report.Add("... cancelled", auditor.Cancelled);
+        Report.Add("... expired", auditor.Expired);
+        Report.Add("... of what had no answer in another", auditor.Retries);
         Report.Add("jobs", ledger.Jobs.Count);
         Report.Add("requests", auditor.Requests);
         Report.Add("results lost", auditor.Lost);

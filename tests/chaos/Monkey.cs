@@ -9,7 +9,7 @@ namespace Gemma2.Chaos.Tests;
 
 /// <summary>Makes trouble: each kind once in a random order, then again in another one.</summary>
 internal sealed class Monkey(
-    bool isHosted, IReadOnlyList<Replica> replicas, AzuriteProcess azurite, FaultProxy proxy, Account account, Func<CancellationToken, Task> cancelABatch, int seed)
+    bool isHosted, IReadOnlyList<Replica> replicas, AzuriteProcess azurite, FaultProxy proxy, Account account, Workload work, int seed)
 {
     private const int MostDuplicates = 8;
 
@@ -74,7 +74,8 @@ internal sealed class Monkey(
         Trouble.Burst => BurstAsync(cancellationToken),
         Trouble.Duplicates => SendDuplicatesAsync(cancellationToken),
         Trouble.Garbage => SendGarbageAsync(cancellationToken),
-        _ => cancelABatch(cancellationToken),
+        Trouble.Expire => work.ExpireABatchAsync(cancellationToken),
+        _ => work.CancelABatchAsync(cancellationToken),
     };
 
     private async Task KillAsync(CancellationToken cancellationToken) => (await WorkingReplicaAsync(cancellationToken)).Kill();

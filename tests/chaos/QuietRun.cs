@@ -1,6 +1,7 @@
 using Gemma2.Chaos.Tests.Audit;
 using Gemma2.Chaos.Tests.Processes;
 using Gemma2.Chaos.Tests.Work;
+using Gemma2.Storage;
 
 namespace Gemma2.Chaos.Tests;
 
@@ -15,8 +16,11 @@ internal static class QuietRun
         await replica.WaitUntilReadyAsync(cancellationToken);
         var ledger = new Ledger();
         var client = new StorageClient(account.Connection);
-        foreach (BatchInput input in inputs) await ledger.SubmitAsync(client, input, cancellationToken);
+        List<(BatchInput Input, OwnedId Batch)> batches = [];
+        foreach (BatchInput input in inputs) batches.Add((input, await ledger.SubmitAsync(client, input, cancellationToken)));
         foreach ((IClient owner, JobInput job) in jobs) await ledger.SubmitAsync(owner, job, cancellationToken);
+        await account.WaitUntilSettledAsync(ledger, patience, cancellationToken);
+        foreach ((BatchInput input, OwnedId batch) in batches) await ledger.RetryAsync(client, input, batch, cancellationToken);
         await account.WaitUntilSettledAsync(ledger, patience, cancellationToken);
         return await Reference.ReadAsync(account, ledger, cancellationToken);
     }

@@ -32,4 +32,7 @@ internal enum Trouble
 
     /// <summary>A batch is cancelled.</summary>
     Cancel,
+
+    /// <summary>A batch's window ends.</summary>
+    Expire,
 }

@@ -13,8 +13,9 @@ internal sealed class Workload(
     private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(500);
 
     private readonly BatchStore _batches = new(account.Connection);
+    private readonly BatchRecords _records = new(account.Connection);
     private readonly Random _random = new(seed);
-    private readonly ConcurrentBag<Task> _cancellations = [];
+    private readonly ConcurrentBag<Task> _endings = [];
 
     /// <summary>The client whose job it is.</summary>
     public static IClient ClientOf(IReadOnlyList<IClient> clients, int job) => clients[job % clients.Count];
@@ -24,13 +25,20 @@ internal sealed class Workload(
     {
         IEnumerable<Task> batches = inputs.Select((input, index) => RepeatAsync(input, index, stop, cancellationToken));
         await Task.WhenAll([.. batches, RunJobsAsync(cancellationToken)]);
-        await Task.WhenAll(_cancellations);
+        await Task.WhenAll(_endings);
     }
 
     /// <summary>Hands in a batch to cancel it when some of it is done; does not wait for that.</summary>
     public Task CancelABatchAsync(CancellationToken cancellationToken)
     {
-        _cancellations.Add(SubmitAndCancelAsync(cancellationToken));
+        _endings.Add(SubmitAndEndAsync((client, batch) => client.CancelBatchAsync(batch, cancellationToken), cancellationToken));
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Hands in a batch whose window ends when some of it is done; does not wait for that.</summary>
+    public Task ExpireABatchAsync(CancellationToken cancellationToken)
+    {
+        _endings.Add(SubmitAndEndAsync((_, batch) => ExpireAsync(batch, cancellationToken), cancellationToken));
         return Task.CompletedTask;
     }
 
@@ -40,6 +48,8 @@ internal sealed class Workload(
         {
             OwnedId batch = await ledger.SubmitAsync(clients[index++ % clients.Count], input, cancellationToken);
             await WaitAsync(batch, record => record.HasEnded, cancellationToken);
+            OwnedId retry = await ledger.RetryAsync(ClientOf(batch), input, batch, cancellationToken);
+            await WaitAsync(retry, record => record.HasEnded, cancellationToken);
         }
         while (!stop.IsCancellationRequested);
     }
@@ -57,14 +67,22 @@ internal sealed class Workload(
         }
     }
 
-    private async Task SubmitAndCancelAsync(CancellationToken cancellationToken)
+    private IClient ClientOf(OwnedId batch) => clients.Single(client => client.Owner == batch.Owner);
+
+    private async Task SubmitAndEndAsync(Func<IClient, OwnedId, Task> end, CancellationToken cancellationToken)
     {
         IClient client = clients[Draw(clients.Count)];
         OwnedId batch = await ledger.SubmitAsync(client, inputs[Draw(inputs.Count)], cancellationToken);
         int enough = Draw(10);
         await WaitAsync(batch, record => record.HasEnded || record.Counts.Completed >= enough, cancellationToken);
-        await client.CancelBatchAsync(batch, cancellationToken);
+        await end(client, batch);
     }
+
+    // An hour is the shortest window: its end is put to now.
+    private Task<BatchRecord?> ExpireAsync(OwnedId batch, CancellationToken cancellationToken) => Persistence.UntilItWorksAsync(
+        () => _records.UpdateAsync(batch, record => record.HasEnded ? record : record with { ExpiresAt = account.Connection.UtcNow }, cancellationToken),
+        error => error is StorageException,
+        cancellationToken);
 
     /// <summary>Looks past the faults; while storage is away there is nothing to be seen.</summary>
     private async Task WaitAsync(OwnedId batch, Func<BatchRecord, bool> reached, CancellationToken cancellationToken)

@@ -27,6 +27,12 @@ internal sealed class Auditor(Account account, Ledger ledger, Reference referenc
     /// <summary>Batches that ended because of a cancellation.</summary>
     public int Cancelled { get; private set; }
 
+    /// <summary>Batches that ended because their window did.</summary>
+    public int Expired { get; private set; }
+
+    /// <summary>Batches of the lines of others.</summary>
+    public int Retries { get; private set; }
+
     /// <summary>Looks at everything.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
@@ -49,11 +55,13 @@ internal sealed class Auditor(Account account, Ledger ledger, Reference referenc
             return;
         }
         Requests += input.Lines.Count;
+        if (batch.IsRetry()) Retries++;
         IReadOnlyList<string> output = await ReadLinesAsync(batch, batch.OutputFileId, cancellationToken);
         IReadOnlyList<string> errors = await ReadLinesAsync(batch, batch.ErrorFileId, cancellationToken);
         ExpectedBatch expected = reference.Batches[input.Name];
         if (batch.Status == BatchStatus.Completed) CheckCompleted(batch, expected, output, errors);
-        else if (batch.Status == BatchStatus.Cancelled) CheckCancelled(batch, input, expected, output, errors);
+        else if (batch.Status == BatchStatus.Cancelled) CheckStopped(batch, "batch_cancelled", input, expected, output, errors);
+        else if (batch.Status == BatchStatus.Expired) CheckStopped(batch, "batch_expired", input, expected, output, errors);
         else Find($"Batch {batch.Key} ended as {batch.Status}: {string.Join(' ', batch.Errors)}");
         CheckSums(batch, output, errors);
     }
@@ -65,26 +73,27 @@ internal sealed class Auditor(Account account, Ledger ledger, Reference referenc
         if (batch.Usage != expected.Usage) Find($"Batch {batch.Key} used {batch.Usage}; the quiet run used {expected.Usage}.");
     }
 
-    /// <summary>Every line has one result: that of the quiet run, or the error that it was cancelled.</summary>
-    private void CheckCancelled(BatchRecord batch, BatchInput input, ExpectedBatch expected, IReadOnlyList<string> output, IReadOnlyList<string> errors)
+    /// <summary>Every line has one result: that of the quiet run, or the error that it was cancelled, or its time was over.</summary>
+    private void CheckStopped(BatchRecord batch, string code, BatchInput input, ExpectedBatch expected, IReadOnlyList<string> output, IReadOnlyList<string> errors)
     {
-        Cancelled++;
+        if (batch.Status == BatchStatus.Cancelled) Cancelled++;
+        else Expired++;
         // Cancelled before it was looked through: it has no lines yet.
         if (batch.Counts.Total == 0 && output.Count == 0 && errors.Count == 0) return;
-        string[] stopped = [.. errors.Where(line => line.Contains("\"batch_cancelled\"", StringComparison.Ordinal))];
+        string[] stopped = [.. errors.Where(line => line.Contains($"\"{code}\"", StringComparison.Ordinal))];
         string[] failed = [.. errors.Except(stopped)];
         Doubled += output.Except(expected.Output).Count() + failed.Except(expected.Errors).Count();
         if (output.Except(expected.Output).Concat(failed.Except(expected.Errors)).FirstOrDefault() is { } wrong)
-            Find($"Batch {batch.Key}, cancelled, has a wrong line: {wrong}");
+            Find($"Batch {batch.Key}, {batch.Status}, has a wrong line: {wrong}");
         if (!output.SequenceEqual(expected.Output.Where(output.ToHashSet().Contains)))
-            Find($"Batch {batch.Key}, cancelled: its output is not in the order of its input.");
+            Find($"Batch {batch.Key}, {batch.Status}: its output is not in the order of its input.");
         int results = output.Count + errors.Count;
         Lost += Math.Max(0, input.Lines.Count - results);
         Doubled += Math.Max(0, results - input.Lines.Count);
-        if (results != input.Lines.Count) Find($"Batch {batch.Key}, cancelled, has {results} results for {input.Lines.Count} lines.");
+        if (results != input.Lines.Count) Find($"Batch {batch.Key}, {batch.Status}, has {results} results for {input.Lines.Count} lines.");
         IEnumerable<string> answered = output.Concat(stopped).Select(CustomId).OfType<string>();
         if (answered.GroupBy(id => id).FirstOrDefault(group => group.Count() > 1) is { } twice)
-            Find($"Batch {batch.Key}, cancelled, has two results for {twice.Key}.");
+            Find($"Batch {batch.Key}, {batch.Status}, has two results for {twice.Key}.");
     }
 
     private void CheckSums(BatchRecord batch, IReadOnlyList<string> output, IReadOnlyList<string> errors)

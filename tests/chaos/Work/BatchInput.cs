@@ -10,6 +10,9 @@ namespace Gemma2.Chaos.Tests.Work;
 /// <param name="Lines">Its lines that are not blank, in order: their custom ids, null where a line has none, and what they come to.</param>
 internal sealed record BatchInput(string Name, string Endpoint, byte[] Content, IReadOnlyList<(string? CustomId, LineKind Kind)> Lines)
 {
+    /// <summary>Its lines that have no answer, as they are run again. One whose custom id an answered line had is a good one then.</summary>
+    public BatchInput Retry => this with { Name = $"{Name}-retry", Lines = [.. Lines.Where(line => line.Kind != LineKind.Answered)] };
+
     /// <summary>What the lines of a batch may call.</summary>
     public static IReadOnlyList<string> Endpoints { get; } = ["/v1/chat/completions", "/v1/completions"];
 

@@ -11,9 +11,12 @@ namespace Gemma2.Chaos.Tests.Work;
 /// <summary>A client's way: over HTTP, to whichever replica answers just now.</summary>
 internal sealed class HttpApiClient : IClient, IDisposable
 {
+    // Long enough for every run: what goes first differs, not what comes to its end.
+    private static readonly string[] Windows = ["24h", "7d", "6h"];
+
     private readonly IReadOnlyList<Replica> _replicas;
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromMinutes(2) };
-    private int _next;
+    private int _next, _quotaRefusals;
 
     public HttpApiClient(IReadOnlyList<Replica> replicas, string owner, string key)
     {
@@ -23,6 +26,9 @@ internal sealed class HttpApiClient : IClient, IDisposable
 
     public string? Owner { get; }
 
+    /// <summary>How often its key's quota had no room.</summary>
+    public int QuotaRefusals => _quotaRefusals;
+
     public async Task<OwnedId> SubmitBatchAsync(BatchInput input, string fileName, CancellationToken cancellationToken)
     {
         JsonElement file = await SendAsync(HttpMethod.Post, "/v1/files", () => Form(input, fileName), cancellationToken);
@@ -30,7 +36,7 @@ internal sealed class HttpApiClient : IClient, IDisposable
         {
             ["input_file_id"] = Id(file),
             ["endpoint"] = input.Endpoint,
-            ["completion_window"] = "24h",
+            ["completion_window"] = Windows[fileName.Length % Windows.Length],
             ["metadata"] = new JsonObject { ["input"] = input.Name },
         }.ToJsonString();
         return new OwnedId(Owner, Id(await SendAsync(HttpMethod.Post, "/v1/batches", () => Json(batch), cancellationToken)));
@@ -38,6 +44,9 @@ internal sealed class HttpApiClient : IClient, IDisposable
 
     public Task CancelBatchAsync(OwnedId batch, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, $"/v1/batches/{batch.Id}/cancel", () => null, cancellationToken, HttpStatusCode.BadRequest, HttpStatusCode.Conflict);
+
+    public async Task<OwnedId> RetryBatchAsync(OwnedId batch, CancellationToken cancellationToken) =>
+        new(Owner, Id(await SendAsync(HttpMethod.Post, $"/v1/batches/{batch.Id}/retry", () => null, cancellationToken)));
 
     public Task SubmitJobAsync(JobInput job, CancellationToken cancellationToken)
     {
@@ -68,6 +77,8 @@ internal sealed class HttpApiClient : IClient, IDisposable
                 using var request = new HttpRequestMessage(method, new Uri(Replica(), path)) { Content = content() };
                 using HttpResponseMessage response = await _http.SendAsync(request, cancellationToken);
                 string body = await response.Content.ReadAsStringAsync(cancellationToken);
+                if (response.StatusCode == HttpStatusCode.TooManyRequests && body.Contains("\"quota_exceeded\"", StringComparison.Ordinal))
+                    Interlocked.Increment(ref _quotaRefusals);
                 if (response.StatusCode is >= HttpStatusCode.InternalServerError or HttpStatusCode.TooManyRequests)
                     throw new HttpRequestException($"{(int)response.StatusCode}: {body}");
                 Assert.True(response.IsSuccessStatusCode || alsoFine.Contains(response.StatusCode), $"{method} {path}: {(int)response.StatusCode} {body}");

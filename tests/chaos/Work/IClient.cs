@@ -14,6 +14,9 @@ internal interface IClient
     /// <summary>Asks a batch to stop, if it has not ended.</summary>
     Task CancelBatchAsync(OwnedId batch, CancellationToken cancellationToken);
 
+    /// <summary>Makes a batch of the lines of one that has ended that have no answer; asked again it is the same batch.</summary>
+    Task<OwnedId> RetryBatchAsync(OwnedId batch, CancellationToken cancellationToken);
+
     /// <summary>Hands in a job.</summary>
     Task SubmitJobAsync(JobInput job, CancellationToken cancellationToken);
 

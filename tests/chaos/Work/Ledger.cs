@@ -30,6 +30,16 @@ internal sealed class Ledger
         return batch;
     }
 
+    /// <summary>Makes a batch of what has no answer in another one, twice, as a client does whose first reply was lost.</summary>
+    public async Task<OwnedId> RetryAsync(IClient client, BatchInput input, OwnedId batch, CancellationToken cancellationToken)
+    {
+        OwnedId retry = await client.RetryBatchAsync(batch, cancellationToken);
+        Assert.Equal(retry, await client.RetryBatchAsync(batch, cancellationToken));
+        _files[$"{retry.Id}_input.jsonl"] = input.Retry;
+        _batches[retry] = true;
+        return retry;
+    }
+
     /// <summary>Hands in a job.</summary>
     public async Task SubmitAsync(IClient client, JobInput job, CancellationToken cancellationToken)
     {

@@ -11,6 +11,7 @@ internal sealed class StorageClient(StorageConnection connection) : IClient
 {
     private readonly FileStore _files = new(connection);
     private readonly BatchStore _batches = new(connection);
+    private readonly BatchRetry _retries = new(connection);
     private readonly JobStore _jobs = new(connection);
 
     public string? Owner => null;
@@ -35,6 +36,9 @@ internal sealed class StorageClient(StorageConnection connection) : IClient
             // It has ended meanwhile.
         }
     }
+
+    public async Task<OwnedId> RetryBatchAsync(OwnedId batch, CancellationToken cancellationToken) =>
+        (await TryAsync(() => _retries.RunAsync(batch, cancellationToken), cancellationToken))!.Key;
 
     public Task SubmitJobAsync(JobInput job, CancellationToken cancellationToken) =>
         TryAsync(() => _jobs.SubmitAsync(new CompletionJob(new OwnedId(Owner, job.Id), null, job.Request), cancellationToken), cancellationToken);
