@@ -15,7 +15,7 @@ report() { $tests_began || ((status == 0)) || echo "0 passed, 1 failed"; }
 set_up() {
   require_tools
   # Lavapipe also where there is a GPU: every machine can run the same tests.
-  install_packages glslc spirv-tools libvulkan1 mesa-vulkan-drivers vulkan-validationlayers shellcheck procps curl jq xz-utils zstd buildah mmdebstrap
+  install_packages glslc spirv-tools libvulkan1 mesa-vulkan-drivers vulkan-validationlayers iproute2 shellcheck procps curl jq xz-utils zstd buildah mmdebstrap
   # Without it the build leaves out the kernels that need it, and says so.
   run scripts/modern-glslc.sh || say "Without cooperative matrices and 8-bit dot products: no newer glslc could be had."
   install_azurite

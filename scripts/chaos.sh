@@ -46,7 +46,7 @@ usage() {
 
 set_up() {
   require_tools
-  install_packages glslc spirv-tools libvulkan1 mesa-vulkan-drivers
+  install_packages glslc spirv-tools libvulkan1 mesa-vulkan-drivers iproute2
   install_azurite
 }
 

@@ -19,6 +19,7 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
     private const string Key = "key-of-ann-0123456789";
 
     private readonly List<IAsyncDisposable> _started = [];
+    private Hooks? _hooks;
 
     /// <summary>What the run did.</summary>
     public ChaosReport Report { get; } = new();
@@ -26,6 +27,7 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
     /// <summary>Runs it all; gives what is wrong.</summary>
     public async Task<IReadOnlyList<string>> RunAsync(CancellationToken cancellationToken)
     {
+        if (OwnNetwork.IsHere) _started.Add(_hooks = await Hooks.StartAsync(logs, options.Seed));
         BatchInput[] inputs = [.. Enumerable.Range(0, options.Batches).Select(CreateInput)];
         IReadOnlyList<JobInput> jobs = JobInput.Create(ModelName, options.Jobs, options.Seed);
         say($"Seed {options.Seed}: a quiet run of {inputs.Sum(input => input.Lines.Count) + jobs.Count} requests");
@@ -47,9 +49,9 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
     private async Task<Reference> RunQuietlyAsync(BatchInput[] inputs, IReadOnlyList<JobInput> jobs, CancellationToken cancellationToken)
     {
         var account = new Account(azurite.ConnectionString(QuietAccount), [null, Owner]);
-        Replica replica = StartReplica("quiet", account.ConnectionString);
-        using var http = new HttpApiClient([replica], Owner, Key);
-        IClient[] clients = [new StorageClient(account.Connection), http];
+        Replica replica = StartReplica("quiet", account.ConnectionString, new Dictionary<string, string>());
+        using var http = new HttpApiClient([replica], Owner, Key, callbackUrl: null);
+        IClient[] clients = [new StorageClient(account.Connection, callbackUrl: null), http];
         long start = Stopwatch.GetTimestamp();
         Reference reference = await QuietRun.RunAsync(
             account, replica, inputs, [.. jobs.Select((job, index) => (Workload.ClientOf(clients, index), job))], options.Patience, cancellationToken);
@@ -66,11 +68,12 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
         FaultProxy proxy = await FaultProxy.StartAsync(azurite.Blobs, azurite.Queues, account.ConnectionString, options.Seed);
         _started.Add(proxy);
         string faulty = azurite.ConnectionString(ChaosAccount, proxy.Blobs, proxy.Queues);
-        Replica[] replicas = [.. Enumerable.Range(0, options.Processes).Select(index => StartReplica($"replica{index}", faulty))];
+        Replica[] replicas = [.. Enumerable.Range(0, options.Processes).Select(index => StartReplica($"replica{index}", faulty, _hooks?.Settings ?? new Dictionary<string, string>()))];
         await Task.WhenAll(replicas.Select(replica => replica.WaitUntilReadyAsync(cancellationToken)));
-        using var http = new HttpApiClient(replicas, Owner, Key);
+        string? callbackUrl = _hooks is null ? null : Hooks.Url(Hooks.Jobs);
+        using var http = new HttpApiClient(replicas, Owner, Key, callbackUrl);
         var ledger = new Ledger();
-        var work = new Workload(account, ledger, [new StorageClient(new Account(faulty, []).Connection), http], inputs, jobs, options.Seed);
+        var work = new Workload(account, ledger, [new StorageClient(new Account(faulty, []).Connection, callbackUrl), http], inputs, jobs, options.Seed);
         var monkey = new Monkey(options.IsHosted, replicas, azurite, proxy, account, work, options.Seed);
 
         say("Chaos begins");
@@ -89,8 +92,17 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
         await auditor.RunAsync(cancellationToken);
         FillReport(monkey, proxy, replicas, ledger, auditor);
         Report.Add("requests that a quota had no room for", http.QuotaRefusals);
+        IReadOnlyList<string> untold = await FindUntoldAsync(account, ledger, cancellationToken);
         string[] unused = http.QuotaRefusals > 0 ? [] : ["No request met the quota of its key."];
-        return [.. proxy.Failures, .. auditor.Findings, .. unused, .. replicas.SelectMany(replica => replica.Failures)];
+        return [.. proxy.Failures, .. auditor.Findings, .. untold, .. unused, .. replicas.SelectMany(replica => replica.Failures)];
+    }
+
+    private async Task<IReadOnlyList<string>> FindUntoldAsync(Account account, Ledger ledger, CancellationToken cancellationToken)
+    {
+        if (_hooks is null) return [];
+        Report.Add("callbacks heard", _hooks.Heard.Count);
+        Report.Add("... whose receiver failed", _hooks.Failures);
+        return HookAudit.Find(_hooks.Heard, await account.ListBatchesAsync(cancellationToken), [.. ledger.Jobs.Keys]);
     }
 
     /// <summary>The work stops coming when the time is over, or else when every trouble was made once; the trouble stops when the work is done.</summary>
@@ -107,9 +119,9 @@ internal sealed class ChaosRun(ChaosOptions options, AzuriteProcess azurite, str
         await Task.WhenAll(working, troubling);
     }
 
-    private Replica StartReplica(string name, string connectionString)
+    private Replica StartReplica(string name, string connectionString, IReadOnlyDictionary<string, string> more)
     {
-        var replica = Replica.Start(Path.Combine(logs, $"{name}.log"), options.IsHosted, new Dictionary<string, string>
+        var replica = Replica.Start(Path.Combine(logs, $"{name}.log"), options.IsHosted, new Dictionary<string, string>(more)
         {
             ["AzureWebJobsStorage"] = connectionString,
             ["Gemma2__Model"] = Repository.Nano,

@@ -15,7 +15,7 @@ internal static class QuietRun
     {
         await replica.WaitUntilReadyAsync(cancellationToken);
         var ledger = new Ledger();
-        var client = new StorageClient(account.Connection);
+        var client = new StorageClient(account.Connection, callbackUrl: null);
         List<(BatchInput Input, OwnedId Batch)> batches = [];
         foreach (BatchInput input in inputs) batches.Add((input, await ledger.SubmitAsync(client, input, cancellationToken)));
         foreach ((IClient owner, JobInput job) in jobs) await ledger.SubmitAsync(owner, job, cancellationToken);

@@ -11,13 +11,12 @@ internal sealed class AzuriteProcess : IAsyncDisposable
     // Node runs this before Azurite: standard input is a pipe that closes when the test process is gone, killed or not. It keeps nothing alive by itself.
     private const string EndWithParent = "data:text/javascript,process.stdin.on('close',()=>process.exit()).resume().unref()";
 
-    private readonly string _script;
     private readonly string _folder;
     private readonly string _accountKey = Convert.ToBase64String(Guid.NewGuid().ToByteArray());
     private readonly string[] _accounts;
     private Process? _process;
 
-    private AzuriteProcess(string script, string folder, string[] accounts) => (_script, _folder, _accounts) = (script, folder, accounts);
+    private AzuriteProcess(string folder, string[] accounts) => (_folder, _accounts) = (folder, accounts);
 
     /// <summary>The repository that this program was built from.</summary>
     public static string Root { get; } = FindRoot(AppContext.BaseDirectory);
@@ -28,12 +27,16 @@ internal sealed class AzuriteProcess : IAsyncDisposable
     /// <summary>The queue service.</summary>
     public Uri Queues { get; private set; } = new("http://127.0.0.1:0");
 
+    /// <summary>Whether there is one to start.</summary>
+    public static bool IsInstalled => File.Exists(Script);
+
+    private static string Script => Path.Combine(Root, "tools/azurite/node_modules/azurite/dist/src/azurite.js");
+
     /// <summary>Starts one with its data in a folder; null where Azurite is not installed.</summary>
     public static async Task<AzuriteProcess?> TryStartAsync(string folder, params string[] accounts)
     {
-        string script = Path.Combine(Root, "tools/azurite/node_modules/azurite/dist/src/azurite.js");
-        if (!File.Exists(script)) return null;
-        var azurite = new AzuriteProcess(script, folder, accounts);
+        if (!IsInstalled) return null;
+        var azurite = new AzuriteProcess(folder, accounts);
         await azurite.StartAsync();
         return azurite;
     }
@@ -76,7 +79,7 @@ internal sealed class AzuriteProcess : IAsyncDisposable
     {
         string[] arguments =
         [
-            "--import", EndWithParent, _script, "--silent", "--disableTelemetry", "--skipApiVersionCheck", "--location", _folder,
+            "--import", EndWithParent, Script, "--silent", "--disableTelemetry", "--skipApiVersionCheck", "--location", _folder,
             "--blobHost", "127.0.0.1", "--blobPort", $"{Blobs.Port}", "--queueHost", "127.0.0.1", "--queuePort", $"{Queues.Port}",
             "--tableHost", "127.0.0.1", "--tablePort", "0",
         ];

@@ -15,12 +15,13 @@ internal sealed class HttpApiClient : IClient, IDisposable
     private static readonly string[] Windows = ["24h", "7d", "6h"];
 
     private readonly IReadOnlyList<Replica> _replicas;
+    private readonly string? _callbackUrl;
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromMinutes(2) };
     private int _next, _quotaRefusals;
 
-    public HttpApiClient(IReadOnlyList<Replica> replicas, string owner, string key)
+    public HttpApiClient(IReadOnlyList<Replica> replicas, string owner, string key, string? callbackUrl)
     {
-        (_replicas, Owner) = (replicas, owner);
+        (_replicas, Owner, _callbackUrl) = (replicas, owner, callbackUrl);
         _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", key);
     }
 
@@ -52,6 +53,7 @@ internal sealed class HttpApiClient : IClient, IDisposable
     {
         JsonObject body = JsonNode.Parse(job.Request.GetRawText())!.AsObject();
         body["id"] = job.Id;
+        if (_callbackUrl is not null) body["callback_url"] = _callbackUrl;
         return SendAsync(HttpMethod.Post, "/v1/jobs", () => Json(body.ToJsonString()), cancellationToken);
     }
 

@@ -7,7 +7,7 @@ using Gemma2.Storage.Jobs;
 namespace Gemma2.Chaos.Tests.Work;
 
 /// <summary>The operator's way, as the command line goes it: straight to storage.</summary>
-internal sealed class StorageClient(StorageConnection connection) : IClient
+internal sealed class StorageClient(StorageConnection connection, string? callbackUrl) : IClient
 {
     private readonly FileStore _files = new(connection);
     private readonly BatchStore _batches = new(connection);
@@ -41,7 +41,7 @@ internal sealed class StorageClient(StorageConnection connection) : IClient
         (await TryAsync(() => _retries.RunAsync(batch, cancellationToken), cancellationToken))!.Key;
 
     public Task SubmitJobAsync(JobInput job, CancellationToken cancellationToken) =>
-        TryAsync(() => _jobs.SubmitAsync(new CompletionJob(new OwnedId(Owner, job.Id), null, job.Request), cancellationToken), cancellationToken);
+        TryAsync(() => _jobs.SubmitAsync(new CompletionJob(new OwnedId(Owner, job.Id), null, job.Request, callbackUrl is null ? null : new Uri(callbackUrl)), cancellationToken), cancellationToken);
 
     public Task CancelJobAsync(string id, CancellationToken cancellationToken) =>
         TryAsync(() => _jobs.CancelAsync(new OwnedId(Owner, id), cancellationToken), cancellationToken);
