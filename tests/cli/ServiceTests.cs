@@ -93,7 +93,8 @@ public sealed class ServiceTests : IClassFixture<Service>
         Assert.Contains("line 1", outcome.Output);
         Assert.StartsWith($"gemma2: Batch {id} failed: line 1: ", outcome.Error.TrimEnd().Split('\n')[^1]);
         (await RunAsync("batch", "fetch", id)).Failed(1, id, "no output file");
-        (await RunAsync("batch", "fetch", id, "--errors", "-")).Failed(1, id, "no error file");
+        string[] errors = (await RunAsync("batch", "fetch", id, "--errors", "-")).Succeeded().Trim().Split('\n');
+        Assert.Equal([1, 2], errors.Select(line => JsonElement.Parse(line).GetProperty("error").GetProperty("line").GetInt32()));
     }
 
     [Fact]
