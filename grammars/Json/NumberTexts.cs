@@ -36,9 +36,9 @@ internal sealed class NumberTexts
     public Regex Shortest => _store.And(
         Signed(_store.Concat(_whole, Optional(_store.Concat(_point, _digits, _nonZero)))), _store.Not(_store.Literal("-0")));
 
-    /// <summary>Numbers without a fraction; <c>1.0</c> has none.</summary>
+    /// <summary>Numbers without a fraction. <c>1.0</c> has none, but is not used: parsers of typed languages refuse it where they want an integer.</summary>
     public NumberSet Integers => new(
-        Signed(_store.Concat(_whole, Optional(_store.Concat(_point, Digit('0', '0'), _zeros)))),
+        Signed(_whole),
         Signed(_store.Or(_store.Concat(_whole, _point, _digits, _nonZero, _digits), _store.Concat(_nonZero, _fraction, Exponent(-MostExponent, -1)))));
 
     /// <summary>Numbers that are written without a point and without an exponent, which are draft 4's integers.</summary>
