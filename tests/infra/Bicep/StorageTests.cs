@@ -50,7 +50,7 @@ public sealed class StorageTests(Deployments deployments)
 
         // Not models; and of files and batches only the app knows which are still in use.
         Assert.Equal(
-            new[] { StorageNames.Requests, StorageNames.Jobs, StorageNames.Completions, StorageNames.DeadLetters }.Select(container => $"{container}/").Order(),
+            new[] { StorageNames.Requests, StorageNames.Jobs, StorageNames.Completions, StorageNames.Responses, StorageNames.DeadLetters }.Select(container => $"{container}/").Order(),
             rule.GetProperty("filters").GetProperty("prefixMatch").EnumerateArray().Select(prefix => prefix.GetString()!).Order());
         Assert.Equal(30, rule.GetProperty("actions").GetProperty("baseBlob").GetProperty("delete").GetProperty("daysAfterModificationGreaterThan").GetInt32());
     }
