@@ -12,6 +12,9 @@ internal static class FilesEndpoint
 {
     public const string Route = "/v1/files";
 
+    /// <summary>The longest time that a file may come or go. A connection that stands still is ended long before: bytes must move, and each block that is stored has a limit of its own.</summary>
+    private static readonly TimeSpan TransferTime = TimeSpan.FromHours(1);
+
     private const int LongestList = 10_000;
     private const string PurposeField = "purpose";
 
@@ -30,8 +33,7 @@ internal static class FilesEndpoint
     private static async Task UploadAsync(HttpContext http)
     {
         var store = http.Storage<FileStore>();
-        // As long as bytes come and storage takes them: the server ends connections that stand still, and each block has its own limit.
-        http.LiftTimeLimit();
+        http.SetTimeLimit(TransferTime);
         StoredFile file = await FileForm.ReadAsync(
             http.Request,
             (name, content, lifetime) => http.Storage<Quotas>().StoreAsync(
@@ -73,7 +75,7 @@ internal static class FilesEndpoint
     {
         StoredFile file = await FindAsync(http, id);
         await using Stream content = await http.Storage<FileStore>().TryOpenReadAsync(file.Key, 0, null, http.RequestAborted) ?? throw NotFound(id);
-        http.LiftTimeLimit();
+        http.SetTimeLimit(TransferTime);
         http.Response.ContentType = "application/octet-stream";
         http.Response.ContentLength = file.Bytes;
         if (!HttpMethods.IsHead(http.Request.Method))
