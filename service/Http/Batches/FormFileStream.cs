@@ -1,25 +1,13 @@
+using Gemma2.Storage;
+
 namespace Gemma2.Service.Http.Batches;
 
 /// <summary>A file in a form. Its end is seen only after the rest of the form has been read.</summary>
 /// <param name="file">The file's part of the form.</param>
 /// <param name="readRest">Reads the rest; what it throws is thrown instead of the end.</param>
-internal sealed class FormFileStream(Stream file, Func<Task> readRest) : Stream
+internal sealed class FormFileStream(Stream file, Func<Task> readRest) : ForwardStream
 {
     private bool _ended;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -34,16 +22,5 @@ internal sealed class FormFileStream(Stream file, Func<Task> readRest) : Stream
         return count;
     }
 
-    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
-        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush() => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }

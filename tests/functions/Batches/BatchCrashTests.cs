@@ -31,27 +31,12 @@ public sealed class BatchCrashTests(AzuriteFixture azurite)
     [Fact]
     public Task Worker_DiesAfterEachCallInTurn_MakesTheFilesOfAQuietRun() => RunAllAsync(1, async (account, engine, at) =>
     {
-        var transport = new FaultTransport();
-        int calls = 0;
-        bool dead = false;
-        transport.Play(async (_, send) =>
-        {
-            int call = Interlocked.Increment(ref calls);
-            if (call <= at)
-                await send();
-            if (call < at)
-                return;
-            Volatile.Write(ref dead, true);
-            throw new WorkerDiedException();
-        }, _ => true);
-        BatchRig first = await BatchRig.CreateAsync(account, engine, transport);
-        while (!dead && await first.DeliverAsync(() => dead) > 0)
-        {
-        }
+        var death = new Death(at);
+        await death.WorkUntilAsync(await BatchRig.CreateAsync(account, engine, death.Transport));
         // Another process takes over; what the first one had in hand is delivered again.
         BatchRig second = await BatchRig.CreateAsync(account, engine);
         await second.DrainAsync();
-        return calls;
+        return death.Calls;
     });
 
     [Fact]
@@ -125,29 +110,14 @@ public sealed class BatchCrashTests(AzuriteFixture azurite)
     /// <summary>A worker that dies after some calls, and another that goes on; gives the number of calls.</summary>
     private static async Task<int> WorkAsync(BatchAccount account, int at)
     {
-        var transport = new FaultTransport();
-        int calls = 0;
-        bool dead = false;
-        transport.Play(async (_, send) =>
-        {
-            int call = Interlocked.Increment(ref calls);
-            if (call <= at)
-                await send();
-            if (call < at)
-                return;
-            Volatile.Write(ref dead, true);
-            throw new WorkerDiedException();
-        }, _ => true);
-        BatchRig first = await BatchRig.CreateAsync(account, NewEngine(), transport, configure: AllowCallbacks);
-        while (!dead && await first.DeliverAsync(() => dead) > 0)
-        {
-        }
+        var death = new Death(at);
+        await death.WorkUntilAsync(await BatchRig.CreateAsync(account, NewEngine(), death.Transport, configure: AllowCallbacks));
         BatchRig second = await BatchRig.CreateAsync(account, NewEngine(), configure: AllowCallbacks);
         await second.DrainAsync();
         // Nobody may be left to be told, whose message was lost with the first one.
         await new BatchSweep(account.Connection, second.Work, TimeSpan.FromSeconds(-2)).RunAsync((_, error) => throw error, Cancel);
         await second.DrainAsync();
-        return calls;
+        return death.Calls;
     }
 
     private static Gemma2Options AllowCallbacks(Gemma2Options options) => options with { CallbackHosts = ["*.example.com"] };
@@ -189,6 +159,37 @@ public sealed class BatchCrashTests(AzuriteFixture azurite)
     }
 
     private static ScriptedEngine NewEngine() => new(Vocabulary.Tokenizer) { AnswerTo = request => $"{request.Sampling.Seed}" };
+
+    /// <summary>The end of a worker when it makes a call to storage: that one may have taken effect, no later one does.</summary>
+    private sealed class Death
+    {
+        private int _calls;
+        private bool _hasCome;
+
+        /// <param name="at">The number of the call, from 1.</param>
+        public Death(int at) => Transport.Play(async (_, send) =>
+        {
+            int call = Interlocked.Increment(ref _calls);
+            if (call <= at)
+                await send();
+            if (call < at)
+                return;
+            Volatile.Write(ref _hasCome, true);
+            throw new WorkerDiedException();
+        }, _ => true);
+
+        public FaultTransport Transport { get; } = new();
+
+        public int Calls => _calls;
+
+        /// <summary>Lets a worker on this transport work as far as it gets.</summary>
+        public async Task WorkUntilAsync(BatchRig worker)
+        {
+            while (!_hasCome && await worker.DeliverAsync(() => _hasCome) > 0)
+            {
+            }
+        }
+    }
 
     private sealed class WorkerDiedException() : Exception("The worker has died.");
 }
