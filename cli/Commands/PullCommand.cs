@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Terminal;
 using Gemma2.Storage;
@@ -37,7 +38,7 @@ internal static class PullCommand
         Directory.CreateDirectory(folder);
         foreach ((string file, long length) in files)
         {
-            await using Stream stored = await source.OpenAsync(file, cancellationToken);
+            await using var stored = new ModelFileStream(await source.OpenAsync(file, cancellationToken));
             await AtomicFile.WriteAsync(Path.Combine(folder, file), local => Transfer.CopyAsync(stored, local, progress?.From(done, total), cancellationToken));
             done += length;
         }

@@ -31,7 +31,7 @@ public sealed class BlobModelSource(StorageConnection connection, string name) :
         (await FilesAsync(cancellationToken)).ToDictionary(file => file.Key, file => file.Value.Size, StringComparer.Ordinal);
 
     /// <inheritdoc/>
-    public async ValueTask<Stream> OpenAsync(string file, CancellationToken cancellationToken)
+    public async ValueTask<IModelFile> OpenAsync(string file, CancellationToken cancellationToken)
     {
         IReadOnlyDictionary<string, ModelFile> files = await FilesAsync(cancellationToken);
         if (!files.TryGetValue(file, out ModelFile? expected)) throw new ModelException($"Model '{Name}' has no file '{file}'.");
@@ -43,7 +43,7 @@ public sealed class BlobModelSource(StorageConnection connection, string name) :
         Task<bool> Fetch(long offset, Memory<byte> buffer, CancellationToken closing) =>
             RunAsync(file, ParallelRanges * RangeBytes, token => BlobRange.ReadAsync(blob, properties.ETag, offset, buffer, token), closing);
 
-        return new VerifiedStream(new ReadAheadStream(Fetch, expected.Size, RangeBytes, ParallelRanges), $"{Name}/{file}", expected);
+        return new ForwardModelFile(new VerifiedStream(new ReadAheadStream(Fetch, expected.Size, RangeBytes, ParallelRanges), $"{Name}/{file}", expected), expected.Size, RangeBytes);
     }
 
     private async ValueTask<IReadOnlyDictionary<string, ModelFile>> FilesAsync(CancellationToken cancellationToken)

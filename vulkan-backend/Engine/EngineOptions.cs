@@ -1,6 +1,7 @@
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels.Check;
 using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Startup;
 using Gemma2.Backend.Tensors;
 
 namespace Gemma2.Backend.Engine;
@@ -46,6 +47,9 @@ public sealed record EngineOptions
 
     /// <summary>Told, by the engine's thread, of every step and how long each of its dispatches took; null times nothing.</summary>
     public Action<StepProfile>? StepTimed { get; init; }
+
+    /// <summary>Told of the stages of loading.</summary>
+    public StartupTimeline Timeline { get; init; } = StartupTimeline.FromNow();
 
     /// <summary>Let matrix kernels compute something known before the model is loaded, see <see cref="FamilyCheck"/>.</summary>
     internal bool CheckKernels { get; init; } = true;

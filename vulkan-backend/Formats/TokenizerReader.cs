@@ -12,7 +12,7 @@ public static class TokenizerReader
     {
         if ((await source.ListAsync(cancellationToken).ConfigureAwait(false)).ContainsKey(SentencePieceModel.FileName))
         {
-            using Stream stream = await source.OpenAsync(SentencePieceModel.FileName, cancellationToken).ConfigureAwait(false);
+            using var stream = new ModelFileStream(await source.OpenAsync(SentencePieceModel.FileName, cancellationToken).ConfigureAwait(false));
             return GemmaTokenizer.Load(stream, $"{source.Name}/{SentencePieceModel.FileName}");
         }
 

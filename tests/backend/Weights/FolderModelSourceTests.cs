@@ -44,7 +44,7 @@ public sealed class FolderModelSourceTests : IDisposable
     public async Task OpenAsync_File_GivesItsBytes()
     {
         File.WriteAllBytes(At("a.bin"), [1, 2, 3]);
-        await using Stream stream = await new FolderModelSource(_folder.FullName).OpenAsync("a.bin", Cancellation);
+        await using var stream = new ModelFileStream(await new FolderModelSource(_folder.FullName).OpenAsync("a.bin", Cancellation));
         byte[] bytes = new byte[4];
         Assert.Equal(3, await stream.ReadAtLeastAsync(bytes, 4, throwOnEndOfStream: false, Cancellation));
         Assert.Equal([1, 2, 3, 0], bytes);

@@ -20,7 +20,7 @@ internal sealed class MemoryModelSource : IModelSource
     /// <summary>Lengths that are listed in place of the true ones.</summary>
     public Dictionary<string, long> ListedLengths { get; } = [];
 
-    /// <summary>Thrown by the read that reaches a file's end, as a source does that finds a wrong hash.</summary>
+    /// <summary>Thrown by the read of a file's last byte, as a source does that finds a wrong hash.</summary>
     public Exception? FailAtEnd { get; init; }
 
     public List<string> Opened { get; } = [];
@@ -36,26 +36,33 @@ internal sealed class MemoryModelSource : IModelSource
         return ValueTask.FromResult<IReadOnlyDictionary<string, long>>(lengths);
     }
 
-    public ValueTask<Stream> OpenAsync(string file, CancellationToken cancellationToken)
+    public ValueTask<IModelFile> OpenAsync(string file, CancellationToken cancellationToken)
     {
         Opened.Add(file);
-        return ValueTask.FromResult<Stream>(new WatchedStream(this, file));
+        return ValueTask.FromResult<IModelFile>(new WatchedFile(this, file));
     }
 
-    private sealed class WatchedStream(MemoryModelSource source, string file) : MemoryStream(source.Files[file], writable: false)
+    private sealed class WatchedFile(MemoryModelSource source, string file) : IModelFile
     {
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        private readonly byte[] _bytes = source.Files[file];
+
+        public long Length => _bytes.Length;
+
+        // Small, so that rows lie across blocks.
+        public int BlockBytes => 1000;
+
+        public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
         {
-            int read = await base.ReadAsync(buffer, cancellationToken);
-            if (read > 0 || buffer.IsEmpty) return read;
-            source.ReadToEnd.Add(file);
-            return source.FailAtEnd is null || file is "config.json" ? 0 : throw source.FailAtEnd;
+            _bytes.AsMemory((int)offset, buffer.Length).CopyTo(buffer);
+            if (offset + buffer.Length < Length) return ValueTask.CompletedTask;
+            lock (source.ReadToEnd) source.ReadToEnd.Add(file);
+            return source.FailAtEnd is null || file is "config.json" ? ValueTask.CompletedTask : throw source.FailAtEnd;
         }
 
-        protected override void Dispose(bool disposing)
+        public ValueTask DisposeAsync()
         {
-            if (disposing) source.Closed.Add(file);
-            base.Dispose(disposing);
+            source.Closed.Add(file);
+            return ValueTask.CompletedTask;
         }
     }
 }

@@ -12,31 +12,29 @@ internal sealed class SlowModelSource(IModelSource model) : IModelSource
 
     public ValueTask<IReadOnlyDictionary<string, long>> ListAsync(CancellationToken cancellationToken) => model.ListAsync(cancellationToken);
 
-    public async ValueTask<Stream> OpenAsync(string file, CancellationToken cancellationToken)
-    {
-        using var bytes = new MemoryStream();
-        await using Stream stream = await model.OpenAsync(file, cancellationToken);
-        await stream.CopyToAsync(bytes, cancellationToken);
-        return new SlowStream(this, bytes.ToArray());
-    }
+    public async ValueTask<IModelFile> OpenAsync(string file, CancellationToken cancellationToken) =>
+        new SlowFile(this, await model.OpenAsync(file, cancellationToken));
 
-    private sealed class SlowStream(SlowModelSource source, byte[] bytes) : MemoryStream(bytes, writable: false)
+    private sealed class SlowFile(SlowModelSource source, IModelFile file) : IModelFile
     {
-        private bool _isReading;
+        private int _reads;
 
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        public long Length => file.Length;
+
+        public int BlockBytes => file.BlockBytes;
+
+        public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
         {
-            _isReading = true;
+            Interlocked.Increment(ref _reads);
             await Task.Delay(1, CancellationToken.None);
-            int read = await base.ReadAsync(buffer, cancellationToken);
-            _isReading = false;
-            return read;
+            await file.ReadAsync(offset, buffer, CancellationToken.None);
+            Interlocked.Decrement(ref _reads);
         }
 
-        protected override void Dispose(bool disposing)
+        public ValueTask DisposeAsync()
         {
-            if (_isReading) source.ClosedUnderReads++;
-            base.Dispose(disposing);
+            if (Volatile.Read(ref _reads) > 0) source.ClosedUnderReads++;
+            return file.DisposeAsync();
         }
     }
 }

@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using Gemma2.Backend;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Storage.Models;
 using Gemma2.Storage.Tests.Faults;
 using Gemma2.Testing;
@@ -67,7 +68,7 @@ public sealed class BlobModelSourceTests(AzuriteFixture azurite) : IDisposable
     public async Task Read_StorageStaysDown_FailsWithTheBlobsName()
     {
         var (storage, source) = await NewSourceAsync();
-        await using Stream stream = await source.OpenAsync(TestModel.Weights, Cancel);
+        await using var stream = new ModelFileStream(await source.OpenAsync(TestModel.Weights, Cancel));
         storage.Faults.Play(FaultTransport.Answer(503, "ServerBusy"), _ => true);
 
         var error = await Assert.ThrowsAsync<StorageException>(async () => await stream.ReadExactlyAsync(new byte[1], Cancel));
@@ -84,7 +85,7 @@ public sealed class BlobModelSourceTests(AzuriteFixture azurite) : IDisposable
         byte[] bytes = _model.Read(file);
         bytes[bytes.Length / 2] ^= 1;
         await storage.Blob("models", $"nano/{file}").UploadAsync(BinaryData.FromBytes(bytes), overwrite: true, Cancel);
-        await using Stream stream = await source.OpenAsync(file, Cancel);
+        await using var stream = new ModelFileStream(await source.OpenAsync(file, Cancel));
 
         var error = await Assert.ThrowsAsync<ModelException>(async () => await stream.ReadExactlyAsync(new byte[bytes.Length], Cancel));
 
@@ -125,7 +126,7 @@ public sealed class BlobModelSourceTests(AzuriteFixture azurite) : IDisposable
     public async Task Read_BlobReplacedMeanwhile_IsRefused()
     {
         var (storage, source) = await NewSourceAsync();
-        await using Stream stream = await source.OpenAsync(TestModel.Weights, Cancel);
+        await using var stream = new ModelFileStream(await source.OpenAsync(TestModel.Weights, Cancel));
         await stream.ReadExactlyAsync(new byte[1], Cancel);
 
         // The same bytes again: another ETag is enough.
@@ -139,7 +140,7 @@ public sealed class BlobModelSourceTests(AzuriteFixture azurite) : IDisposable
     public async Task Read_BlobDeletedMeanwhile_IsRefused()
     {
         var (storage, source) = await NewSourceAsync();
-        await using Stream stream = await source.OpenAsync(TestModel.Weights, Cancel);
+        await using var stream = new ModelFileStream(await source.OpenAsync(TestModel.Weights, Cancel));
         await stream.ReadExactlyAsync(new byte[1], Cancel);
         await storage.Blob("models", $"nano/{TestModel.Weights}").DeleteAsync(cancellationToken: Cancel);
 
@@ -152,7 +153,7 @@ public sealed class BlobModelSourceTests(AzuriteFixture azurite) : IDisposable
     public async Task Read_BlobNotFoundMeanwhile_IsRefused()
     {
         var (storage, source) = await NewSourceAsync();
-        await using Stream stream = await source.OpenAsync(TestModel.Weights, Cancel);
+        await using var stream = new ModelFileStream(await source.OpenAsync(TestModel.Weights, Cancel));
         storage.Faults.Play(FaultTransport.Answer(404, "BlobNotFound"), _ => true);
 
         var error = await Assert.ThrowsAsync<ModelException>(() => stream.CopyToAsync(Stream.Null, Cancel));
@@ -173,7 +174,7 @@ public sealed class BlobModelSourceTests(AzuriteFixture azurite) : IDisposable
     public async Task Read_StorageHangs_CancellationEndsIt()
     {
         var (storage, source) = await NewSourceAsync();
-        await using Stream stream = await source.OpenAsync(TestModel.Weights, Cancel);
+        await using var stream = new ModelFileStream(await source.OpenAsync(TestModel.Weights, Cancel));
         storage.Faults.Play(FaultTransport.Hang, _ => true);
         using var cancel = new CancellationTokenSource();
         Task reading = stream.CopyToAsync(Stream.Null, cancel.Token);
@@ -249,7 +250,7 @@ public sealed class BlobModelSourceTests(AzuriteFixture azurite) : IDisposable
 
     private static async Task<byte[]> ReadAsync(BlobModelSource source, string file)
     {
-        await using Stream stream = await source.OpenAsync(file, Cancel);
+        await using var stream = new ModelFileStream(await source.OpenAsync(file, Cancel));
         var bytes = new MemoryStream();
         await stream.CopyToAsync(bytes, Cancel);
         return bytes.ToArray();

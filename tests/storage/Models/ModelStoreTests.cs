@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Azure.Storage.Blobs.Models;
 using Gemma2.Backend;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Storage.Models;
 using Gemma2.Storage.Tests.Faults;
 using Gemma2.Testing;
@@ -238,7 +239,7 @@ public class ModelStoreTests(AzuriteFixture azurite)
         Assert.Equal(["config.json", TestModel.Weights, "tokenizer.model"], files.Keys.Order());
         foreach (string file in files.Keys)
         {
-            await using Stream stream = await source.OpenAsync(file, Cancel);
+            await using var stream = new ModelFileStream(await source.OpenAsync(file, Cancel));
             var bytes = new MemoryStream();
             await stream.CopyToAsync(bytes, Cancel);
             Assert.Equal(model.Read(file), bytes.ToArray());

@@ -25,5 +25,5 @@ public sealed class FileModelSource : IModelSource
     }
 
     /// <inheritdoc/>
-    public ValueTask<Stream> OpenAsync(string file, CancellationToken cancellationToken) => _folder.OpenAsync(file, cancellationToken);
+    public ValueTask<IModelFile> OpenAsync(string file, CancellationToken cancellationToken) => _folder.OpenAsync(file, cancellationToken);
 }

@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace Gemma2.Backend.Formats.Files;
 
 /// <summary>A model in a local folder, named after it.</summary>
@@ -30,17 +32,13 @@ public sealed class FolderModelSource : IModelSource
     }
 
     /// <inheritdoc/>
-    public ValueTask<Stream> OpenAsync(string file, CancellationToken cancellationToken)
+    public ValueTask<IModelFile> OpenAsync(string file, CancellationToken cancellationToken)
     {
         if (file != Path.GetFileName(file)) throw new ModelException($"{Name}: '{file}' is not a plain file name.");
         try
         {
-            // The reader brings its own large buffer.
-            return ValueTask.FromResult<Stream>(new FileStream(Path.Combine(_folder.FullName, file), new FileStreamOptions
-            {
-                Options = FileOptions.SequentialScan | FileOptions.Asynchronous,
-                BufferSize = 0,
-            }));
+            SafeFileHandle handle = File.OpenHandle(Path.Combine(_folder.FullName, file), options: FileOptions.SequentialScan | FileOptions.Asynchronous);
+            return ValueTask.FromResult<IModelFile>(new LocalModelFile(handle, $"{Name}/{file}"));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {

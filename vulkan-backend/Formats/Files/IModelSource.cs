@@ -10,10 +10,7 @@ public interface IModelSource
     /// <exception cref="ModelException">The model does not exist or its manifest is not usable.</exception>
     ValueTask<IReadOnlyDictionary<string, long>> ListAsync(CancellationToken cancellationToken);
 
-    /// <summary>
-    /// Opens one file for reading from its first byte to its last, once. A source that knows the file's hash checks it while the bytes pass:
-    /// the read that reaches the end of a file with another hash throws.
-    /// </summary>
-    /// <exception cref="ModelException">The file does not exist, is shorter than listed, or its hash is wrong; the message names it.</exception>
-    ValueTask<Stream> OpenAsync(string file, CancellationToken cancellationToken);
+    /// <summary>Opens one file.</summary>
+    /// <exception cref="ModelException">The file does not exist, or is not as listed; the message names it.</exception>
+    ValueTask<IModelFile> OpenAsync(string file, CancellationToken cancellationToken);
 }

@@ -16,7 +16,7 @@ internal static class ModelStream
         if (!files.TryGetValue(file, out long length)) throw new ModelException($"{source.Name}: has no {file}.");
         if (length > longest) throw new ModelException($"{label}: is {length} bytes long; allowed are at most {longest}.");
         byte[] bytes = new byte[length];
-        await using Stream stream = await source.OpenAsync(file, cancellationToken);
+        await using var stream = new ModelFileStream(await source.OpenAsync(file, cancellationToken));
         await ReadAsync(stream, bytes, label, cancellationToken);
         await ReadEndAsync(stream, label, cancellationToken);
         return bytes;

@@ -15,7 +15,7 @@ public static class SentencePieceModel
     public static async Task<GemmaTokenizer?> ReadAsync(IModelSource source, Gemma2Config config, CancellationToken cancellationToken)
     {
         if (!(await source.ListAsync(cancellationToken).ConfigureAwait(false)).ContainsKey(FileName)) return null;
-        using Stream stream = await source.OpenAsync(FileName, cancellationToken).ConfigureAwait(false);
+        using var stream = new ModelFileStream(await source.OpenAsync(FileName, cancellationToken).ConfigureAwait(false));
         GemmaTokenizer tokenizer = GemmaTokenizer.Load(stream, FileName);
         if (tokenizer.VocabularySize != config.VocabularySize)
         {

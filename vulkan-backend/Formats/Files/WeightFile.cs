@@ -8,7 +8,7 @@ namespace Gemma2.Backend.Formats.Files;
 /// <param name="tensors">The file's tensors in the order of their data, which do not overlap.</param>
 /// <param name="position">Bytes read so far.</param>
 /// <param name="length">The file's length in bytes.</param>
-internal sealed class WeightFile(Stream stream, string label, IReadOnlyList<TensorEntry> tensors, long position, long length) : IAsyncDisposable
+internal sealed class WeightFile(ModelFileStream stream, string label, IReadOnlyList<TensorEntry> tensors, long position, long length) : IAsyncDisposable
 {
     private long _position = position;
 

@@ -8,8 +8,6 @@ namespace Gemma2.Backend.Formats.Gguf;
 /// <summary>Opens a model in GGUF: one file holds everything, configuration, vocabulary and weights, and is read forward, once.</summary>
 internal static class GgufModel
 {
-    private const int StreamBuffer = 1 << 16;
-
     /// <summary>Opens a model.</summary>
     /// <param name="source">The model.</param>
     /// <param name="listed">Its files and their lengths.</param>
@@ -46,7 +44,7 @@ internal static class GgufModel
         IModelSource source, string file, long length, CancellationToken cancellationToken)
     {
         string label = $"{source.Name}/{file}";
-        Stream stream = new BufferedStream(await source.OpenAsync(file, cancellationToken), StreamBuffer);
+        var stream = new ModelFileStream(await source.OpenAsync(file, cancellationToken));
         try
         {
             GgufReader reader = new(stream, label, length, cancellationToken);

@@ -60,7 +60,7 @@ internal static class SafetensorsModel
     {
         string label = $"{source.Name}/{file}";
         if (length < SafetensorsHeader.PrefixLength) throw new ModelException($"{label}: is {length} bytes long: this is not a safetensors file.");
-        Stream stream = await source.OpenAsync(file, cancellationToken);
+        var stream = new ModelFileStream(await source.OpenAsync(file, cancellationToken));
         try
         {
             byte[] prefix = new byte[SafetensorsHeader.PrefixLength];

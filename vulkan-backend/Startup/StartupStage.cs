@@ -1,0 +1,9 @@
+namespace Gemma2.Backend.Startup;
+
+/// <summary>One stage of a start.</summary>
+/// <param name="Name">One of <see cref="StartupStages"/>.</param>
+/// <param name="Of">What it is the stage of; null where there is one alone.</param>
+/// <param name="Begin">Time since the start.</param>
+/// <param name="End">Time since the start; null while it lasts.</param>
+/// <param name="Bytes">Bytes that were read in it.</param>
+public sealed record StartupStage(string Name, string? Of, TimeSpan Begin, TimeSpan? End, long Bytes);
