@@ -1,11 +1,7 @@
-using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Device;
-using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Tensors;
-using Gemma2.Backend.Tensors.Codecs;
 using Gemma2.Backend.Tensors.Packing;
 
 namespace Gemma2.Backend.Model;
@@ -24,8 +20,13 @@ internal sealed class WeightUploader(GpuDevice device, Gemma2Config config, long
     private readonly MatrixUploader _uploader = new(device);
     private readonly List<GpuBuffer> _buffers = [];
     private readonly Dictionary<string, (PlacedMatrix Matrix, int FirstRow)> _places = [];
-    private readonly Dictionary<string, float[]> _norms = [];
     private Dictionary<string, TensorEntry> _tensors = [];
+    private NormUploader? _norms;
+    private ModelWeights? _weights;
+
+    /// <summary>Where all weights are, from <see cref="Begin"/> on: their memory is taken then, and filled by what is written.</summary>
+    /// <exception cref="InvalidOperationException">It has not begun.</exception>
+    public ModelWeights Weights => _weights ?? throw new InvalidOperationException("No memory was taken yet.");
 
     /// <inheritdoc/>
     public void Begin(IReadOnlyList<TensorEntry> tensors)
@@ -40,16 +41,18 @@ internal sealed class WeightUploader(GpuDevice device, Gemma2Config config, long
             Place(TensorNames.Up(layer));
             Place(TensorNames.Down(layer));
         }
-        foreach (TensorEntry norm in tensors.Where(t => t.Shape.Count == 1)) _norms.Add(norm.Name, new float[norm.Shape[0]]);
+        _norms = new NormUploader(device, [.. tensors.Where(tensor => tensor.Shape.Count == 1)]);
+        _buffers.Add(_norms.Buffer);
+        _weights = new ModelWeights(
+            Matrix(TensorNames.Embedding), [.. Enumerable.Range(0, config.LayerCount).Select(Layer)], _norms.AddressOf(TensorNames.FinalNorm), [.. _buffers]);
     }
 
     /// <inheritdoc/>
     public void Write(TensorEntry tensor, long byteOffset, ReadOnlySpan<byte> bytes)
     {
-        if (_norms.TryGetValue(tensor.Name, out float[]? norm))
+        if (tensor.Shape.Count == 1)
         {
-            int size = tensor.Type.Size();
-            BlockCodec.Dequantize(tensor.Type, bytes, norm.AsSpan((int)byteOffset / size, bytes.Length / size));
+            _norms!.Write(tensor, byteOffset, bytes);
             return;
         }
         (PlacedMatrix matrix, int first) = _places[tensor.Name];
@@ -60,14 +63,9 @@ internal sealed class WeightUploader(GpuDevice device, Gemma2Config config, long
     public ModelWeights Finish()
     {
         _uploader.Flush();
-        Dictionary<string, ulong> norms = UploadNorms();
-        var weights = new ModelWeights(
-            Matrix(TensorNames.Embedding),
-            [.. Enumerable.Range(0, config.LayerCount).Select(layer => Layer(layer, norms))],
-            norms[TensorNames.FinalNorm],
-            [.. _buffers]);
+        _norms!.Flush();
         _buffers.Clear();
-        return weights;
+        return Weights;
     }
 
     /// <summary>Frees what was not handed over by <see cref="Finish"/>.</summary>
@@ -77,16 +75,16 @@ internal sealed class WeightUploader(GpuDevice device, Gemma2Config config, long
         foreach (GpuBuffer buffer in _buffers) buffer.Dispose();
     }
 
-    private LayerWeights Layer(int layer, Dictionary<string, ulong> norms) => new(
-        norms[TensorNames.InputNorm(layer)],
+    private LayerWeights Layer(int layer) => new(
+        _norms!.AddressOf(TensorNames.InputNorm(layer)),
         Matrices(TensorNames.Query(layer), TensorNames.Key(layer), TensorNames.Value(layer)),
         Matrix(TensorNames.AttentionOutput(layer)),
-        norms[TensorNames.PostAttentionNorm(layer)],
-        norms[TensorNames.PreFeedForwardNorm(layer)],
+        _norms!.AddressOf(TensorNames.PostAttentionNorm(layer)),
+        _norms!.AddressOf(TensorNames.PreFeedForwardNorm(layer)),
         Matrix(TensorNames.Gate(layer)),
         Matrix(TensorNames.Up(layer)),
         Matrix(TensorNames.Down(layer)),
-        norms[TensorNames.PostFeedForwardNorm(layer)]);
+        _norms!.AddressOf(TensorNames.PostFeedForwardNorm(layer)));
 
     /// <summary>Takes memory for matrices of one width that are multiplied together. Neighbours of one type lie below one another as one matrix.</summary>
     private void Place(params ReadOnlySpan<string> names)
@@ -120,25 +118,4 @@ internal sealed class WeightUploader(GpuDevice device, Gemma2Config config, long
             if (!matrices.Contains(_places[name].Matrix)) matrices.Add(_places[name].Matrix);
         return [.. matrices.Select(matrix => matrix.ToDeviceMatrix())];
     }
-
-    /// <summary>Puts all norms into one buffer.</summary>
-    /// <returns>Where each begins.</returns>
-    private Dictionary<string, ulong> UploadNorms()
-    {
-        var addresses = new Dictionary<string, ulong>();
-        GpuBuffer buffer = device.Allocate(_norms.Values.Sum(NormBytes), MemoryKind.Device, "norms");
-        _buffers.Add(buffer);
-        using var uploader = new StagingUploader(device);
-        long offset = 0;
-        foreach ((string name, float[] norm) in _norms)
-        {
-            if (!_tensors[name].HoldsFactor) TensorPrimitives.Add(norm, 1, norm);
-            uploader.Write(buffer, offset, MemoryMarshal.AsBytes<float>(norm));
-            addresses.Add(name, buffer.Address + (ulong)offset);
-            offset += NormBytes(norm);
-        }
-        return addresses;
-    }
-
-    private static long NormBytes(float[] norm) => RowLayout.Stride(norm.Length) * sizeof(float);
 }
