@@ -8,10 +8,12 @@ namespace Gemma2.Storage.Models;
 /// <param name="Name">A plain name, no folders.</param>
 /// <param name="Size">Length in bytes.</param>
 /// <param name="Sha256">SHA-256 of its bytes, 64 lower-case hexadecimal digits.</param>
-public sealed record ModelFile(string Name, long Size, string Sha256);
+/// <param name="Blocks">The hashes of its blocks; null in manifests that were written before there were any.</param>
+public sealed record ModelFile(string Name, long Size, string Sha256, ModelBlocks? Blocks = null);
 
 /// <summary>
-/// A model's <c>manifest.json</c>: <c>{"files":[{"name","size","sha256"}]}</c>. It is written last, so that a model without one is not complete.
+/// A model's <c>manifest.json</c>: <c>{"files":[{"name","size","sha256","blocks":{"bytes","sha256":[]}}]}</c>. It is written last, so that a model without one is
+/// not complete.
 /// </summary>
 /// <param name="Files">The model's files, sorted by name.</param>
 public sealed record ModelManifest(IReadOnlyList<ModelFile> Files)
@@ -19,8 +21,8 @@ public sealed record ModelManifest(IReadOnlyList<ModelFile> Files)
     /// <summary>Its blob's name beside the model's files.</summary>
     public const string FileName = "manifest.json";
 
-    /// <summary>A manifest is at most this long.</summary>
-    public const int MaxBytes = 1 << 20;
+    /// <summary>A manifest is at most this long: the blocks of a model of 100 GB take a quarter of it.</summary>
+    public const int MaxBytes = 4 << 20;
 
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
@@ -29,6 +31,7 @@ public sealed record ModelManifest(IReadOnlyList<ModelFile> Files)
         NumberHandling = JsonNumberHandling.Strict,
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         WriteIndented = true,
     };
 
@@ -55,12 +58,14 @@ public sealed record ModelManifest(IReadOnlyList<ModelFile> Files)
             ModelName.ValidateFile(model, file.Name);
             if (!names.Add(file.Name)) throw new ModelException($"{model}/{FileName} names {file.Name} twice.");
             if (file.Size < 0) throw new ModelException($"{model}/{FileName}: {file.Name} has the size {file.Size}.");
-            if (file.Sha256.Length != 64 || !file.Sha256.All(char.IsAsciiHexDigit))
-                throw new ModelException($"{model}/{FileName}: the sha256 of {file.Name} is not 64 hexadecimal digits.");
+            if (!IsHash(file.Sha256)) throw new ModelException($"{model}/{FileName}: the sha256 of {file.Name} is not 64 hexadecimal digits.");
+            if (file.Blocks?.WhatIsWrong(file.Size) is { } wrong) throw new ModelException($"{model}/{FileName}: the blocks of {file.Name} {wrong}.");
         }
-        return new ModelManifest([.. manifest.Files.Select(file => file with { Sha256 = file.Sha256.ToLowerInvariant() })]);
+        return new ModelManifest([.. manifest.Files.Select(file => file with { Sha256 = file.Sha256.ToLowerInvariant(), Blocks = file.Blocks?.ToLowerCase() })]);
     }
 
     /// <summary>The manifest as it is stored.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);
+
+    internal static bool IsHash(string? text) => text is { Length: 64 } && text.All(char.IsAsciiHexDigit);
 }

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
@@ -125,8 +124,7 @@ public sealed class ModelStore(StorageConnection connection)
         foreach (FileInfo file in files)
         {
             await using FileStream stream = file.OpenRead();
-            byte[] hash = await SHA256.HashDataAsync(stream, cancellationToken);
-            hashed.Add(new ModelFile(file.Name, stream.Position, Convert.ToHexStringLower(hash)));
+            hashed.Add(await ModelFileHash.ComputeAsync(file.Name, stream, cancellationToken));
             progress?.Report(new PushProgress(PushStep.Hashing, done += stream.Position, total));
         }
         return new ModelManifest(hashed);

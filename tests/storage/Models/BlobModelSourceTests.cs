@@ -227,11 +227,11 @@ public sealed class BlobModelSourceTests(AzuriteFixture azurite) : IDisposable
     public async Task List_HugeManifest_IsNotRead()
     {
         var (storage, _) = await NewSourceAsync();
-        await storage.Blob("models", "nano/manifest.json").UploadAsync(BinaryData.FromBytes(Encoding.UTF8.GetBytes(new string(' ', 2_000_000))), overwrite: true, Cancel);
+        await storage.Blob("models", "nano/manifest.json").UploadAsync(BinaryData.FromBytes(Encoding.UTF8.GetBytes(new string(' ', 5_000_000))), overwrite: true, Cancel);
 
         var error = await Assert.ThrowsAsync<StorageException>(async () => await new BlobModelSource(storage.Connection, "nano").ListAsync(Cancel));
 
-        Assert.Equal("Blob models/nano/manifest.json is 2000000 bytes; allowed are 1048576.", error.Message);
+        Assert.Equal("Blob models/nano/manifest.json is 5000000 bytes; allowed are 4194304.", error.Message);
     }
 
     [Theory]

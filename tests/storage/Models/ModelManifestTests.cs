@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using CsCheck;
 using Gemma2.Backend;
@@ -9,7 +10,7 @@ public class ModelManifestTests
 {
     private static readonly string Hash = new('a', 64);
 
-    private static readonly string Valid = Manifest($$"""{"name":"config.json","size":2,"sha256":"{{Hash}}"}""", $$"""{"name":"model.safetensors","size":0,"sha256":"{{Hash}}"}""");
+    private static readonly string Valid = Manifest($$"""{"name":"config.json","size":2,"sha256":"{{Hash}}"}""", $$$"""{"name":"model.safetensors","size":5000,"sha256":"{{{Hash}}}","blocks":{"bytes":4096,"sha256":["{{{Hash}}}","{{{Hash}}}"]}}""");
 
     [Fact]
     public void Parse_WhatToJsonGave_IsTheSame()
@@ -25,6 +26,61 @@ public class ModelManifestTests
         string json = $$"""{"made":"later","files":[{"name":"config.json","size":2,"sha256":"{{Hash.ToUpperInvariant()}}","more":[1]}]}""";
 
         Assert.Equal([new ModelFile("config.json", 2, Hash)], ModelManifest.Parse("nano", Encoding.UTF8.GetBytes(json)).Files);
+    }
+
+    [Fact]
+    public void Parse_BlocksThatToJsonGave_AreTheSame()
+    {
+        var file = new ModelFile("model.safetensors", 10_000, Hash, new ModelBlocks(4096, [Hash, new string('b', 64), Hash]));
+
+        Assert.Equal([file], ModelManifest.Parse("nano", new ModelManifest([file]).ToJson()).Files);
+    }
+
+    [Fact]
+    public void Parse_UpperCaseHashesOfBlocks_AreTaken()
+    {
+        string json = Manifest($$$"""{"name":"a","size":1,"sha256":"{{{Hash}}}","blocks":{"bytes":4096,"sha256":["{{{Hash.ToUpperInvariant()}}}"]}}""");
+
+        Assert.Equal([Hash], ModelManifest.Parse("nano", Encoding.UTF8.GetBytes(json)).Files[0].Blocks!.Sha256);
+    }
+
+    [Fact]
+    public void ToJson_FileWithoutBlocks_SaysNothingOfThem() =>
+        Assert.DoesNotContain("blocks", Encoding.UTF8.GetString(new ModelManifest([new ModelFile("a", 1, Hash)]).ToJson()), StringComparison.Ordinal);
+
+    [Fact]
+    public void ToJson_LargestModel_IsReadAgain()
+    {
+        // 27 billion weights in 4 bytes each, in files of 5 GB.
+        const long size = 5_000_000_000;
+        string[] blocks = [.. Enumerable.Repeat(Hash, (int)ModelBlocks.Count(size, ModelBlocks.DefaultBytes))];
+        var manifest = new ModelManifest([.. Enumerable.Range(1, 22).Select(i => new ModelFile($"model-{i:D5}-of-00022.safetensors", size, Hash, new ModelBlocks(ModelBlocks.DefaultBytes, blocks)))]);
+
+        byte[] json = manifest.ToJson();
+
+        Assert.InRange(json.Length, 1, ModelManifest.MaxBytes / 2);
+        Assert.Equal(manifest.Files, ModelManifest.Parse("27b", json).Files);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(4095)]
+    [InlineData(4096)]
+    [InlineData(4097)]
+    [InlineData(3 * 4096)]
+    [InlineData(50_000)]
+    public void Append_InAnyPieces_GivesTheHashesOfTheWholeAndOfItsBlocks(int length)
+    {
+        byte[] bytes = [.. Enumerable.Range(0, length).Select(i => (byte)(i * 7 + i / 251))];
+        ModelFile expected = new("a", length, Convert.ToHexStringLower(SHA256.HashData(bytes)), new ModelBlocks(4096, [.. bytes.Chunk(4096).Select(block => Convert.ToHexStringLower(SHA256.HashData(block)))]));
+
+        foreach (int piece in new[] { 1, 1000, 4096, 10_000, 100_000 })
+        {
+            using var hash = new ModelFileHash(4096);
+            foreach (byte[] part in bytes.Chunk(piece)) hash.Append(part);
+            Assert.Equal(expected, hash.Finish("a"));
+        }
     }
 
     [Theory]
@@ -45,6 +101,18 @@ public class ModelManifestTests
     [InlineData("""{"files":[{"name":"a","size":-1,"sha256":"H"}]}""", "a has the size -1")]
     [InlineData("""{"files":[{"name":"a","size":1,"sha256":"xyz"}]}""", "the sha256 of a is not 64 hexadecimal digits")]
     [InlineData("""{"files":[{"name":"a","size":1,"sha256":"H"},{"name":"a","size":1,"sha256":"H"}]}""", "names a twice")]
+    [InlineData("""{"files":[{"name":"a","size":1,"sha256":"H","blocks":[]}]}""", "is malformed")]
+    [InlineData("""{"files":[{"name":"a","size":1,"sha256":"H","blocks":{}}]}""", "is malformed")]
+    [InlineData("""{"files":[{"name":"a","size":1,"sha256":"H","blocks":{"bytes":4096,"sha256":null}}]}""", "is malformed")]
+    [InlineData("""{"files":[{"name":"a","size":1,"sha256":"H","blocks":{"bytes":"4096","sha256":["H"]}}]}""", "is malformed")]
+    [InlineData("""{"files":[{"name":"a","size":1,"sha256":"H","blocks":{"bytes":99999999999,"sha256":["H"]}}]}""", "is malformed")]
+    [InlineData("""{"files":[{"name":"a","size":1,"sha256":"H","blocks":{"bytes":0,"sha256":["H"]}}]}""", "the blocks of a have 0 bytes; allowed are 4096 to 67108864")]
+    [InlineData("""{"files":[{"name":"a","size":1,"sha256":"H","blocks":{"bytes":-4096,"sha256":["H"]}}]}""", "the blocks of a have -4096 bytes")]
+    [InlineData("""{"files":[{"name":"a","size":1,"sha256":"H","blocks":{"bytes":4096,"sha256":[]}}]}""", "the blocks of a are 0 of 4096 bytes, which do not fit its size of 1")]
+    [InlineData("""{"files":[{"name":"a","size":4096,"sha256":"H","blocks":{"bytes":4096,"sha256":["H","H"]}}]}""", "the blocks of a are 2 of 4096 bytes")]
+    [InlineData("""{"files":[{"name":"a","size":9223372036854775807,"sha256":"H","blocks":{"bytes":4096,"sha256":["H"]}}]}""", "the blocks of a are 1 of 4096 bytes")]
+    [InlineData("""{"files":[{"name":"a","size":1,"sha256":"H","blocks":{"bytes":4096,"sha256":["xyz"]}}]}""", "the blocks of a have a sha256 that is not 64 hexadecimal digits")]
+    [InlineData("""{"files":[{"name":"a","size":1,"sha256":"H","blocks":{"bytes":4096,"sha256":[null]}}]}""", "the blocks of a have a sha256 that is not 64 hexadecimal digits")]
     [InlineData("""{"files":[{"name":"../a","size":1,"sha256":"H"}]}""", "has a file named")]
     [InlineData("""{"files":[{"name":"a/b","size":1,"sha256":"H"}]}""", "has a file named")]
     [InlineData("""{"files":[{"name":"a\nb","size":1,"sha256":"H"}]}""", "has a file named")]
