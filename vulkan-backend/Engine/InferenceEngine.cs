@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Gemma2.Backend.Cache;
 using Gemma2.Backend.Config;
@@ -7,6 +8,7 @@ using Gemma2.Backend.Device;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Kernels;
+using Gemma2.Backend.Startup;
 using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Engine;
@@ -28,6 +30,7 @@ public sealed class InferenceEngine : IInferenceEngine
     private readonly StepRunner _runner;
     private readonly Sampler _sampler;
     private readonly WaitingRoom _waitingRoom;
+    private readonly StartupTimeline _timeline;
     private readonly DraftCounts _draftCounts = new();
     private EngineStatistics _statistics;
     private readonly ConcurrentQueue<Sequence> _arrived = new();
@@ -40,6 +43,7 @@ public sealed class InferenceEngine : IInferenceEngine
     private InferenceEngine(EngineResources resources, EngineOptions options, string modelName, GemmaTokenizer? tokenizer)
     {
         _resources = resources;
+        _timeline = options.Timeline;
         ModelName = modelName;
         Tokenizer = tokenizer;
         _scheduler = resources.CreateScheduler();
@@ -114,7 +118,9 @@ public sealed class InferenceEngine : IInferenceEngine
         IProgress<LoadProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
+        StartupSpan reading = options.Timeline.Begin(StartupStages.Model);
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken).ConfigureAwait(false);
+        reading.Dispose();
         EngineResources resources = await EngineResources.LoadAsync(model, options, progress, cancellationToken).ConfigureAwait(false);
         return new InferenceEngine(resources, options, source.Name, model.Tokenizer);
     }
@@ -126,27 +132,8 @@ public sealed class InferenceEngine : IInferenceEngine
     }
 
     /// <inheritdoc/>
-    public IAsyncEnumerable<GeneratedToken> GenerateAsync(GenerationRequest request, CancellationToken cancellationToken = default)
-    {
-        request.Sampling.Validate(Config.VocabularySize);
-        int[] prompt = CheckPrompt(request.PromptTokens);
-        int room = ContextLength - prompt.Length;
-        if (request.PromptLogProbabilities is < 0 or > SamplingOptions.MaxLogProbabilities)
-            throw new InvalidRequestException("logprobs", $"logprobs is {request.PromptLogProbabilities}; allowed is 0 to {SamplingOptions.MaxLogProbabilities}.");
-        if (request.MaxTokens < 1)
-            throw new InvalidRequestException("max_tokens", $"max_tokens is {request.MaxTokens}; allowed is 1 or more.");
-        if (room < 1)
-            throw new InvalidRequestException("prompt", $"The prompt has {prompt.Length} tokens, which leaves no room in the context of {ContextLength}.");
-        foreach (int token in request.StopTokens)
-            if (token < 0 || token >= Config.VocabularySize)
-                throw new InvalidRequestException("stop_token_ids", $"stop_token_ids has token id {token}; allowed are 0 to {Config.VocabularySize - 1}.");
-        IReadOnlyList<int> endTokens = [.. request.IgnoreEndTokens ? [] : Config.EndTokens, .. request.StopTokens];
-        var decoding = new DecodingState(request.Sampling, prompt, endTokens, Config.VocabularySize, request.Mask);
-        int maxTokens = Math.Min(request.MaxTokens ?? room, room);
-        NgramDrafter? drafter = request.Drafts ? new NgramDrafter(prompt.Length + maxTokens) : null;
-        var sequence = new GenerationSequence(prompt, maxTokens, decoding, _sampler, endTokens, request.Class, drafter, request.PromptLogProbabilities, _draftCounts);
-        return ReadAsync(sequence, cancellationToken);
-    }
+    public IAsyncEnumerable<GeneratedToken> GenerateAsync(GenerationRequest request, CancellationToken cancellationToken = default) =>
+        ReadAsync(NewSequence(request), _timeline, cancellationToken);
 
     /// <summary>Computes the logits after a prompt's last token.</summary>
     /// <param name="tokens">At least one token id.</param>
@@ -173,6 +160,7 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <exception cref="DeviceException">The device failed.</exception>
     public async Task WarmUpAsync(CancellationToken cancellationToken = default)
     {
+        using StartupSpan warming = _timeline.Begin(StartupStages.Warm);
         var compiled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         ObjectDisposedException.ThrowIf(_isStopping, this);
         _toCompile.Enqueue(compiled);
@@ -186,7 +174,7 @@ public sealed class InferenceEngine : IInferenceEngine
             IgnoreEndTokens = true,
             Sampling = new SamplingOptions { Temperature = 0 },
         };
-        await foreach (GeneratedToken token in GenerateAsync(request, cancellationToken).ConfigureAwait(false))
+        await foreach (GeneratedToken token in ReadAsync(NewSequence(request), timeline: null, cancellationToken).ConfigureAwait(false))
             _ = token;
     }
 
@@ -202,9 +190,31 @@ public sealed class InferenceEngine : IInferenceEngine
         return ValueTask.CompletedTask;
     }
 
-    private async IAsyncEnumerable<GeneratedToken> ReadAsync(
-        GenerationSequence sequence, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private GenerationSequence NewSequence(GenerationRequest request)
     {
+        request.Sampling.Validate(Config.VocabularySize);
+        int[] prompt = CheckPrompt(request.PromptTokens);
+        int room = ContextLength - prompt.Length;
+        if (request.PromptLogProbabilities is < 0 or > SamplingOptions.MaxLogProbabilities)
+            throw new InvalidRequestException("logprobs", $"logprobs is {request.PromptLogProbabilities}; allowed is 0 to {SamplingOptions.MaxLogProbabilities}.");
+        if (request.MaxTokens < 1)
+            throw new InvalidRequestException("max_tokens", $"max_tokens is {request.MaxTokens}; allowed is 1 or more.");
+        if (room < 1)
+            throw new InvalidRequestException("prompt", $"The prompt has {prompt.Length} tokens, which leaves no room in the context of {ContextLength}.");
+        foreach (int token in request.StopTokens)
+            if (token < 0 || token >= Config.VocabularySize)
+                throw new InvalidRequestException("stop_token_ids", $"stop_token_ids has token id {token}; allowed are 0 to {Config.VocabularySize - 1}.");
+        IReadOnlyList<int> endTokens = [.. request.IgnoreEndTokens ? [] : Config.EndTokens, .. request.StopTokens];
+        var decoding = new DecodingState(request.Sampling, prompt, endTokens, Config.VocabularySize, request.Mask);
+        int maxTokens = Math.Min(request.MaxTokens ?? room, room);
+        NgramDrafter? drafter = request.Drafts ? new NgramDrafter(prompt.Length + maxTokens) : null;
+        return new GenerationSequence(prompt, maxTokens, decoding, _sampler, endTokens, request.Class, drafter, request.PromptLogProbabilities, _draftCounts);
+    }
+
+    private async IAsyncEnumerable<GeneratedToken> ReadAsync(
+        GenerationSequence sequence, StartupTimeline? timeline, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        long asked = Stopwatch.GetTimestamp();
         cancellationToken.ThrowIfCancellationRequested();
         if (sequence.Class == RequestClass.Interactive) sequence.EnterWaitingRoom(_waitingRoom);
         Submit(sequence);
@@ -214,6 +224,7 @@ public sealed class InferenceEngine : IInferenceEngine
             {
                 // The channel alone would first give all that has come already.
                 cancellationToken.ThrowIfCancellationRequested();
+                timeline?.GiveFirstToken(asked);
                 yield return token;
             }
         }

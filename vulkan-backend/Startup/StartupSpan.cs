@@ -7,10 +7,10 @@ public sealed class StartupSpan : IDisposable
     private readonly Lock _lock = new();
     private StartupStage _stage;
 
-    internal StartupSpan(StartupTimeline timeline, string stage, string? of, TimeSpan begin)
+    internal StartupSpan(StartupTimeline timeline, string stage, string? of, TimeSpan begin, TimeSpan? end = null)
     {
         _timeline = timeline;
-        _stage = new StartupStage(stage, of, begin, End: null, Bytes: 0);
+        _stage = new StartupStage(stage, of, begin, end, Bytes: 0);
     }
 
     /// <summary>What is known of the stage by now.</summary>

@@ -6,4 +6,11 @@ namespace Gemma2.Backend.Startup;
 /// <param name="Begin">Time since the start.</param>
 /// <param name="End">Time since the start; null while it lasts.</param>
 /// <param name="Bytes">Bytes that were read in it.</param>
-public sealed record StartupStage(string Name, string? Of, TimeSpan Begin, TimeSpan? End, long Bytes);
+public sealed record StartupStage(string Name, string? Of, TimeSpan Begin, TimeSpan? End, long Bytes)
+{
+    /// <summary>How long it took; null while it lasts.</summary>
+    public TimeSpan? Length => End - Begin;
+
+    /// <summary>Bytes a second; null where there are none, or while it lasts.</summary>
+    public double? BytesPerSecond => Bytes > 0 && Length is { } length && length > TimeSpan.Zero ? Bytes / length.TotalSeconds : null;
+}

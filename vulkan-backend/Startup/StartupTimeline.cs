@@ -6,7 +6,10 @@ namespace Gemma2.Backend.Startup;
 public sealed class StartupTimeline
 {
     private readonly List<StartupSpan> _spans = [];
+    private readonly TaskCompletionSource _firstToken = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _zero;
+    private string? _model;
+    private TimeSpan? _ready;
 
     private StartupTimeline(DateTimeOffset start)
     {
@@ -26,11 +29,19 @@ public sealed class StartupTimeline
         }
     }
 
+    /// <summary>Completes when somebody got the first token.</summary>
+    public Task FirstToken => _firstToken.Task;
+
     /// <summary>A timeline that begins with this process.</summary>
-    public static StartupTimeline OfProcess()
+    /// <param name="firstLine"><see cref="Stopwatch.GetTimestamp"/> at the program's first line: until then it was the runtime that started.</param>
+    public static StartupTimeline OfProcess(long firstLine)
     {
         using var process = Process.GetCurrentProcess();
-        return new StartupTimeline(process.StartTime.ToUniversalTime());
+        var timeline = new StartupTimeline(process.StartTime.ToUniversalTime());
+        // The system counts a process's start in hundredths of a second.
+        TimeSpan end = Stopwatch.GetElapsedTime(Math.Min(timeline._zero, firstLine), firstLine);
+        timeline.Add(new StartupSpan(timeline, StartupStages.Runtime, of: null, TimeSpan.Zero, end));
+        return timeline;
     }
 
     /// <summary>A timeline that begins now.</summary>
@@ -40,13 +51,40 @@ public sealed class StartupTimeline
     /// <param name="stage">One of <see cref="StartupStages"/>.</param>
     /// <param name="of">What it is the stage of: a file's name.</param>
     /// <returns>Dispose it when the stage ends.</returns>
-    public StartupSpan Begin(string stage, string? of = null)
+    public StartupSpan Begin(string stage, string? of = null) => Add(new StartupSpan(this, stage, of, Now));
+
+    /// <summary>The model answers from now on; only the first call says so.</summary>
+    /// <param name="model">Its name.</param>
+    public void BeReady(string model)
     {
-        var span = new StartupSpan(this, stage, of, Now);
-        lock (_spans) _spans.Add(span);
-        return span;
+        lock (_spans) (_model, _ready) = (_model ?? model, _ready ?? Now);
+    }
+
+    /// <summary>The first token that somebody asked for is there; only the first call says so.</summary>
+    /// <param name="asked"><see cref="Stopwatch.GetTimestamp"/> when it was asked for.</param>
+    public void GiveFirstToken(long asked)
+    {
+        if (_firstToken.Task.IsCompleted) return;
+        lock (_spans)
+        {
+            if (_firstToken.Task.IsCompleted) return;
+            _spans.Add(new StartupSpan(this, StartupStages.FirstToken, of: null, Stopwatch.GetElapsedTime(_zero, asked), Now));
+            _firstToken.SetResult();
+        }
+    }
+
+    /// <summary>What is known by now.</summary>
+    public StartupReport Report()
+    {
+        lock (_spans) return new StartupReport(Start, Environment.MachineName, _model, _ready, [.. _spans.Select(span => span.Stage)]);
     }
 
     /// <summary>Time since <see cref="Start"/>.</summary>
     internal TimeSpan Now => Stopwatch.GetElapsedTime(_zero);
+
+    private StartupSpan Add(StartupSpan span)
+    {
+        lock (_spans) _spans.Add(span);
+        return span;
+    }
 }
