@@ -1,3 +1,4 @@
+using Gemma2.Backend.Startup;
 using Gemma2.Service.Api;
 using Gemma2.Service.Batches;
 using Gemma2.Service.Callbacks;
@@ -8,6 +9,7 @@ using Gemma2.Service.Http.Anthropic;
 using Gemma2.Service.Http.Batches;
 using Gemma2.Service.Http.Completions;
 using Gemma2.Service.Http.Jobs;
+using Gemma2.Service.Http.Metrics;
 using Gemma2.Service.Http.OpenAI;
 using Gemma2.Service.Http.Responses;
 using Gemma2.Service.Http.Streaming;
@@ -17,6 +19,7 @@ using Gemma2.Service.Lifetime;
 using Gemma2.Service.Model;
 using Gemma2.Service.Options;
 using Gemma2.Service.Queue;
+using Gemma2.Service.Telemetry;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
 using Gemma2.Storage.Limits;
@@ -37,6 +40,10 @@ internal static class ServiceSetup
         services.AddSingleton(options);
         services.AddSingleton<FatalStop>();
         services.AddSingleton<Draining>();
+        services.TryAddSingleton(_ => StartupTimeline.FromNow());
+        services.AddSingleton<TraceExport>();
+        services.AddSingleton<Startups>();
+        services.AddSingleton<PrometheusExport>();
         services.AddSingleton<IEngineLoader, EngineLoader>();
         services.AddSingleton<ModelHost>();
         services.AddHostedService(provider => provider.GetRequiredService<ModelHost>());
@@ -88,6 +95,8 @@ internal static class ServiceSetup
     {
         RootEndpoint.Map(routes);
         HealthEndpoint.Map(routes);
+        StartupEndpoint.Map(routes);
+        MetricsEndpoint.Map(routes);
         ModelsEndpoint.Map(routes);
         CompletionsEndpoint.Map(routes);
         ChatCompletionsEndpoint.Map(routes);

@@ -1,20 +1,24 @@
 using Gemma2.Backend;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Startup;
 using Gemma2.Service.Options;
+using Gemma2.Service.Telemetry;
 using Gemma2.Storage;
 
 namespace Gemma2.Service.Model;
 
 /// <summary>Brings the configured model onto the configured device, and before it the containers and queues that are missing.</summary>
-internal sealed class EngineLoader(Gemma2Options options, ILogger<EngineLoader> log, StorageConnection? storage = null) : IEngineLoader
+internal sealed class EngineLoader(Gemma2Options options, Startups startups, ILogger<EngineLoader> log, StorageConnection? storage = null) : IEngineLoader
 {
     /// <inheritdoc />
     public async Task<IInferenceEngine> LoadAsync(IProgress<LoadProgress> progress, CancellationToken cancellationToken)
     {
+        StartupTimeline timeline = startups.Begin();
         if (storage is not null)
             await StorageProvisioning.EnsureCreatedAsync(storage, cancellationToken);
-        InferenceEngine engine = await InferenceEngine.LoadAsync(ModelLocator.Locate(options.Model, storage), options.ToEngineOptions(), progress, cancellationToken);
+        EngineOptions engineOptions = options.ToEngineOptions() with { Timeline = timeline };
+        InferenceEngine engine = await InferenceEngine.LoadAsync(ModelLocator.Locate(options.Model, storage), engineOptions, progress, cancellationToken);
         foreach (string warning in engine.Warnings)
             log.LogWarning("{Warning}", warning);
         try
@@ -23,6 +27,7 @@ internal sealed class EngineLoader(Gemma2Options options, ILogger<EngineLoader> 
                 throw new ModelException($"Model '{engine.ModelName}' has no tokenizer.model, nor a vocabulary in a GGUF file: serving text needs one.");
             // The first request shall not wait for the driver's compiler.
             await engine.WarmUpAsync(cancellationToken);
+            startups.End(timeline, engine.ModelName);
             log.LogInformation(
                 "KV cache: {Tokens} tokens in {Megabytes} MB of {Type}, for at most {Sequences} sequences at once",
                 engine.CacheTokens, engine.CacheBytes >> 20, engine.KvCacheType, options.MaxSequences);

@@ -7,18 +7,19 @@ public sealed class StartupTimeline
 {
     private readonly List<StartupSpan> _spans = [];
     private readonly TaskCompletionSource _firstToken = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly long _zero;
+    private readonly long _origin;
+    private readonly Lazy<(DateTimeOffset Moment, TimeSpan BeforeOrigin)> _start;
     private string? _model;
     private TimeSpan? _ready;
 
-    private StartupTimeline(DateTimeOffset start)
+    private StartupTimeline(long origin, Func<DateTimeOffset> findStart) => (_origin, _start) = (origin, new(() =>
     {
-        Start = start;
-        _zero = Stopwatch.GetTimestamp() - (long)((DateTimeOffset.UtcNow - start).TotalSeconds * Stopwatch.Frequency);
-    }
+        (DateTimeOffset start, DateTimeOffset originMoment) = (findStart(), DateTimeOffset.UtcNow - Stopwatch.GetElapsedTime(origin));
+        return start < originMoment ? (start, originMoment - start) : (originMoment, TimeSpan.Zero);
+    }));
 
     /// <summary>The moment from which all times count.</summary>
-    public DateTimeOffset Start { get; }
+    public DateTimeOffset Start => _start.Value.Moment;
 
     /// <summary>The stages so far, in the order in which they began.</summary>
     public IReadOnlyList<StartupStage> Stages
@@ -32,26 +33,28 @@ public sealed class StartupTimeline
     /// <summary>Completes when somebody got the first token.</summary>
     public Task FirstToken => _firstToken.Task;
 
-    /// <summary>A timeline that begins with this process.</summary>
+    /// <summary>A timeline that begins with this process. When that was is found out by whoever reads first: a start does not wait for it.</summary>
     /// <param name="firstLine"><see cref="Stopwatch.GetTimestamp"/> at the program's first line: until then it was the runtime that started.</param>
     public static StartupTimeline OfProcess(long firstLine)
     {
-        using var process = Process.GetCurrentProcess();
-        var timeline = new StartupTimeline(process.StartTime.ToUniversalTime());
-        // The system counts a process's start in hundredths of a second.
-        TimeSpan end = Stopwatch.GetElapsedTime(Math.Min(timeline._zero, firstLine), firstLine);
-        timeline.Add(new StartupSpan(timeline, StartupStages.Runtime, of: null, TimeSpan.Zero, end));
+        var timeline = new StartupTimeline(firstLine, StartOfProcess);
+        timeline._spans.Add(new StartupSpan(timeline, StartupStages.Runtime, of: null, begin: null, end: TimeSpan.Zero));
         return timeline;
     }
 
     /// <summary>A timeline that begins now.</summary>
-    public static StartupTimeline FromNow() => new(DateTimeOffset.UtcNow);
+    public static StartupTimeline FromNow() => new(Stopwatch.GetTimestamp(), () => DateTimeOffset.MaxValue);
 
     /// <summary>A stage begins.</summary>
     /// <param name="stage">One of <see cref="StartupStages"/>.</param>
     /// <param name="of">What it is the stage of: a file's name.</param>
     /// <returns>Dispose it when the stage ends.</returns>
-    public StartupSpan Begin(string stage, string? of = null) => Add(new StartupSpan(this, stage, of, Now));
+    public StartupSpan Begin(string stage, string? of = null)
+    {
+        var span = new StartupSpan(this, stage, of, Now);
+        lock (_spans) _spans.Add(span);
+        return span;
+    }
 
     /// <summary>The model answers from now on; only the first call says so.</summary>
     /// <param name="model">Its name.</param>
@@ -68,7 +71,7 @@ public sealed class StartupTimeline
         lock (_spans)
         {
             if (_firstToken.Task.IsCompleted) return;
-            _spans.Add(new StartupSpan(this, StartupStages.FirstToken, of: null, Stopwatch.GetElapsedTime(_zero, asked), Now));
+            _spans.Add(new StartupSpan(this, StartupStages.FirstToken, of: null, Stopwatch.GetElapsedTime(_origin, asked), Now));
             _firstToken.SetResult();
         }
     }
@@ -76,15 +79,19 @@ public sealed class StartupTimeline
     /// <summary>What is known by now.</summary>
     public StartupReport Report()
     {
-        lock (_spans) return new StartupReport(Start, Environment.MachineName, _model, _ready, [.. _spans.Select(span => span.Stage)]);
+        lock (_spans) return new StartupReport(Start, Environment.MachineName, _model, _ready is { } ready ? FromStart(ready) : null, Stages);
     }
 
-    /// <summary>Time since <see cref="Start"/>.</summary>
-    internal TimeSpan Now => Stopwatch.GetElapsedTime(_zero);
+    /// <summary>Time since the program's first line, or since the load began.</summary>
+    internal TimeSpan Now => Stopwatch.GetElapsedTime(_origin);
 
-    private StartupSpan Add(StartupSpan span)
+    /// <summary>Such a time, counted from the start.</summary>
+    internal TimeSpan FromStart(TimeSpan time) => _start.Value.BeforeOrigin + time;
+
+    // The system counts it in hundredths of a second.
+    private static DateTimeOffset StartOfProcess()
     {
-        lock (_spans) _spans.Add(span);
-        return span;
+        using var process = Process.GetCurrentProcess();
+        return process.StartTime.ToUniversalTime();
     }
 }

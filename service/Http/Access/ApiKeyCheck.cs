@@ -8,7 +8,8 @@ namespace Gemma2.Service.Http.Access;
 
 /// <summary>
 /// Lets a request pass that carries one of the configured keys, or, where none is configured, that comes from this machine (from anywhere, if the settings
-/// say that something in front of the app decides who may call). Endpoints that allow anonymous requests (health, the Functions host's own calls) are open.
+/// say that something in front of the app decides who may call). Endpoints that allow anonymous requests (health, the Functions host's own calls) are open,
+/// those for <see cref="Watching"/> are to this machine.
 /// </summary>
 internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options, FailedKeys failed)
 {
@@ -21,6 +22,8 @@ internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options, F
 
     private async Task CheckAsync(HttpContext http)
     {
+        if (Watching.IsAt(http) && ComesFromLoopback(http))
+            return;
         if (options.ApiKeys.Count == 0)
         {
             if (!options.AllowAnonymous && !ComesFromLoopback(http))

