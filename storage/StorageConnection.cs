@@ -130,7 +130,8 @@ public sealed partial class StorageConnection
         ConnectTimeout = connectTimeout,
         AllowAutoRedirect = false,
         UseCookies = false,
-        MaxConnectionsPerServer = 50,
+        // More than the ranges that are ever in flight: how many that is, the link's pace says.
+        MaxConnectionsPerServer = 256,
         PooledConnectionLifetime = TimeSpan.FromMinutes(5),
     })
     {

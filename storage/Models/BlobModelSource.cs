@@ -1,12 +1,14 @@
+using Azure;
 using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Gemma2.Backend;
 using Gemma2.Backend.Formats.Files;
+using Gemma2.Storage.Models.Ranges;
 
 namespace Gemma2.Storage.Models;
 
 /// <summary>
-/// A model in blob storage. Files are read in parallel ranges, pinned to the blob's ETag, and checked against the manifest as they stream;
+/// A model in blob storage. Files are read in parallel ranges, pinned to the blob's ETag, and checked against the manifest block by block;
 /// nothing is written to disk.
 /// </summary>
 /// <param name="connection">The storage account.</param>
@@ -14,17 +16,14 @@ namespace Gemma2.Storage.Models;
 /// <exception cref="ModelException">The name is not allowed.</exception>
 public sealed class BlobModelSource(StorageConnection connection, string name) : IModelSource
 {
-    // An open file has at most this many ranges in memory: 32 MiB.
-    internal const int ParallelRanges = 8;
-
     private readonly BlobContainerClient _container = connection.Blobs.GetBlobContainerClient(StorageNames.Models);
     private IReadOnlyDictionary<string, ModelFile>? _files;
 
     /// <inheritdoc/>
     public string Name { get; } = Valid(name);
 
-    /// <summary>What one request reads; smaller in tests.</summary>
-    internal int RangeBytes { get; init; } = 4 << 20;
+    /// <summary>What all files share.</summary>
+    internal Link Link { get; init; } = new(TimeProvider.System);
 
     /// <inheritdoc/>
     public async ValueTask<IReadOnlyDictionary<string, long>> ListAsync(CancellationToken cancellationToken) =>
@@ -40,11 +39,33 @@ public sealed class BlobModelSource(StorageConnection connection, string name) :
         if (properties.ContentLength != expected.Size)
             throw new ModelException($"{Name}/{file} is {properties.ContentLength} bytes long, {ModelManifest.FileName} says {expected.Size}.");
 
-        Task<bool> Fetch(long offset, Memory<byte> buffer, CancellationToken closing) =>
-            RunAsync(file, ParallelRanges * RangeBytes, token => BlobRange.ReadAsync(blob, properties.ETag, offset, buffer, token), closing);
-
-        return new ForwardModelFile(new VerifiedStream(new ReadAheadStream(Fetch, expected.Size, RangeBytes, ParallelRanges), $"{Name}/{file}", expected), expected.Size, RangeBytes);
+        Link.Slow.Expect(expected.Size);
+        Task Fetch(RangeRead range, CancellationToken token) => FetchAsync(file, blob, properties.ETag, range, token);
+        return new BlobModelFile($"{Name}/{file}", expected, (offset, buffer, token) => Link.ReadAsync(offset, buffer, Fetch, token));
     }
+
+    private async Task FetchAsync(string file, BlobClient blob, ETag version, RangeRead range, CancellationToken cancellationToken)
+    {
+        await RunAsync(
+            file,
+            (long)Link.Pace.Limit * range.Length,
+            async token =>
+            {
+                try
+                {
+                    return await BlobRange.ReadAsync(blob, version, range.Offset, range.Rest, range.Advance, token);
+                }
+                catch (Exception e) when (!cancellationToken.IsCancellationRequested && IsTooMuch(e))
+                {
+                    Link.Pace.Refused();
+                    throw;
+                }
+            },
+            cancellationToken);
+    }
+
+    /// <summary>Storage cannot serve as much as is asked of it, or does not come to it in time.</summary>
+    private static bool IsTooMuch(Exception e) => e is OperationCanceledException or RequestFailedException { Status: 408 or 429 or >= 500 };
 
     private async ValueTask<IReadOnlyDictionary<string, ModelFile>> FilesAsync(CancellationToken cancellationToken)
     {

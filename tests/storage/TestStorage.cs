@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Azure.Storage.Blobs;
+using Gemma2.Storage.Models;
 using Gemma2.Storage.Tests.Faults;
 using Gemma2.Testing;
 
@@ -30,6 +31,22 @@ internal sealed class TestStorage
     public BlobServiceClient Blobs { get; }
 
     public BlobClient Blob(string container, string name) => Blobs.GetBlobContainerClient(container).GetBlobClient(name);
+
+    /// <summary>Replaces a model's manifest by one with small blocks, or by one that knows of none.</summary>
+    public async Task WriteManifestAsync(string model, string folder, int? blockBytes)
+    {
+        BlobClient blob = Blob(StorageNames.Models, $"{model}/{ModelManifest.FileName}");
+        ModelManifest manifest = ModelManifest.Parse(model, (await blob.DownloadContentAsync()).Value.Content);
+        ModelFile[] files = [.. manifest.Files.Select(file => blockBytes is { } bytes ? Hash(Path.Combine(folder, file.Name), bytes) : file with { Blocks = null })];
+        await blob.UploadAsync(BinaryData.FromBytes(new ModelManifest(files).ToJson()), overwrite: true);
+    }
+
+    private static ModelFile Hash(string path, int blockBytes)
+    {
+        using var hash = new ModelFileHash(blockBytes);
+        hash.Append(File.ReadAllBytes(path));
+        return hash.Finish(Path.GetFileName(path));
+    }
 
     public static StorageConnection Connect(string connectionString, StorageTuning tuning) =>
         StorageConnection.FromSettings(key => key == "Storage" ? connectionString : null, "Storage", tuning);

@@ -57,6 +57,17 @@ internal sealed class FaultTransport : HttpPipelineTransport
         message.Response.ContentStream = new BreakingStream(message.Response.ContentStream!, 1000);
     }
 
+    /// <summary>Something on the way damages the body.</summary>
+    public static async ValueTask FlipBit(HttpMessage message, Func<ValueTask> send)
+    {
+        await send();
+        var body = new MemoryStream();
+        await message.Response.ContentStream!.CopyToAsync(body);
+        body.GetBuffer()[body.Length / 2] ^= 1;
+        body.Position = 0;
+        message.Response.ContentStream = body;
+    }
+
     public override Request CreateRequest() => HttpClientTransport.Shared.CreateRequest();
 
     public override void Process(HttpMessage message) => throw new NotSupportedException("The library is asynchronous.");

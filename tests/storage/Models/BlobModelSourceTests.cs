@@ -10,9 +10,10 @@ namespace Gemma2.Storage.Tests.Models;
 
 public sealed class BlobModelSourceTests(AzuriteFixture azurite) : IDisposable
 {
-    private const int RangeBytes = 65_536;
+    private const int BlockBytes = 65_536;
+    private const int Blocks = 11;
 
-    private readonly TestModel _model = new(RangeBytes * (BlobModelSource.ParallelRanges + 2) + 12_345);
+    private readonly TestModel _model = new((BlockBytes * (Blocks - 1)) + 12_345);
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -61,7 +62,7 @@ public sealed class BlobModelSourceTests(AzuriteFixture azurite) : IDisposable
 
         Assert.Equal(_model.Read(TestModel.Weights), await ReadAsync(source, TestModel.Weights));
 
-        Assert.True(next >= BlobModelSource.ParallelRanges + 2);
+        Assert.Equal(Blocks, next);
     }
 
     [Fact]
@@ -79,19 +80,109 @@ public sealed class BlobModelSourceTests(AzuriteFixture azurite) : IDisposable
     [Theory]
     [InlineData(TestModel.Weights)]
     [InlineData("tokenizer.model")]
-    public async Task Read_WrongBytes_IsRefusedBeforeTheLastByte(string file)
+    public async Task Read_WrongBytes_IsRefusedWithTheirBlock(string file)
     {
         var (storage, source) = await NewSourceAsync();
+        byte[] bytes = _model.Read(file), right = _model.Read(file);
+        bytes[BlockBytes + 1] ^= 1;
+        await storage.Blob("models", $"nano/{file}").UploadAsync(BinaryData.FromBytes(bytes), overwrite: true, Cancel);
+        await using var stream = new ModelFileStream(await source.OpenAsync(file, Cancel));
+        byte[] first = new byte[BlockBytes];
+        await stream.ReadExactlyAsync(first, Cancel);
+        Assert.Equal(right[..BlockBytes], first);
+        storage.Faults.Count(_ => true);
+
+        var error = await Assert.ThrowsAsync<ModelException>(async () => await stream.ReadExactlyAsync(new byte[1], Cancel));
+
+        int length = Math.Min(BlockBytes, bytes.Length - BlockBytes);
+        Assert.Equal(
+            $"nano/{file} is corrupt: the SHA-256 of its block 1 ({length} bytes from 65536) is {Hash(bytes[BlockBytes..(BlockBytes + length)])}, "
+            + $"manifest.json says {Hash(right[BlockBytes..(BlockBytes + length)])}.", error.Message);
+        Assert.Equal(3, storage.Faults.Matched);
+        await Assert.ThrowsAsync<ModelException>(async () => await stream.ReadExactlyAsync(new byte[1], Cancel));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public async Task Read_BlockIsDamagedOnTheWay_IsFetchedAgain(int times)
+    {
+        var (storage, source) = await NewSourceAsync();
+        storage.Faults.Play(FaultTransport.FlipBit, request => request.Headers.TryGetValue("x-ms-range", out string? range) && range == "bytes=131072-196607", times);
+
+        Assert.Equal(_model.Read(TestModel.Weights), await ReadAsync(source, TestModel.Weights));
+
+        Assert.Equal(times + 1, storage.Faults.Matched);
+    }
+
+    [Theory]
+    [InlineData(TestModel.Weights)]
+    [InlineData("tokenizer.model")]
+    public async Task Read_WrongBytesUnderAManifestWithoutBlocks_IsRefusedBeforeTheLastBlock(string file)
+    {
+        var (storage, source) = await NewSourceAsync(blockBytes: null);
+        _model.Write(file, [.. _model.Read(file).Concat(RandomNumberGenerator.GetBytes(2 * ModelBlocks.DefaultBytes))]);
+        await StoreAsync(storage, blockBytes: null);
         byte[] bytes = _model.Read(file);
         bytes[bytes.Length / 2] ^= 1;
         await storage.Blob("models", $"nano/{file}").UploadAsync(BinaryData.FromBytes(bytes), overwrite: true, Cancel);
         await using var stream = new ModelFileStream(await source.OpenAsync(file, Cancel));
+        await stream.ReadExactlyAsync(new byte[2 * ModelBlocks.DefaultBytes], Cancel);
 
-        var error = await Assert.ThrowsAsync<ModelException>(async () => await stream.ReadExactlyAsync(new byte[bytes.Length], Cancel));
+        var error = await Assert.ThrowsAsync<ModelException>(async () => await stream.ReadExactlyAsync(new byte[1], Cancel));
 
-        Assert.Equal(
-            $"nano/{file} is corrupt: its SHA-256 is {Hash(bytes)}, manifest.json says {Hash(_model.Read(file))}.", error.Message);
-        await Assert.ThrowsAsync<ModelException>(async () => await stream.ReadExactlyAsync(new byte[1], Cancel));
+        Assert.Equal($"nano/{file} is corrupt: its SHA-256 is {Hash(bytes)}, manifest.json says {Hash(_model.Read(file))}.", error.Message);
+    }
+
+    [Theory]
+    [InlineData(BlockBytes)]
+    [InlineData(null)]
+    public async Task Read_AnyPiecesAtOnce_GivesTheirBytes(int? blockBytes)
+    {
+        _model.Write(TestModel.Weights, RandomNumberGenerator.GetBytes(blockBytes is null ? (3 * ModelBlocks.DefaultBytes) + 12_345 : 700_000));
+        var (_, source) = await NewSourceAsync(blockBytes);
+        byte[] bytes = _model.Read(TestModel.Weights);
+        await using IModelFile file = await source.OpenAsync(TestModel.Weights, Cancel);
+        var random = new Random(1);
+        (int Offset, byte[] Buffer)[] pieces = [.. Enumerable.Range(0, 40).Select(_ =>
+        {
+            int offset = random.Next(bytes.Length);
+            return (offset, new byte[random.Next(Math.Min(bytes.Length - offset, 300_000))]);
+        })];
+
+        // Not in order either, and with pieces left out: what a manifest without blocks cannot check by itself is read beside.
+        await Task.WhenAll(pieces.Select(async piece => await file.ReadAsync(piece.Offset, piece.Buffer, Cancel)));
+
+        Assert.All(pieces, piece => Assert.True(bytes.AsSpan(piece.Offset, piece.Buffer.Length).SequenceEqual(piece.Buffer)));
+        byte[] all = new byte[bytes.Length];
+        await file.ReadAsync(0, all, Cancel);
+        Assert.Equal(bytes, all);
+    }
+
+    [Theory]
+    [InlineData(-1, 1)]
+    [InlineData(0, 2_000_000)]
+    [InlineData(long.MaxValue, 1)]
+    public async Task Read_BeyondTheFile_IsRefused(long offset, int count)
+    {
+        var (_, source) = await NewSourceAsync();
+        await using IModelFile file = await source.OpenAsync(TestModel.Weights, Cancel);
+
+        await Assert.ThrowsAsync<ArgumentOutOfRangeException>(async () => await file.ReadAsync(offset, new byte[count], Cancel));
+    }
+
+    [Fact]
+    public async Task Read_FileOfAnOldManifestThatWasReplacedUnderTheSameVersion_IsNoticedWhenItIsReadAgain()
+    {
+        var (storage, source) = await NewSourceAsync(blockBytes: null);
+        await using IModelFile file = await source.OpenAsync(TestModel.Weights, Cancel);
+        byte[] block = new byte[file.Length];
+        await file.ReadAsync(0, block, Cancel);
+        storage.Faults.Play(FaultTransport.FlipBit, request => request.Headers.TryGetValue("x-ms-range", out _));
+
+        var error = await Assert.ThrowsAsync<ModelException>(async () => await file.ReadAsync(0, block, Cancel));
+
+        Assert.Equal("nano/model.safetensors is corrupt: its block 0 is not what it was when it was read before.", error.Message);
     }
 
     [Theory]
@@ -241,11 +332,17 @@ public sealed class BlobModelSourceTests(AzuriteFixture azurite) : IDisposable
     public void New_HostileName_IsRefused(string name) =>
         Assert.Throws<ModelException>(() => new BlobModelSource(new TestStorage(azurite).Connection, name));
 
-    private async Task<(TestStorage Storage, BlobModelSource Source)> NewSourceAsync()
+    private async Task<(TestStorage Storage, BlobModelSource Source)> NewSourceAsync(int? blockBytes = BlockBytes)
     {
         var storage = new TestStorage(azurite);
+        await StoreAsync(storage, blockBytes);
+        return (storage, new BlobModelSource(storage.Connection, "nano"));
+    }
+
+    private async Task StoreAsync(TestStorage storage, int? blockBytes)
+    {
         await new ModelStore(storage.Connection).PushAsync(_model.Folder, "nano", null, Cancel);
-        return (storage, new BlobModelSource(storage.Connection, "nano") { RangeBytes = RangeBytes });
+        await storage.WriteManifestAsync("nano", _model.Folder, blockBytes);
     }
 
     private static async Task<byte[]> ReadAsync(BlobModelSource source, string file)
