@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.ExceptionServices;
 using Silk.NET.Vulkan;
 
 namespace Gemma2.Backend.Device;
@@ -16,16 +15,14 @@ internal sealed unsafe class CommandRecorder : DeviceObject
     private readonly CommandBuffer _commands;
     private readonly Fence _fence;
     private readonly DispatchTimer? _timer;
-    private readonly HashSet<ComputePipeline>? _compiled;
+    private readonly HashSet<ComputePipeline>? _collected;
     private DispatchLabel _label;
 
     /// <param name="device">Whose queue does the work.</param>
     /// <param name="queueFamily">That queue's family.</param>
     /// <param name="timed">Whether every dispatch is timed.</param>
-    /// <param name="compilesOnly">
-    /// Whether every pipeline is dispatched once, over no workgroups: nothing is computed, but drivers that compile a shader at its first dispatch do so.
-    /// </param>
-    public CommandRecorder(GpuDevice device, uint queueFamily, bool timed, bool compilesOnly)
+    /// <param name="collected">Gets the pipelines of what is recorded, which then is not; null records.</param>
+    public CommandRecorder(GpuDevice device, uint queueFamily, bool timed, HashSet<ComputePipeline>? collected)
         : base(device)
     {
         var pool = new CommandPoolCreateInfo { SType = StructureType.CommandPoolCreateInfo, QueueFamilyIndex = queueFamily };
@@ -41,7 +38,7 @@ internal sealed unsafe class CommandRecorder : DeviceObject
         var fence = new FenceCreateInfo { SType = StructureType.FenceCreateInfo };
         device.Api.CreateFence(device.Handle, in fence, null, out _fence).Check("create a fence");
         if (timed) _timer = new DispatchTimer(device);
-        if (compilesOnly) _compiled = [];
+        _collected = collected;
     }
 
     /// <summary>Starts over with an empty command buffer. What is recorded then sees all that was submitted before, also without waiting for it.</summary>
@@ -59,17 +56,26 @@ internal sealed unsafe class CommandRecorder : DeviceObject
     /// <param name="layer">For which layer; -1 outside of them.</param>
     public void Label(string step, int layer = -1) => _label = new DispatchLabel(step, layer);
 
+    /// <summary>Runs a kernel over no workgroups: nothing is computed, but drivers that compile a shader at its first dispatch do so.</summary>
+    public void DispatchNothing(ComputePipeline pipeline)
+    {
+        byte* nothing = stackalloc byte[(int)GpuDevice.PushConstantBytes];
+        pipeline.Bind(_commands);
+        Device.Api.CmdPushConstants(_commands, Device.PipelineLayout, ShaderStageFlags.ComputeBit, 0, GpuDevice.PushConstantBytes, nothing);
+        Device.Api.CmdDispatch(_commands, 0, 0, 0);
+    }
+
     /// <summary>Runs a kernel over a grid of workgroups. Kernels recorded without a barrier between them may overlap.</summary>
     public void Dispatch<TArguments>(ComputePipeline pipeline, in TArguments arguments, uint x, uint y = 1, uint z = 1)
         where TArguments : unmanaged
     {
         Debug.Assert(sizeof(TArguments) <= GpuDevice.PushConstantBytes, "push constants fit");
-        if (_compiled is not null)
+        if (_collected is not null)
         {
-            _compiled.Add(pipeline);
+            _collected.Add(pipeline);
             return;
         }
-        Device.Api.CmdBindPipeline(_commands, PipelineBindPoint.Compute, pipeline.Handle);
+        pipeline.Bind(_commands);
         fixed (TArguments* values = &arguments)
             Device.Api.CmdPushConstants(_commands, Device.PipelineLayout, ShaderStageFlags.ComputeBit, 0, (uint)sizeof(TArguments), values);
         Device.Api.CmdDispatch(_commands, x, y, z);
@@ -79,7 +85,7 @@ internal sealed unsafe class CommandRecorder : DeviceObject
     /// <summary>What is recorded after sees all that was written before.</summary>
     public void Barrier()
     {
-        if (_compiled is null) Barrier(Stages, AccessFlags.ShaderReadBit | AccessFlags.TransferReadBit | Written);
+        if (_collected is null) Barrier(Stages, AccessFlags.ShaderReadBit | AccessFlags.TransferReadBit | Written);
     }
 
     public void Fill(GpuBuffer buffer, uint value) => Device.Api.CmdFillBuffer(_commands, buffer.Handle, 0, Vk.WholeSize, value);
@@ -93,7 +99,6 @@ internal sealed unsafe class CommandRecorder : DeviceObject
     /// <summary>Ends recording: from now on it can be submitted, until the next <see cref="Begin"/>. The host sees its results after a wait.</summary>
     public void End()
     {
-        if (_compiled is not null) CompileAll(_compiled);
         Barrier(PipelineStageFlags.HostBit, AccessFlags.HostReadBit);
         Device.Api.EndCommandBuffer(_commands).Check("end recording");
     }
@@ -103,7 +108,7 @@ internal sealed unsafe class CommandRecorder : DeviceObject
     {
         CommandBuffer commands = _commands;
         var submit = new SubmitInfo { SType = StructureType.SubmitInfo, CommandBufferCount = 1, PCommandBuffers = &commands };
-        Device.Api.QueueSubmit(Device.Queue, 1, in submit, _fence).Check("submit work");
+        Device.Submit(in submit, _fence);
     }
 
     /// <summary>Returns when what was submitted is done.</summary>
@@ -131,27 +136,6 @@ internal sealed unsafe class CommandRecorder : DeviceObject
         _timer?.Dispose();
         Device.Api.DestroyFence(Device.Handle, _fence, null);
         Device.Api.DestroyCommandPool(Device.Handle, _pool, null);
-    }
-
-    /// <summary>Makes the pipelines, by several threads; then dispatches each over no workgroups.</summary>
-    private void CompileAll(HashSet<ComputePipeline> pipelines)
-    {
-        try
-        {
-            Parallel.ForEach(pipelines, pipeline => pipeline.Compile());
-        }
-        catch (AggregateException errors)
-        {
-            // One of them is enough to tell.
-            ExceptionDispatchInfo.Throw(errors.InnerExceptions[0]);
-        }
-        byte* nothing = stackalloc byte[(int)GpuDevice.PushConstantBytes];
-        foreach (ComputePipeline pipeline in pipelines)
-        {
-            Device.Api.CmdBindPipeline(_commands, PipelineBindPoint.Compute, pipeline.Handle);
-            Device.Api.CmdPushConstants(_commands, Device.PipelineLayout, ShaderStageFlags.ComputeBit, 0, GpuDevice.PushConstantBytes, nothing);
-            Device.Api.CmdDispatch(_commands, 0, 0, 0);
-        }
     }
 
     private void Barrier(PipelineStageFlags after, AccessFlags touched)

@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Security.Cryptography;
 using Silk.NET.Core.Native;
 using Silk.NET.Vulkan;
 
@@ -10,7 +11,9 @@ namespace Gemma2.Backend.Device;
 /// </summary>
 internal sealed unsafe class ComputePipeline : DeviceObject
 {
-    private readonly Lazy<Pipeline> _pipeline;
+    private static readonly Lazy<string> _embeddedHash = new(HashEmbedded);
+
+    private readonly Lazy<ulong> _handle;
 
     /// <param name="device">The device that runs it.</param>
     /// <param name="shader">Name of the shader in shaders/ops, without ".comp".</param>
@@ -21,16 +24,21 @@ internal sealed unsafe class ComputePipeline : DeviceObject
     {
         Shader = shader;
         uint[] values = [workgroupSize, .. constants];
-        _pipeline = new Lazy<Pipeline>(() => Create(LoadSpirv(shader), values));
+        _handle = new Lazy<ulong>(() => Create(LoadSpirv(shader), values));
     }
-
-    public Pipeline Handle => _pipeline.Value;
 
     /// <summary>The shader's name.</summary>
     public string Shader { get; }
 
     /// <summary>Lets the driver compile it now. Several pipelines may be compiled at once, by several threads.</summary>
-    public void Compile() => _ = Handle;
+    public void Compile() => _ = _handle.Value;
+
+    /// <summary>What is dispatched next runs it.</summary>
+    public void Bind(CommandBuffer commands)
+    {
+        if (Device.ShaderObjects is { } objects) objects.Bind(commands, _handle.Value);
+        else Device.Api.CmdBindPipeline(commands, PipelineBindPoint.Compute, new Pipeline(_handle.Value));
+    }
 
     /// <summary>Whether a shader was compiled into this build: some need a newer compiler than every machine has.</summary>
     public static bool IsEmbedded(string shader) => Assembly.GetExecutingAssembly().GetManifestResourceInfo($"{shader}.spv") is not null;
@@ -39,9 +47,25 @@ internal sealed unsafe class ComputePipeline : DeviceObject
     public static IEnumerable<(string Shader, byte[] Spirv)> Embedded() => Assembly.GetExecutingAssembly().GetManifestResourceNames()
         .Where(name => name.EndsWith(".spv", StringComparison.Ordinal)).Order(StringComparer.Ordinal).Select(name => name[..^4]).Select(shader => (shader, LoadSpirv(shader)));
 
+    /// <summary>One hash of all shaders of this build.</summary>
+    public static string EmbeddedHash => _embeddedHash.Value;
+
     protected override void Free()
     {
-        if (_pipeline is { IsValueCreated: true }) Device.Api.DestroyPipeline(Device.Handle, Handle, null);
+        if (_handle is not { IsValueCreated: true }) return;
+        if (Device.ShaderObjects is { } objects) objects.Destroy(_handle.Value);
+        else Device.Api.DestroyPipeline(Device.Handle, new Pipeline(_handle.Value), null);
+    }
+
+    private static string HashEmbedded()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach ((string shader, byte[] spirv) in Embedded())
+        {
+            hash.AppendData(System.Text.Encoding.UTF8.GetBytes($"{shader} {spirv.Length}\n"));
+            hash.AppendData(spirv);
+        }
+        return Convert.ToHexStringLower(hash.GetHashAndReset().AsSpan(0, 16));
     }
 
     private static byte[] LoadSpirv(string shader)
@@ -53,51 +77,56 @@ internal sealed unsafe class ComputePipeline : DeviceObject
         return spirv;
     }
 
-    private Pipeline Create(byte[] spirv, ReadOnlySpan<uint> values)
+    private ulong Create(byte[] spirv, ReadOnlySpan<uint> values)
     {
         Span<SpecializationMapEntry> entries = stackalloc SpecializationMapEntry[values.Length];
         for (int i = 0; i < values.Length; i++)
             entries[i] = new SpecializationMapEntry { ConstantID = (uint)i, Offset = (uint)(i * sizeof(uint)), Size = sizeof(uint) };
+        fixed (SpecializationMapEntry* mapEntries = entries)
+        fixed (uint* data = values)
+        {
+            var specialization = new SpecializationInfo
+            {
+                MapEntryCount = (uint)values.Length,
+                PMapEntries = mapEntries,
+                DataSize = (nuint)(values.Length * sizeof(uint)),
+                PData = data,
+            };
+            ulong handle = Device.ShaderObjects is { } objects ? Device.PipelineCache.Shader(objects, spirv, values, specialization) : CreatePipeline(spirv, specialization).Handle;
+            Device.CountPipeline();
+            return handle;
+        }
+    }
 
+    private Pipeline CreatePipeline(byte[] spirv, SpecializationInfo specialization)
+    {
         byte* main = (byte*)SilkMarshal.StringToPtr("main");
         ShaderModule module = CreateModule(spirv);
         try
         {
-            fixed (SpecializationMapEntry* mapEntries = entries)
-            fixed (uint* data = values)
+            var subgroup = new PipelineShaderStageRequiredSubgroupSizeCreateInfo
             {
-                var specialization = new SpecializationInfo
+                SType = StructureType.PipelineShaderStageRequiredSubgroupSizeCreateInfo,
+                RequiredSubgroupSize = Device.SubgroupSize,
+            };
+            var info = new ComputePipelineCreateInfo
+            {
+                SType = StructureType.ComputePipelineCreateInfo,
+                Layout = Device.PipelineLayout,
+                Stage = new PipelineShaderStageCreateInfo
                 {
-                    MapEntryCount = (uint)values.Length,
-                    PMapEntries = mapEntries,
-                    DataSize = (nuint)(values.Length * sizeof(uint)),
-                    PData = data,
-                };
-                var subgroup = new PipelineShaderStageRequiredSubgroupSizeCreateInfo
-                {
-                    SType = StructureType.PipelineShaderStageRequiredSubgroupSizeCreateInfo,
-                    RequiredSubgroupSize = Device.SubgroupSize,
-                };
-                var info = new ComputePipelineCreateInfo
-                {
-                    SType = StructureType.ComputePipelineCreateInfo,
-                    Layout = Device.PipelineLayout,
-                    Stage = new PipelineShaderStageCreateInfo
-                    {
-                        SType = StructureType.PipelineShaderStageCreateInfo,
-                        PNext = &subgroup,
-                        Flags = PipelineShaderStageCreateFlags.RequireFullSubgroupsBit,
-                        Stage = ShaderStageFlags.ComputeBit,
-                        Module = module,
-                        PName = main,
-                        PSpecializationInfo = &specialization,
-                    },
-                };
-                Pipeline pipeline;
-                Device.Api.CreateComputePipelines(Device.Handle, default, 1, &info, null, &pipeline).Check("compile a shader");
-                Device.CountPipeline();
-                return pipeline;
-            }
+                    SType = StructureType.PipelineShaderStageCreateInfo,
+                    PNext = &subgroup,
+                    Flags = PipelineShaderStageCreateFlags.RequireFullSubgroupsBit,
+                    Stage = ShaderStageFlags.ComputeBit,
+                    Module = module,
+                    PName = main,
+                    PSpecializationInfo = &specialization,
+                },
+            };
+            Pipeline pipeline;
+            Device.Api.CreateComputePipelines(Device.Handle, Device.PipelineCache.Handle, 1, &info, null, &pipeline).Check("compile a shader");
+            return pipeline;
         }
         finally
         {

@@ -58,6 +58,15 @@ public sealed record DeviceDescription
     /// <summary>What the engine needs and the device lacks; empty when it can be used.</summary>
     public required IReadOnlyList<string> Missing { get; init; }
 
+    /// <summary>The driver keeps no pipelines, but gives the binaries of shader objects, which are used in place of them.</summary>
+    internal bool NeedsShaderObjects { get; init; }
+
+    /// <summary>The driver keeps its machine code in Mesa's cache folder alone.</summary>
+    internal bool NeedsMesaCache { get; init; }
+
+    /// <summary>What decides whether compiled pipelines can be used: the device's and the driver's ids, and the driver's own id for its caches.</summary>
+    internal string PipelineIdentity { get; init; } = "";
+
     /// <summary>True when the engine can run on it.</summary>
     public bool IsUsable => Missing.Count == 0;
 }

@@ -44,8 +44,8 @@ internal static unsafe partial class DeviceFeatures
         return missing;
     }
 
-    /// <summary>Creates the logical device with the features that are needed, and those of the capabilities that kernels use.</summary>
-    public static Silk.NET.Vulkan.Device Create(Vk api, PhysicalDevice physical, uint queueFamily, DeviceCapabilities capabilities)
+    /// <summary>Creates the logical device with the features that are needed, those of the capabilities that kernels use, and shader objects where they are wanted.</summary>
+    public static Silk.NET.Vulkan.Device Create(Vk api, PhysicalDevice physical, uint queueFamily, DeviceCapabilities capabilities, bool shaderObjects)
     {
         bool cooperativeMatrix = capabilities.CooperativeMatrixShapes.Count > 0;
         float priority = 1;
@@ -56,15 +56,18 @@ internal static unsafe partial class DeviceFeatures
             QueueCount = 1,
             PQueuePriorities = &priority,
         };
+        var objects = new PhysicalDeviceShaderObjectFeaturesEXT { SType = StructureType.PhysicalDeviceShaderObjectFeaturesExt, ShaderObject = true };
+        void* optional = shaderObjects ? &objects : null;
         var cooperative = new PhysicalDeviceCooperativeMatrixFeaturesKHR
         {
             SType = StructureType.PhysicalDeviceCooperativeMatrixFeaturesKhr,
+            PNext = optional,
             CooperativeMatrix = true,
         };
         var vulkan13 = new PhysicalDeviceVulkan13Features
         {
             SType = StructureType.PhysicalDeviceVulkan13Features,
-            PNext = cooperativeMatrix ? &cooperative : null,
+            PNext = cooperativeMatrix ? &cooperative : optional,
             SubgroupSizeControl = true,
             ComputeFullSubgroups = true,
             Maintenance4 = true,
@@ -90,7 +93,10 @@ internal static unsafe partial class DeviceFeatures
             PNext = &vulkan11,
             Features = new PhysicalDeviceFeatures { ShaderInt64 = true, ShaderInt16 = capabilities.ShortIntegers },
         };
-        using var extensions = new Utf8Array(cooperativeMatrix ? [CooperativeMatrixExtension] : []);
+        var names = new List<string>();
+        if (cooperativeMatrix) names.Add(CooperativeMatrixExtension);
+        if (shaderObjects) names.Add(ShaderObjects.Extension);
+        using var extensions = new Utf8Array([.. names]);
         var info = new DeviceCreateInfo
         {
             SType = StructureType.DeviceCreateInfo,

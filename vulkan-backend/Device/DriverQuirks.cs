@@ -37,6 +37,9 @@ internal static class DriverQuirks
     public static IReadOnlyList<DriverQuirk> Of(DriverId driver) =>
         [.. _table.Where(entry => entry.Drivers.Contains(driver)).Select(entry => entry.Quirk)];
 
+    /// <summary>Whether the driver's pipeline cache is but a header, so that each process would compile all shaders anew.</summary>
+    public static bool KeepsNoPipelines(DriverId driver) => driver == DriverId.MesaLlvmpipe;
+
     /// <summary>Whether even asking this driver for the shapes of cooperative matrices may crash.</summary>
     public static bool HidesCooperativeMatrix(DriverId driver) => driver is DriverId.AmdProprietary or DriverId.AmdOpenSource;
 }

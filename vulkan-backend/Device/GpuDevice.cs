@@ -1,3 +1,4 @@
+using Gemma2.Backend.Pipelines;
 using Silk.NET.Vulkan;
 
 using VkDevice = Silk.NET.Vulkan.Device;
@@ -6,7 +7,7 @@ namespace Gemma2.Backend.Device;
 
 /// <summary>
 /// One opened Vulkan device with one compute queue. Buffers are reached by address and all kernels share one pipeline layout
-/// (push constants only), so there are no descriptor sets. Not thread-safe: one thread owns it after loading.
+/// (push constants only), so there are no descriptor sets. Objects may be made and work submitted by any thread; what was made belongs to one thread at a time.
 /// </summary>
 internal sealed unsafe partial class GpuDevice : IDisposable
 {
@@ -19,9 +20,10 @@ internal sealed unsafe partial class GpuDevice : IDisposable
     private readonly long _maxAllocationBytes;
     private readonly uint _queueFamily;
     private readonly bool _hideDeviceMemory;
+    private readonly Lock _queueLock = new();
     private int _pipelineCount;
 
-    private GpuDevice(VulkanInstance instance, DeviceDescription description, bool hideDeviceMemory)
+    private GpuDevice(VulkanInstance instance, DeviceDescription description, bool hideDeviceMemory, CompiledShaders? compiled)
     {
         _instance = instance;
         _hideDeviceMemory = hideDeviceMemory;
@@ -30,12 +32,16 @@ internal sealed unsafe partial class GpuDevice : IDisposable
         Api.GetPhysicalDeviceMemoryProperties(_physical, out _memory);
         _maxAllocationBytes = description.MaxAllocationBytes;
         _queueFamily = FindComputeQueueFamily();
-        Handle = DeviceFeatures.Create(Api, _physical, _queueFamily, description.Capabilities);
+        // The validation layer of older releases does not know shader objects.
+        bool hasShaderObjects = description.NeedsShaderObjects && !instance.IsValidating;
+        Handle = DeviceFeatures.Create(Api, _physical, _queueFamily, description.Capabilities, hasShaderObjects);
         try
         {
             Api.GetDeviceQueue(Handle, _queueFamily, 0, out Queue queue);
             Queue = queue;
             PipelineLayout = CreatePipelineLayout();
+            if (hasShaderObjects) ShaderObjects = new ShaderObjects(this);
+            PipelineCache = new PipelineCache(this, compiled);
         }
         catch
         {
@@ -58,6 +64,15 @@ internal sealed unsafe partial class GpuDevice : IDisposable
 
     public PipelineLayout PipelineLayout { get; }
 
+    /// <summary>What every pipeline is made from and kept in.</summary>
+    public PipelineCache PipelineCache { get; }
+
+    /// <summary>What shaders are in place of pipelines; null where they are pipelines.</summary>
+    public ShaderObjects? ShaderObjects { get; }
+
+    /// <summary>The push constants that every kernel has.</summary>
+    public static PushConstantRange PushConstants => new() { StageFlags = ShaderStageFlags.ComputeBit, Size = PushConstantBytes };
+
     /// <summary>How many pipelines were made on the device.</summary>
     public int PipelineCount => _pipelineCount;
 
@@ -69,13 +84,16 @@ internal sealed unsafe partial class GpuDevice : IDisposable
     /// <param name="allowSoftware">Whether a CPU device may be used.</param>
     /// <param name="validation">Load the Khronos validation layer.</param>
     /// <param name="hideDeviceMemory">Never map the device's own memory, so that a CPU device goes through staging as a large GPU does.</param>
+    /// <param name="restore">Asked, when the device is chosen and before it is opened, for what an earlier process compiled on it.</param>
     /// <exception cref="DeviceException">There is none, or it cannot be opened.</exception>
-    public static GpuDevice Open(string? wanted, bool allowSoftware, bool validation = false, bool hideDeviceMemory = false)
+    public static GpuDevice Open(
+        string? wanted, bool allowSoftware, bool validation = false, bool hideDeviceMemory = false, Func<DeviceDescription, CompiledShaders?>? restore = null)
     {
         var instance = new VulkanInstance(validation);
         try
         {
-            return new GpuDevice(instance, VulkanDevices.Choose(VulkanDevices.List(instance), wanted, allowSoftware).Device, hideDeviceMemory);
+            DeviceDescription chosen = VulkanDevices.Choose(VulkanDevices.List(instance), wanted, allowSoftware).Device;
+            return new GpuDevice(instance, chosen, hideDeviceMemory, restore?.Invoke(chosen));
         }
         catch
         {
@@ -89,18 +107,28 @@ internal sealed unsafe partial class GpuDevice : IDisposable
 
     /// <summary>A command buffer to record into.</summary>
     /// <param name="timed">Whether every dispatch is timed.</param>
-    /// <param name="compilesOnly">Whether pipelines are only compiled, see <see cref="CommandRecorder"/>.</param>
-    public CommandRecorder CreateRecorder(bool timed = false, bool compilesOnly = false) =>
-        Make(() => new CommandRecorder(this, _queueFamily, timed, compilesOnly));
+    /// <param name="collected">Gets the pipelines of what is recorded, which then is not; null records.</param>
+    public CommandRecorder CreateRecorder(bool timed = false, HashSet<ComputePipeline>? collected = null) =>
+        Make(() => new CommandRecorder(this, _queueFamily, timed, collected));
 
     /// <summary>Returns when all that was submitted is done, or the device is lost.</summary>
-    public void WaitIdle() => Api.DeviceWaitIdle(Handle);
+    public void WaitIdle()
+    {
+        lock (_queueLock) Api.DeviceWaitIdle(Handle);
+    }
+
+    /// <summary>Hands work to the queue, behind all that was handed over before. Any thread may.</summary>
+    public void Submit(in SubmitInfo work, Fence fence)
+    {
+        lock (_queueLock) Api.QueueSubmit(Queue, 1, in work, fence).Check("submit work");
+    }
 
     /// <summary>Frees the device and all that is left on it.</summary>
     public void Dispose()
     {
         WaitIdle();
         Free((_, _) => true);
+        PipelineCache.Dispose();
         Api.DestroyPipelineLayout(Handle, PipelineLayout, null);
         Api.DestroyDevice(Handle, null);
         _instance.Dispose();
@@ -120,7 +148,7 @@ internal sealed unsafe partial class GpuDevice : IDisposable
 
     private PipelineLayout CreatePipelineLayout()
     {
-        var range = new PushConstantRange { StageFlags = ShaderStageFlags.ComputeBit, Size = PushConstantBytes };
+        PushConstantRange range = PushConstants;
         var info = new PipelineLayoutCreateInfo
         {
             SType = StructureType.PipelineLayoutCreateInfo,

@@ -81,6 +81,9 @@ public static class VulkanDevices
             Capabilities = DeviceFeatures.Capabilities(api, instance.Handle, device, driver.DriverID),
             Quirks = DriverQuirks.Of(driver.DriverID),
             Missing = DeviceFeatures.Missing(api, device, core.ApiVersion, subgroup),
+            NeedsMesaCache = DriverQuirks.KeepsNoPipelines(driver.DriverID),
+            NeedsShaderObjects = DriverQuirks.KeepsNoPipelines(driver.DriverID) && HasExtension(api, device, ShaderObjects.Extension),
+            PipelineIdentity = $"{core.VendorID:x} {core.DeviceID:x} {core.DriverVersion:x} {Convert.ToHexStringLower(new ReadOnlySpan<byte>(core.PipelineCacheUuid, (int)Vk.UuidSize))}",
         };
     }
 

@@ -36,6 +36,9 @@ internal sealed unsafe class VulkanInstance : IDisposable
 
     public Instance Handle { get; }
 
+    /// <summary>Whether the validation layer listens.</summary>
+    public bool IsValidating => _validation is not null;
+
     /// <summary>What the validation layer reported so far; empty when it was not asked for.</summary>
     public IReadOnlyCollection<string> ValidationReports => _validation?.Reports ?? [];
 

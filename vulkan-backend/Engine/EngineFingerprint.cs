@@ -21,8 +21,6 @@ internal sealed record EngineFingerprint(string Weights, Gemma2Config Config, Ge
     /// <summary>Version of the host's part of the arithmetic: raised when sampling, rotary angles, tokens or templates come out otherwise than before.</summary>
     private const int HostVersion = 1;
 
-    private static readonly Lazy<string> _shaders = new(HashShaders);
-
     /// <param name="weights">Hash of the weights as they lie in device memory.</param>
     /// <param name="config">The model's numbers.</param>
     /// <param name="tokenizer">Its vocabulary.</param>
@@ -35,12 +33,10 @@ internal sealed record EngineFingerprint(string Weights, Gemma2Config Config, Ge
 
     /// <summary>32 hexadecimal digits.</summary>
     public override string ToString() => Hash(
-        $"{HostVersion}\n{_shaders.Value}\n{Weights}\n{JsonSerializer.Serialize(Config)}\n{HashVocabulary(Tokenizer)}\n{KvCacheType}\n{Families}\n{Device}");
+        $"{HostVersion}\n{ComputePipeline.EmbeddedHash}\n{Weights}\n{JsonSerializer.Serialize(Config)}\n{HashVocabulary(Tokenizer)}\n{KvCacheType}\n{Families}\n{Device}");
 
     private static string Describe(KernelSet kernels) =>
         $"{string.Join(' ', kernels.Matrices.Order(RowKind.Decoding))}; {string.Join(' ', kernels.Matrices.Order(RowKind.Prompt))}; {kernels.PromptAttention}";
-
-    private static string HashShaders() => Hash(string.Join('\n', ComputePipeline.Embedded().Select(shader => $"{shader.Shader} {Convert.ToHexStringLower(SHA256.HashData(shader.Spirv))}")));
 
     private static string HashVocabulary(GemmaTokenizer? tokenizer)
     {

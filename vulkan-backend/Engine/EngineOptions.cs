@@ -1,6 +1,7 @@
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels.Check;
 using Gemma2.Backend.Kernels.Matrix;
+using Gemma2.Backend.Pipelines;
 using Gemma2.Backend.Startup;
 using Gemma2.Backend.Tensors;
 
@@ -50,6 +51,9 @@ public sealed record EngineOptions
 
     /// <summary>Told of the stages of loading.</summary>
     public StartupTimeline Timeline { get; init; } = StartupTimeline.FromNow();
+
+    /// <summary>When pipelines are compiled, and where they are kept.</summary>
+    public PipelineOptions Pipelines { get; init; } = new();
 
     /// <summary>Let matrix kernels compute something known before the model is loaded, see <see cref="FamilyCheck"/>.</summary>
     internal bool CheckKernels { get; init; } = true;

@@ -5,6 +5,7 @@ using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Kernels.Check;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Model;
+using Gemma2.Backend.Startup;
 using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tensors.Quantization;
 
@@ -15,19 +16,21 @@ internal sealed class EngineResources : IDisposable
 {
     private readonly ModelWeights _weights;
     private readonly StepBudget _budget;
+    private readonly EnginePipelines _pipelines;
+    private bool _isCompiled;
 
     private EngineResources(
         GpuDevice device,
+        EnginePipelines pipelines,
         Gemma2Config config,
         ModelWeights weights,
         long weightBytes,
         int contextLength,
         KvCacheType kvCacheType,
         KernelSet kernels,
-        string fingerprint,
         EngineOptions options)
     {
-        Fingerprint = fingerprint;
+        _pipelines = pipelines;
         WeightBytes = weightBytes;
         KvCacheType = kvCacheType;
         Device = device;
@@ -53,7 +56,7 @@ internal sealed class EngineResources : IDisposable
     public KvCacheType KvCacheType { get; }
 
     /// <summary>See <see cref="IInferenceEngine.Fingerprint"/>.</summary>
-    public string Fingerprint { get; }
+    public string Fingerprint { get; private set; } = "";
 
     /// <summary>What is not as it should be, a line each.</summary>
     public IReadOnlyList<string> Warnings { get; }
@@ -68,37 +71,51 @@ internal sealed class EngineResources : IDisposable
     /// <summary>A scheduler of its own sequences over the whole cache.</summary>
     public Scheduler CreateScheduler() => new(new BlockPool(Cache.Blocks), Cache.Groups.Windows, Slots, _budget);
 
+    /// <summary>Brings a model onto a device: memory first, then pipelines are compiled while weights come.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="opening">The device.</param>
+    /// <param name="options">Sizes.</param>
+    /// <param name="progress">Told how far the reading is.</param>
+    /// <param name="cancellationToken">Stops it.</param>
+    /// <exception cref="ModelException">The model cannot be used.</exception>
+    /// <exception cref="DeviceException">There is no device, or it failed.</exception>
     public static async Task<EngineResources> LoadAsync(
-        OpenModel model,
-        EngineOptions options,
-        IProgress<LoadProgress>? progress,
-        CancellationToken cancellationToken)
+        OpenModel model, DeviceOpening opening, EngineOptions options, IProgress<LoadProgress>? progress, CancellationToken cancellationToken)
     {
         int contextLength = ResolveContextLength(model.Config, options);
         if (options.MaxSequences < 1)
             throw new InvalidRequestException(nameof(options.MaxSequences), $"MaxSequences is {options.MaxSequences}; allowed is 1 or more.");
         IReadOnlyList<TensorEntry> tensors = model.TensorsAs(options.WeightType);
         KvCacheType kvCacheType = options.KvCacheType.For(tensors.Select(tensor => tensor.Type));
-        GpuDevice device = GpuDevice.Open(options.Device, options.AllowSoftwareDevice, options.Validation, options.HideDeviceMemory);
+        GpuDevice device = await opening.TakeAsync().ConfigureAwait(false);
         try
         {
             options.DeviceOpened?.Invoke(device);
-            // Before all weights are read.
-            var matrices = new MatrixKernels(device, options.Kernels);
-            var kernels = new KernelSet(device, model.Config, tensors.First(tensor => tensor.Name == TensorNames.Embedding).Type, kvCacheType.ToTensorType(), matrices);
-            if (options.CheckKernels)
-            {
-                new FamilyCheck(device, matrices).RunOnce(MatrixUses.Of(model.Config, tensors), CheckMemory.Default);
-                kernels.CheckOnce(CheckMemory.Default);
-            }
+            KernelSet kernels = CheckedKernels(device, model.Config, tensors, kvCacheType, options, opening.Pipelines.Checks);
             using var uploader = new WeightUploader(device, model.Config);
             var stored = new HashingSink(uploader);
-            ITensorSink sink = options.WeightType is { } type ? new QuantizingSink(stored, new WeightMix(type, model.Config).TypeOf) : stored;
-            await model.ReadAsync(sink, progress, cancellationToken).ConfigureAwait(false);
-            ModelWeights weights = uploader.Finish();
-            long weightBytes = MemoryEstimate.Of(model.Config, tensors, contextLength, kvCacheType).WeightBytes;
-            string fingerprint = new EngineFingerprint(stored.Hash(), model.Config, model.Tokenizer, kvCacheType, kernels).ToString();
-            return new EngineResources(device, model.Config, weights, weightBytes, contextLength, kvCacheType, kernels, fingerprint, options);
+            var allocated = new TaskCompletionSource<EngineResources>(TaskCreationOptions.RunContinuationsAsynchronously);
+            var sink = new BegunSink(options.WeightType is { } type ? new QuantizingSink(stored, new WeightMix(type, model.Config).TypeOf) : stored, options.Timeline, () =>
+            {
+                long weightBytes = MemoryEstimate.Of(model.Config, tensors, contextLength, kvCacheType).WeightBytes;
+                allocated.SetResult(new EngineResources(device, opening.Pipelines, model.Config, uploader.Weights, weightBytes, contextLength, kvCacheType, kernels, options));
+            });
+            await BothTasks.RunAsync(
+                async stop =>
+                {
+                    await model.ReadAsync(sink, progress, stop).ConfigureAwait(false);
+                    uploader.Finish();
+                    sink.Dispose();
+                },
+                async stop =>
+                {
+                    EngineResources resources = await allocated.Task.WaitAsync(stop).ConfigureAwait(false);
+                    if (options.Pipelines.CompileAll) await Task.Run(() => resources.Compile(options.Timeline, stop), stop).ConfigureAwait(false);
+                },
+                cancellationToken).ConfigureAwait(false);
+            EngineResources loaded = await allocated.Task.ConfigureAwait(false);
+            loaded.Fingerprint = new EngineFingerprint(stored.Hash(), model.Config, model.Tokenizer, kvCacheType, kernels).ToString();
+            return loaded;
         }
         catch
         {
@@ -108,13 +125,40 @@ internal sealed class EngineResources : IDisposable
         }
     }
 
+    /// <summary>Lets the driver compile every pipeline that a request can need, unless it did, and keeps what it compiled.</summary>
+    public void Compile(StartupTimeline timeline, CancellationToken cancellationToken)
+    {
+        if (_isCompiled) return;
+        using StartupSpan compiling = timeline.Begin(StartupStages.Pipelines);
+        Forward.Compile(ContextLength, cancellationToken);
+        _pipelines.Save(Device);
+        _isCompiled = true;
+    }
+
+    /// <summary>Lets other machines have what was compiled.</summary>
+    /// <returns>Bytes that were sent.</returns>
+    public Task<long> SharePipelinesAsync(CancellationToken cancellationToken) => _pipelines.ShareAsync(Device, cancellationToken);
+
     public void Dispose()
     {
         Device.WaitIdle();
+        _pipelines.Save(Device);
         Forward.Dispose();
         Cache.Dispose();
         _weights.Dispose();
         Device.Dispose();
+    }
+
+    private static KernelSet CheckedKernels(
+        GpuDevice device, Gemma2Config config, IReadOnlyList<TensorEntry> tensors, KvCacheType kvCacheType, EngineOptions options, CheckMemory passed)
+    {
+        using StartupSpan checking = options.Timeline.Begin(StartupStages.Check);
+        var matrices = new MatrixKernels(device, options.Kernels);
+        var kernels = new KernelSet(device, config, tensors.First(tensor => tensor.Name == TensorNames.Embedding).Type, kvCacheType.ToTensorType(), matrices);
+        if (!options.CheckKernels) return kernels;
+        new FamilyCheck(device, matrices).RunOnce(MatrixUses.Of(config, tensors), passed);
+        kernels.CheckOnce(passed);
+        return kernels;
     }
 
     private static int ResolveContextLength(Gemma2Config config, EngineOptions options)

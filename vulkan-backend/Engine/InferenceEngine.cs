@@ -37,7 +37,8 @@ public sealed class InferenceEngine : IInferenceEngine
     private readonly Thread _thread;
     private readonly AutoResetEvent _work = new(false);
     private readonly ConcurrentQueue<TaskCompletionSource> _toCompile = new();
-    private volatile bool _isStopping;
+    private readonly CancellationTokenSource _stopping = new();
+    private Task _sharing = Task.CompletedTask;
     private volatile Exception? _fault;
 
     private InferenceEngine(EngineResources resources, EngineOptions options, string modelName, GemmaTokenizer? tokenizer)
@@ -118,10 +119,12 @@ public sealed class InferenceEngine : IInferenceEngine
         IProgress<LoadProgress>? progress = null,
         CancellationToken cancellationToken = default)
     {
+        // Neither needs the other, and both take a while.
+        await using var opening = new DeviceOpening(options, cancellationToken);
         StartupSpan reading = options.Timeline.Begin(StartupStages.Model);
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken).ConfigureAwait(false);
         reading.Dispose();
-        EngineResources resources = await EngineResources.LoadAsync(model, options, progress, cancellationToken).ConfigureAwait(false);
+        EngineResources resources = await EngineResources.LoadAsync(model, opening, options, progress, cancellationToken).ConfigureAwait(false);
         return new InferenceEngine(resources, options, source.Name, model.Tokenizer);
     }
 
@@ -162,7 +165,7 @@ public sealed class InferenceEngine : IInferenceEngine
     {
         using StartupSpan warming = _timeline.Begin(StartupStages.Warm);
         var compiled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        ObjectDisposedException.ThrowIf(_isStopping, this);
+        ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
         _toCompile.Enqueue(compiled);
         _work.Set();
         if (_fault is Exception fault) throw fault;
@@ -178,16 +181,29 @@ public sealed class InferenceEngine : IInferenceEngine
             _ = token;
     }
 
-    /// <summary>Stops the thread after the step that is running and frees the device. Sequences that are not finished are cancelled.</summary>
-    public ValueTask DisposeAsync()
+    /// <summary>Lets other machines have the pipelines that were compiled here, where they lack some: see <see cref="Pipelines.PipelineOptions.Store"/>. Any thread may call it beside all that runs.</summary>
+    /// <returns>Bytes that were sent.</returns>
+    /// <exception cref="Gemma2Exception">The store failed.</exception>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled, or the engine was stopped.</exception>
+    public async Task<long> SharePipelinesAsync(CancellationToken cancellationToken = default)
     {
-        if (_isStopping) return ValueTask.CompletedTask;
-        _isStopping = true;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _stopping.Token);
+        Task<long> sharing = Task.Run(() => _resources.SharePipelinesAsync(stop.Token), stop.Token);
+        _sharing = sharing;
+        return await sharing.ConfigureAwait(false);
+    }
+
+    /// <summary>Stops the thread after the step that is running and frees the device. Sequences that are not finished are cancelled.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_stopping.IsCancellationRequested) return;
+        await _stopping.CancelAsync().ConfigureAwait(false);
         _work.Set();
         _thread.Join();
+        await _sharing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         _resources.Dispose();
         _work.Dispose();
-        return ValueTask.CompletedTask;
     }
 
     private GenerationSequence NewSequence(GenerationRequest request)
@@ -250,7 +266,7 @@ public sealed class InferenceEngine : IInferenceEngine
 
     private void Submit(Sequence sequence)
     {
-        ObjectDisposedException.ThrowIf(_isStopping, this);
+        ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
         _arrived.Enqueue(sequence);
         // Whichever comes last, this or the thread's own end, sees the other: no sequence is left without an answer.
         if (_fault is Exception fault) sequence.Complete(fault);
@@ -261,7 +277,7 @@ public sealed class InferenceEngine : IInferenceEngine
     {
         try
         {
-            while (!_isStopping)
+            while (!_stopping.IsCancellationRequested)
             {
                 Compile();
                 while (_arrived.TryDequeue(out Sequence? sequence)) _scheduler.Add(sequence);
@@ -274,7 +290,7 @@ public sealed class InferenceEngine : IInferenceEngine
         catch (Exception e)
         {
             // The device, or the engine itself, is broken: whoever waits is told, and whoever comes later too.
-            _fault = e is Gemma2Exception ? e : new DeviceException($"The engine failed: {e.Message}", e);
+            _fault = e is Gemma2Exception or OperationCanceledException ? e : new DeviceException($"The engine failed: {e.Message}", e);
         }
         _scheduler.FailAll(_fault);
         while (_arrived.TryDequeue(out Sequence? sequence)) sequence.Complete(_fault);
@@ -290,7 +306,7 @@ public sealed class InferenceEngine : IInferenceEngine
     private void Compile()
     {
         if (!_toCompile.TryPeek(out TaskCompletionSource? waiting)) return;
-        _resources.Forward.Compile(ContextLength);
+        _resources.Compile(_timeline, _stopping.Token);
         _toCompile.TryDequeue(out _);
         waiting.SetResult();
     }

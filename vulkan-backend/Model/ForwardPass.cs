@@ -81,17 +81,20 @@ internal sealed partial class ForwardPass : IDisposable
 
     /// <summary>Makes every pipeline that any step can need, and lets drivers compile those that they compile at the first dispatch. Computes nothing.</summary>
     /// <param name="promptRows">Most rows of a prompt's chunk that will come.</param>
-    public void Compile(int promptRows)
+    /// <param name="cancellationToken">Stops between two pipelines.</param>
+    public void Compile(int promptRows, CancellationToken cancellationToken)
     {
-        using CommandRecorder commands = _device.CreateRecorder(compilesOnly: true);
-        commands.Begin();
-        StepInputs inputs = _steps[0].Inputs;
-        // Which kernels run follows from the number of rows.
-        for (int count = 1; count <= Math.Min(promptRows, StepLimits.PromptRows); count++)
-            RecordLayers(commands, inputs, [new StepSegment(0, RowKind.Prompt, 0, count, 0, 0)], new RowCounts(count, 0));
-        for (int count = 1; count <= StepLimits.DecodingRows; count++) RecordLayers(commands, inputs, [], new RowCounts(0, count));
-        for (int count = 1; count <= StepLimits.Results; count++) RecordLogits(commands, inputs, _activations.H, count);
-        commands.SubmitAndWait();
+        var pipelines = new HashSet<ComputePipeline>();
+        using (CommandRecorder commands = _device.CreateRecorder(collected: pipelines))
+        {
+            StepInputs inputs = _steps[0].Inputs;
+            // Which kernels run follows from the number of rows.
+            for (int count = 1; count <= Math.Min(promptRows, StepLimits.PromptRows); count++)
+                RecordLayers(commands, inputs, [new StepSegment(0, RowKind.Prompt, 0, count, 0, 0)], new RowCounts(count, 0));
+            for (int count = 1; count <= StepLimits.DecodingRows; count++) RecordLayers(commands, inputs, [], new RowCounts(0, count));
+            for (int count = 1; count <= StepLimits.Results; count++) RecordLogits(commands, inputs, _activations.H, count);
+        }
+        PipelineCompiler.Compile(_device, pipelines, cancellationToken);
     }
 
     public void Dispose()

@@ -46,7 +46,9 @@ public abstract class EngineTest
     {
         SkipWithout(options);
         await using OpenModel model = await ModelReader.OpenAsync(new FolderModelSource(folder), Cancellation);
-        return await EngineResources.LoadAsync(model, options with { AllowSoftwareDevice = true }, null, Cancellation);
+        EngineOptions allowed = options with { AllowSoftwareDevice = true };
+        await using var opening = new DeviceOpening(allowed, Cancellation);
+        return await EngineResources.LoadAsync(model, opening, allowed, null, Cancellation);
     }
 
     private static void SkipWithout(EngineOptions options)

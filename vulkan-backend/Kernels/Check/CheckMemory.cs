@@ -13,10 +13,12 @@ internal sealed class CheckMemory(string? folder)
 {
     private static readonly Guid _build = typeof(CheckMemory).Module.ModuleVersionId;
 
+    private static readonly ConcurrentDictionary<string, CheckMemory> _all = new();
+
     private readonly ConcurrentDictionary<string, bool> _passed = new();
 
-    /// <summary>The memory of this user on this machine.</summary>
-    public static CheckMemory Default { get; } = new(CacheFolder());
+    /// <summary>The memory of a folder: the same for all who ask in this process.</summary>
+    public static CheckMemory Of(string? folder) => _all.GetOrAdd(folder ?? "", _ => new CheckMemory(folder));
 
     /// <summary>Whether a check passed before.</summary>
     /// <param name="check">What was checked, on which device and driver.</param>
@@ -40,11 +42,4 @@ internal sealed class CheckMemory(string? folder)
 
     private string? FileOf(string check) => folder is null ? null
         : Path.Combine(folder, Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{_build}\n{check}")).AsSpan(0, 16)));
-
-    private static string? CacheFolder()
-    {
-        string? given = Environment.GetEnvironmentVariable("XDG_CACHE_HOME"), home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        string? caches = !string.IsNullOrEmpty(given) ? given : home.Length > 0 ? Path.Combine(home, ".cache") : null;
-        return caches is null ? null : Path.Combine(caches, "gemma2", "checked-kernels");
-    }
 }
