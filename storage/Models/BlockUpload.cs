@@ -1,7 +1,4 @@
-using System.Buffers;
-using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
-using System.Text;
+using Azure;
 using Azure.Storage.Blobs.Models;
 using Azure.Storage.Blobs.Specialized;
 using Gemma2.Backend;
@@ -9,86 +6,96 @@ using Gemma2.Backend;
 namespace Gemma2.Storage.Models;
 
 /// <summary>
-/// Uploads one file in parallel blocks. Its hash is computed from the bytes that are sent: the blob appears only when they are the ones
-/// that the manifest will name, with their hash as metadata.
+/// Uploads one file in blocks, several at once. Blocks that storage has already are not sent: an upload that was interrupted goes on where it was. The blob stays as it
+/// was until <see cref="CommitAsync"/>, which makes all blocks visible at once, with the file's hash as metadata.
 /// </summary>
-internal sealed class BlockUpload(StoragePipeline pipeline, BlockBlobClient blob, ModelFile file)
+internal sealed class BlockUpload : IDisposable
 {
     /// <summary>The blob metadata that holds the SHA-256 of its content; set in the same request that makes the content visible.</summary>
     public const string HashMetadata = "sha256";
 
-    private const int BlockBytes = 8 << 20;
-    private const int ParallelBlocks = 4;
+    private readonly StoragePipeline _pipeline;
+    private readonly BlockBlobClient _blob;
+    private readonly StoredBlocks _stored;
+    private readonly ContentHasher _hasher;
+    private long _sent;
+    private ModelFile? _file;
 
-    // Blocks of two uploads to the same blob at the same time must not mix.
-    private readonly string _upload = Guid.NewGuid().ToString("N");
+    private BlockUpload(StoragePipeline pipeline, BlockBlobClient blob, StoredBlocks stored, ContentHasher hasher) =>
+        (_pipeline, _blob, _stored, _hasher) = (pipeline, blob, stored, hasher);
 
-    /// <summary>Uploads.</summary>
-    /// <param name="path">The local file.</param>
-    /// <param name="sent">Called with the number of bytes of each block that is stored.</param>
-    /// <param name="cancellationToken">Ends the upload; the blob stays as it was.</param>
-    /// <exception cref="ModelException">The file is not the one that was hashed before.</exception>
-    public async Task RunAsync(string path, Action<int> sent, CancellationToken cancellationToken)
+    /// <summary>Bytes that were sent.</summary>
+    public long Sent => Volatile.Read(ref _sent);
+
+    /// <summary>Begins.</summary>
+    /// <param name="pipeline">The way to storage.</param>
+    /// <param name="blob">What is to be the file.</param>
+    /// <param name="hasher">Hashes the file.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    public static async Task<BlockUpload> BeginAsync(StoragePipeline pipeline, BlockBlobClient blob, ContentHasher hasher, CancellationToken cancellationToken) =>
+        new(pipeline, blob, await StoredBlocks.ListAsync(pipeline, blob, cancellationToken), hasher);
+
+    /// <summary>Takes a block, and returns when storage has it. Any number at once.</summary>
+    /// <param name="index">Its number in the file; each comes once.</param>
+    /// <param name="bytes">Its bytes.</param>
+    /// <param name="cancellationToken">Must be cancelled when another block fails.</param>
+    public async Task AddAsync(int index, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var parallel = new ParallelOptions { MaxDegreeOfParallelism = ParallelBlocks, CancellationToken = cancellationToken };
-        int blocks = 0;
-        await Parallel.ForEachAsync(ReadBlocksAsync(path, hash, cancellationToken), parallel, async (block, token) =>
-        {
-            await StageAsync(block, token);
-            Interlocked.Increment(ref blocks);
-            sent(block.Length);
-        });
-        if (Convert.ToHexStringLower(hash.GetHashAndReset()) != file.Sha256)
-            throw new ModelException($"{path} changed while it was uploaded; nothing was replaced. Push again.");
-        await CommitAsync(blocks, cancellationToken);
+        string id = StoredBlocks.IdOf(index, await _hasher.AddAsync(index, bytes, null, cancellationToken));
+        if (_stored.Has(id, bytes.Length)) return;
+        await _pipeline.TransferAsync(
+            $"Uploading {_blob.Name}",
+            (long)SourceFile.BlocksAtOnce * SourceFile.BlockBytes,
+            token => _blob.StageBlockAsync(id, BinaryData.FromBytes(bytes).ToStream(), cancellationToken: token),
+            cancellationToken);
+        Interlocked.Add(ref _sent, bytes.Length);
     }
 
-    private static async IAsyncEnumerable<Block> ReadBlocksAsync(string path, IncrementalHash hash, [EnumeratorCancellation] CancellationToken cancellationToken)
-    {
-        await using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1, FileOptions.Asynchronous | FileOptions.SequentialScan);
-        for (int index = 0; ; index++)
-        {
-            byte[] buffer = ArrayPool<byte>.Shared.Rent(BlockBytes);
-            int length = await stream.ReadAtLeastAsync(buffer.AsMemory(0, BlockBytes), BlockBytes, throwOnEndOfStream: false, cancellationToken);
-            hash.AppendData(buffer.AsSpan(0, length));
-            if (length == 0)
-            {
-                ArrayPool<byte>.Shared.Return(buffer);
-                yield break;
-            }
-            yield return new Block(index, buffer, length);
-        }
-    }
+    /// <summary>Called when all blocks are in storage.</summary>
+    /// <param name="name">The file's name.</param>
+    /// <returns>The file as the manifest names it.</returns>
+    /// <exception cref="ModelException">They are not the bytes that were expected.</exception>
+    public ModelFile Finish(string name) => _file = _hasher.Finish(name);
 
-    private async Task StageAsync(Block block, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await pipeline.TransferAsync(
-                $"Uploading {blob.Name}",
-                ParallelBlocks * BlockBytes,
-                token => blob.StageBlockAsync(BlockId(block.Index), new MemoryStream(block.Buffer, 0, block.Length), cancellationToken: token),
-                cancellationToken);
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(block.Buffer);
-        }
-    }
-
-    private async Task CommitAsync(int blocks, CancellationToken cancellationToken)
+    /// <summary>Makes the blob of the blocks, unless somebody has changed it meanwhile.</summary>
+    /// <param name="replaced">The version that it replaces; null where there was no blob.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <returns>False when somebody else has changed it.</returns>
+    public async Task<bool> CommitAsync(ETag? replaced, CancellationToken cancellationToken)
     {
         var options = new CommitBlockListOptions
         {
             HttpHeaders = new BlobHttpHeaders { ContentType = "application/octet-stream" },
-            Metadata = new Dictionary<string, string> { [HashMetadata] = file.Sha256 },
+            Metadata = new Dictionary<string, string> { [HashMetadata] = _file!.Sha256 },
+            Conditions = replaced is null ? new BlobRequestConditions { IfNoneMatch = ETag.All } : new BlobRequestConditions { IfMatch = replaced },
         };
-        await pipeline.RunAsync(
-            $"Uploading {blob.Name}", token => blob.CommitBlockListAsync(Enumerable.Range(0, blocks).Select(BlockId), options, token), cancellationToken);
+        string[] ids = [.. _file.Blocks!.Sha256.Select((hash, index) => StoredBlocks.IdOf(index, hash))];
+        try
+        {
+            await _pipeline.RunAsync($"Uploading {_blob.Name}", token => _blob.CommitBlockListAsync(ids, options, token), cancellationToken);
+            return true;
+        }
+        catch (StorageException e) when (e.IsMissing || e.Code is "ConditionNotMet" or "BlobAlreadyExists" or "InvalidBlockList")
+        {
+            return await IsThereAsync(cancellationToken);
+        }
     }
 
-    private string BlockId(int index) => Convert.ToBase64String(Encoding.ASCII.GetBytes($"{_upload}{index:D6}"));
+    /// <inheritdoc/>
+    public void Dispose() => _hasher.Dispose();
 
-    private readonly record struct Block(int Index, byte[] Buffer, int Length);
+    /// <summary>Whether the blob is what it shall be: an earlier try whose answer was lost, or the same push by somebody else.</summary>
+    private async Task<bool> IsThereAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            BlobProperties there = await _pipeline.RunAsync(
+                $"Uploading {_blob.Name}", async token => (await _blob.GetPropertiesAsync(cancellationToken: token)).Value, cancellationToken);
+            return there.ContentLength == _file!.Size && there.Metadata.TryGetValue(HashMetadata, out string? hash) && hash == _file.Sha256;
+        }
+        catch (StorageException e) when (e.IsMissing)
+        {
+            return false;
+        }
+    }
 }

@@ -57,33 +57,111 @@ public class ModelStoreTests(AzuriteFixture azurite)
         Assert.True((await storage.Blob("models", "nano2/more.safetensors").ExistsAsync(Cancel)).Value);
     }
 
+    // What is written: the configuration's block, two blocks of weights, then both are made blobs, then the manifest.
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(4)]
-    public async Task Push_ChangedModelInterrupted_LeavesNoManifestAndGoesOnLater(int requestsBefore)
+    [InlineData(1, true)]
+    [InlineData(2, true)]
+    [InlineData(3, false)]
+    [InlineData(4, false)]
+    [InlineData(5, false)]
+    public async Task Push_ChangedModelInterrupted_LeavesTheOldOneOrNoneAndGoesOnLater(int requestsBefore, bool leavesOld)
     {
         var storage = new TestStorage(azurite);
         using var model = new TestModel();
         var store = new ModelStore(storage.Connection);
         await store.PushAsync(model.Folder, "nano", null, Cancel);
+        byte[] old = model.Read(TestModel.Weights), weights = RandomNumberGenerator.GetBytes(9_000_000);
         model.Write("config.json", "{\"a\":1}"u8.ToArray());
-        model.Write(TestModel.Weights, RandomNumberGenerator.GetBytes(9_000_000));
-        int sent = 0;
-        storage.Faults.Play(
-            FaultTransport.Answer(403, "Interrupted"), request => request.Method.Method == "PUT" && request.Uri.Path.Contains("nano") && ++sent > requestsBefore);
+        model.Write(TestModel.Weights, weights);
+        storage.Faults.Play(RefuseAfter(requestsBefore), request => request.Method.Method == "PUT" && request.Uri.Path.Contains("nano"));
 
         await Assert.ThrowsAsync<StorageException>(() => store.PushAsync(model.Folder, "nano", null, Cancel));
 
-        Assert.Empty(await store.ListAsync(Cancel));
-        await Assert.ThrowsAsync<ModelException>(async () => await new BlobModelSource(storage.Connection, "nano").ListAsync(Cancel));
-
         storage.Faults.Stop();
+        if (leavesOld) Assert.Equal(old, await ReadAsync(storage, TestModel.Weights));
+        else Assert.Empty(await store.ListAsync(Cancel));
+
         PushResult second = await store.PushAsync(model.Folder, "nano", null, Cancel);
 
-        // The configuration's two requests (its block and its commit) had gone through when two or more were let pass.
-        Assert.Equal(requestsBefore >= 2 ? 2 : 1, second.FilesSkipped);
+        long[] notAgain = [0, 7, 7 + 611_392, 7 + 9_000_000, 7 + 9_000_000, 7 + 9_000_000];
+        Assert.InRange(second.BytesUploaded, 0, 9_000_007 - notAgain[requestsBefore]);
         await AssertStoredAsync(storage, model);
+    }
+
+    [Fact]
+    public async Task Push_InterruptedWithinAFile_SendsOnlyTheBlocksThatAreMissing()
+    {
+        var storage = new TestStorage(azurite);
+        using var model = new TestModel(40_000_000);
+        var store = new ModelStore(storage.Connection);
+        bool IsBlock(Azure.Core.Request request) => request.Method.Method == "PUT" && request.Uri.ToString().Contains("comp=block&") && request.Uri.Path.Contains(TestModel.Weights);
+        storage.Faults.Play(RefuseAfter(3), IsBlock);
+        await Assert.ThrowsAsync<StorageException>(() => store.PushAsync(model.Folder, "nano", null, Cancel));
+        storage.Faults.Count(IsBlock);
+
+        PushResult second = await store.PushAsync(model.Folder, "nano", null, Cancel);
+
+        Assert.Equal(2, storage.Faults.Matched);
+        Assert.InRange(second.BytesUploaded, 2 * 6_445_568, 2 * 8_388_608);
+        await AssertStoredAsync(storage, model);
+    }
+
+    [Fact]
+    public async Task Push_OneBlockChanged_SendsThatBlock()
+    {
+        var storage = new TestStorage(azurite);
+        using var model = new TestModel(40_000_000);
+        var store = new ModelStore(storage.Connection);
+        await store.PushAsync(model.Folder, "nano", null, Cancel);
+        byte[] weights = model.Read(TestModel.Weights);
+        weights[20_000_000] ^= 1;
+        model.Write(TestModel.Weights, weights);
+
+        Assert.Equal(new PushResult(1, 2, 8_388_608), await store.PushAsync(model.Folder, "nano", null, Cancel));
+
+        await AssertStoredAsync(storage, model);
+    }
+
+    [Fact]
+    public async Task Push_FileOfZeros_KeepsItsEqualBlocksApart()
+    {
+        var storage = new TestStorage(azurite);
+        using var model = new TestModel();
+        model.Write(TestModel.Weights, new byte[20_000_000]);
+
+        await new ModelStore(storage.Connection).PushAsync(model.Folder, "nano", null, Cancel);
+
+        await AssertStoredAsync(storage, model);
+    }
+
+    [Fact]
+    public async Task Push_EmptyFile_IsStored()
+    {
+        var storage = new TestStorage(azurite);
+        using var model = new TestModel();
+        model.Write("tokenizer.model", []);
+
+        await new ModelStore(storage.Connection).PushAsync(model.Folder, "nano", null, Cancel);
+
+        await AssertStoredAsync(storage, model);
+    }
+
+    [Fact]
+    public async Task Push_Manifest_NamesTheBlocksOfEachFile()
+    {
+        var storage = new TestStorage(azurite);
+        using var model = new TestModel(20_000_000);
+
+        await new ModelStore(storage.Connection).PushAsync(model.Folder, "nano", null, Cancel);
+
+        ModelManifest manifest = ModelManifest.Parse("nano", (await storage.Blob("models", "nano/manifest.json").DownloadContentAsync(Cancel)).Value.Content);
+        foreach (ModelFile file in manifest.Files)
+        {
+            byte[] bytes = model.Read(file.Name);
+            Assert.Equal(bytes.Chunk(file.Blocks!.Bytes).Select(block => Convert.ToHexStringLower(SHA256.HashData(block))), file.Blocks.Sha256);
+            Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(bytes)), file.Sha256);
+            Assert.Equal(file.Sha256, (await storage.Blob("models", $"nano/{file.Name}").GetPropertiesAsync(cancellationToken: Cancel)).Value.Metadata["sha256"]);
+        }
     }
 
     [Fact]
@@ -108,7 +186,8 @@ public class ModelStoreTests(AzuriteFixture azurite)
         var store = new ModelStore(storage.Connection);
         var progress = new Callback<PushProgress>(report =>
         {
-            if (report is { Step: PushStep.Hashing } && report.BytesDone == report.BytesTotal) model.Write(TestModel.Weights, new byte[1_000_000]);
+            // The configuration has two bytes.
+            if (report is { Step: PushStep.Uploading, BytesDone: > 2 }) model.Write(TestModel.Weights, new byte[1_000_000]);
         });
 
         var error = await Assert.ThrowsAsync<ModelException>(() => store.PushAsync(model.Folder, "nano", progress, Cancel));
@@ -138,15 +217,129 @@ public class ModelStoreTests(AzuriteFixture azurite)
     {
         var storage = new TestStorage(azurite);
         using var model = new TestModel();
-        var progress = new Callback<PushProgress>(report =>
+        storage.Faults.Play(async (_, send) =>
         {
-            if (report is { Step: PushStep.Uploading } && report.BytesDone == report.BytesTotal)
-                storage.Blob("models", "nano/manifest.json").Upload(BinaryData.FromString("{}"), Cancel);
-        });
+            await send();
+            await storage.Blob("models", "nano/manifest.json").UploadAsync(BinaryData.FromBytes(new ModelManifest([new ModelFile("config.json", 2, Hash("{}"u8))]).ToJson()), Cancel);
+        }, request => request.Method.Method == "PUT" && request.Uri.ToString().Contains("comp=blocklist"), times: 1);
 
-        var error = await Assert.ThrowsAsync<ModelException>(() => new ModelStore(storage.Connection).PushAsync(model.Folder, "nano", progress, Cancel));
+        var error = await Assert.ThrowsAsync<ModelException>(() => new ModelStore(storage.Connection).PushAsync(model.Folder, "nano", null, Cancel));
 
         Assert.Equal("Model 'nano' was pushed by someone else at the same time. Push again.", error.Message);
+        Assert.Equal(["nano"], await new ModelStore(storage.Connection).ListAsync(Cancel));
+    }
+
+    [Theory]
+    [InlineData("tokenizer.model")]
+    [InlineData("config.json")]
+    public async Task Push_SomeoneElsePushesAnotherModelMeanwhile_LeavesNoManifestThatIsUntrue(string changed)
+    {
+        var storage = new TestStorage(azurite);
+        using var model = new TestModel();
+        using var other = new TestModel();
+        var store = new ModelStore(storage.Connection);
+        await store.PushAsync(model.Folder, "nano", null, Cancel);
+        foreach (string file in (string[])["config.json", "tokenizer.model", TestModel.Weights]) other.Write(file, model.Read(file));
+        other.Write(changed, "something else"u8.ToArray());
+        model.Write(TestModel.Weights, RandomNumberGenerator.GetBytes(1_000_001));
+        StorageConnection theirs = TestStorage.Connect(storage.ConnectionString, new StorageTuning());
+        storage.Faults.Play(async (_, send) =>
+        {
+            await new ModelStore(theirs).PushAsync(other.Folder, "nano", null, Cancel);
+            await send();
+        }, request => request.Method.Method == "DELETE", times: 1);
+
+        var error = await Assert.ThrowsAsync<ModelException>(() => store.PushAsync(model.Folder, "nano", null, Cancel));
+
+        Assert.Equal("Model 'nano' was pushed by someone else at the same time. Push again.", error.Message);
+        Assert.Empty(await store.ListAsync(Cancel));
+        await store.PushAsync(model.Folder, "nano", null, Cancel);
+        await AssertStoredAsync(storage, model);
+    }
+
+    [Fact]
+    public async Task Push_SomeoneElseReplacesAFileMeanwhile_IsRefused()
+    {
+        var storage = new TestStorage(azurite);
+        using var model = new TestModel();
+        storage.Faults.Play(async (_, send) =>
+        {
+            await storage.Blob("models", "nano/model.safetensors").UploadAsync(BinaryData.FromString("theirs"), overwrite: true, Cancel);
+            await send();
+        }, request => request.Method.Method == "PUT" && request.Uri.ToString().Contains("comp=blocklist"), times: 1);
+
+        var error = await Assert.ThrowsAsync<ModelException>(() => new ModelStore(storage.Connection).PushAsync(model.Folder, "nano", null, Cancel));
+
+        Assert.Equal("Model 'nano' was pushed by someone else at the same time. Push again.", error.Message);
+        Assert.Equal("theirs", (await storage.Blob("models", "nano/model.safetensors").DownloadContentAsync(Cancel)).Value.Content.ToString());
+        Assert.Empty(await new ModelStore(storage.Connection).ListAsync(Cancel));
+    }
+
+    [Fact]
+    public async Task Push_TheSameModelTwiceAtOnce_StoresIt()
+    {
+        var storage = new TestStorage(azurite);
+        using var model = new TestModel(20_000_000);
+        StorageConnection other = TestStorage.Connect(storage.ConnectionString, new StorageTuning());
+        storage.Faults.Play(async (_, send) =>
+        {
+            await new ModelStore(other).PushAsync(model.Folder, "nano", null, Cancel);
+            await send();
+        }, request => request.Method.Method == "PUT" && request.Uri.ToString().Contains("comp=blocklist"), times: 1);
+
+        await new ModelStore(storage.Connection).PushAsync(model.Folder, "nano", null, Cancel);
+
+        await AssertStoredAsync(storage, model);
+    }
+
+    [Fact]
+    public async Task Push_WrittenFile_IsStoredInBlocksAndNotSentTwice()
+    {
+        var storage = new TestStorage(azurite);
+        byte[] bytes = RandomNumberGenerator.GetBytes(30_000_000);
+        var store = new ModelStore(storage.Connection);
+        async Task WriteAsync(Stream file)
+        {
+            foreach (byte[] piece in bytes.Chunk(1_234_567)) await file.WriteAsync(piece, Cancel);
+        }
+
+        Assert.Equal(new PushResult(1, 0, 30_000_000), await store.PushAsync("model.gguf", WriteAsync, "made", Cancel));
+        Assert.Equal(bytes, await ReadAsync(storage, "model.gguf", "made"));
+        storage.Faults.Count(request => request.Method.Method is "PUT" or "DELETE" && request.Uri.Path.Contains("made"));
+        Assert.Equal(new PushResult(0, 1, 0), await store.PushAsync("model.gguf", WriteAsync, "made", Cancel));
+        Assert.Equal(0, storage.Faults.Matched);
+    }
+
+    [Fact]
+    public async Task Push_WrittenFileInterrupted_SendsOnlyTheBlocksThatAreMissing()
+    {
+        var storage = new TestStorage(azurite);
+        byte[] bytes = RandomNumberGenerator.GetBytes(60_000_000);
+        var store = new ModelStore(storage.Connection);
+        storage.Faults.Play(RefuseAfter(3), request => request.Uri.ToString().Contains("comp=block&"));
+
+        await Assert.ThrowsAsync<StorageException>(() => store.PushAsync("model.gguf", file => file.WriteAsync(bytes, Cancel).AsTask(), "made", Cancel));
+
+        storage.Faults.Stop();
+        PushResult second = await store.PushAsync("model.gguf", file => file.WriteAsync(bytes, Cancel).AsTask(), "made", Cancel);
+        Assert.InRange(second.BytesUploaded, 1, 60_000_000 - (3 * 1_279_744));
+        Assert.Equal(bytes, await ReadAsync(storage, "model.gguf", "made"));
+    }
+
+    [Fact]
+    public async Task Push_WriterFails_StoresNothing()
+    {
+        var storage = new TestStorage(azurite);
+        var store = new ModelStore(storage.Connection);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => store.PushAsync("model.gguf", async file =>
+        {
+            await file.WriteAsync(new byte[20_000_000], Cancel);
+            throw new InvalidOperationException();
+        }, "made", Cancel));
+
+        Assert.Empty(await store.ListAsync(Cancel));
+        Assert.False((await storage.Blob("models", "made/model.gguf").ExistsAsync(Cancel)).Value);
     }
 
     [Fact]
@@ -232,6 +425,34 @@ public class ModelStoreTests(AzuriteFixture azurite)
     [Fact]
     public async Task List_NoContainer_IsEmpty() => Assert.Empty(await new ModelStore(new TestStorage(azurite).Connection).ListAsync(Cancel));
 
+    /// <summary>Lets so many requests take effect, and then no more.</summary>
+    private static Fault RefuseAfter(int requests)
+    {
+        int come = 0, done = 0;
+        var all = new TaskCompletionSource();
+        return async (message, send) =>
+        {
+            if (Interlocked.Increment(ref come) <= requests)
+            {
+                await send();
+                if (Interlocked.Increment(ref done) == requests) all.SetResult();
+                return;
+            }
+            await all.Task;
+            await FaultTransport.Answer(403, "Interrupted")(message, send);
+        };
+    }
+
+    private static string Hash(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+
+    private static async Task<byte[]> ReadAsync(TestStorage storage, string file, string model = "nano")
+    {
+        await using Stream stream = new ModelFileStream(await new BlobModelSource(storage.Connection, model).OpenAsync(file, Cancel));
+        var bytes = new MemoryStream();
+        await stream.CopyToAsync(bytes, Cancel);
+        return bytes.ToArray();
+    }
+
     private static async Task AssertStoredAsync(TestStorage storage, TestModel model)
     {
         var source = new BlobModelSource(storage.Connection, "nano");
@@ -239,10 +460,7 @@ public class ModelStoreTests(AzuriteFixture azurite)
         Assert.Equal(["config.json", TestModel.Weights, "tokenizer.model"], files.Keys.Order());
         foreach (string file in files.Keys)
         {
-            await using var stream = new ModelFileStream(await source.OpenAsync(file, Cancel));
-            var bytes = new MemoryStream();
-            await stream.CopyToAsync(bytes, Cancel);
-            Assert.Equal(model.Read(file), bytes.ToArray());
+            Assert.Equal(model.Read(file), await ReadAsync(storage, file));
         }
         Assert.Equal(4, await storage.Blobs.GetBlobContainerClient("models").GetBlobsAsync(BlobTraits.None, BlobStates.None, "nano/", Cancel).CountAsync(Cancel));
     }

@@ -1,0 +1,35 @@
+using System.IO.Enumeration;
+using Gemma2.Backend;
+using Gemma2.Backend.Formats.Files;
+
+namespace Gemma2.Storage.Models;
+
+/// <summary>Which files of a folder or repository are a model's.</summary>
+public static class ModelFileNames
+{
+    // What of a Hugging Face folder the backend reads.
+    private static readonly string[] Patterns = ["config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.model"];
+
+    /// <summary>The files that a model in Hugging Face's format needs, sorted.</summary>
+    public static IEnumerable<string> OfFolder(IEnumerable<string> there) =>
+        there.Where(file => Patterns.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, file, ignoreCase: false))).Order(StringComparer.Ordinal);
+
+    /// <summary>Whether there is a model in Hugging Face's format.</summary>
+    public static bool IsFolder(IEnumerable<string> there) => there.Contains("config.json") && there.Any(IsWeights);
+
+    /// <summary>The files of the one model that is there.</summary>
+    /// <param name="there">The names of all files.</param>
+    /// <param name="gguf">A GGUF file that is the model, or a part of it; null for the model of the folder.</param>
+    /// <param name="where">Where the files are, for messages: a sentence's subject.</param>
+    /// <exception cref="ModelException">There is none, there are several, or a part is missing.</exception>
+    public static IReadOnlyList<string> Select(IReadOnlyCollection<string> there, string? gguf, string where)
+    {
+        if (gguf is null && there.Contains("config.json"))
+            return IsFolder(there) ? [.. OfFolder(there)] : throw new ModelException($"{where} has no *.safetensors.");
+        IReadOnlyList<string> named = gguf is null ? [] : GgufFiles.PartsOf(gguf);
+        IReadOnlyList<string> files = GgufFiles.Find(there.Where(file => gguf is null || named.Contains(file)).ToDictionary(file => file, _ => 0L), where);
+        return files.Count > 0 ? files : throw new ModelException($"{where} has no config.json, nor a {GgufFiles.Extension} file.");
+    }
+
+    private static bool IsWeights(string file) => file.EndsWith(".safetensors", StringComparison.Ordinal);
+}
