@@ -12,6 +12,9 @@ internal sealed class BegunSink(ITensorSink next, StartupTimeline timeline, Acti
     private StartupSpan? _weights;
 
     /// <inheritdoc/>
+    public bool KeepsOrder => next.KeepsOrder;
+
+    /// <inheritdoc/>
     public void Begin(IReadOnlyList<TensorEntry> tensors)
     {
         using (timeline.Begin(StartupStages.Memory))

@@ -1,4 +1,5 @@
 using Gemma2.Backend.Device;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Kernels.Check;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Pipelines;
@@ -42,6 +43,9 @@ public sealed record EngineOptions
     /// as they are.
     /// </summary>
     public TensorType? WeightType { get; init; }
+
+    /// <summary>Most bytes of memory for weights on their way from the files to the device.</summary>
+    public long StagingMemory { get; init; } = ReadOptions.DefaultStagingMemory;
 
     /// <summary>Which families of matrix kernels may be used.</summary>
     public KernelOptions Kernels { get; init; } = KernelOptions.Default;

@@ -92,7 +92,8 @@ internal sealed class EngineResources : IDisposable
         {
             options.DeviceOpened?.Invoke(device);
             KernelSet kernels = CheckedKernels(device, model.Config, tensors, kvCacheType, options, opening.Pipelines.Checks);
-            using var uploader = new WeightUploader(device, model.Config);
+            var reading = new ReadOptions { StagingMemory = options.StagingMemory, Timeline = options.Timeline };
+            using var uploader = new WeightUploader(device, model.Config, reading.CopyMemory);
             var stored = new HashingSink(uploader);
             var allocated = new TaskCompletionSource<EngineResources>(TaskCreationOptions.RunContinuationsAsynchronously);
             var sink = new BegunSink(options.WeightType is { } type ? new QuantizingSink(stored, new WeightMix(type, model.Config).TypeOf) : stored, options.Timeline, () =>
@@ -103,7 +104,7 @@ internal sealed class EngineResources : IDisposable
             await BothTasks.RunAsync(
                 async stop =>
                 {
-                    await model.ReadAsync(sink, progress, stop).ConfigureAwait(false);
+                    await model.ReadAsync(sink, progress, reading, stop).ConfigureAwait(false);
                     uploader.Finish();
                     sink.Dispose();
                 },

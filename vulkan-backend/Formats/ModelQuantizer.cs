@@ -23,6 +23,6 @@ public static class ModelQuantizer
         if (model.Tokenizer is null) throw new ModelException($"{source.Name}: has no tokenizer, which a GGUF file holds too.");
         GgufFileSink sink = new(file, GgufModelKeys.Of(model.Config, model.Tokenizer.Vocabulary, source.Name, type));
         WeightMix mix = new(type, model.Config, pure);
-        await model.ReadAsync(new QuantizingSink(sink, mix.TypeOf), progress, cancellationToken).ConfigureAwait(false);
+        await model.ReadAsync(new QuantizingSink(sink, mix.TypeOf), progress, cancellationToken: cancellationToken).ConfigureAwait(false);
     }
 }

@@ -6,71 +6,60 @@ using Gemma2.Backend.Tensors.Packing;
 namespace Gemma2.Backend.Model;
 
 /// <summary>
-/// Packs rows of matrices into device memory as they come, a band of rows after the other: in place where the host sees that memory, else in a staging buffer
-/// that is copied while the next band is packed into another one.
+/// Packs rows of matrices into device memory as they come, each thread those that it brings: in place where the host sees that memory, else in one of several staging
+/// buffers that are copied while others are packed.
 /// </summary>
-internal sealed unsafe class MatrixUploader(GpuDevice device) : IDisposable
+/// <param name="device">The device.</param>
+/// <param name="stagingBytes">Most bytes of all staging buffers together, but for a few.</param>
+internal sealed unsafe class MatrixUploader(GpuDevice device, long stagingBytes) : IDisposable
 {
-    private const int BandBytes = 8 << 20;
+    /// <summary>What is copied at once: enough that sending it costs little beside it.</summary>
+    private const int BandBytes = 2 << 20;
 
-    private readonly StagingSlot[] _slots = [new(device), new(device)];
-    private Band? _band;
+    private readonly StagingSlots _slots = new(device, (int)Math.Min(stagingBytes / BandBytes, int.MaxValue), BandBytes);
 
-    /// <summary>Packs rows. Those of one tensor come in order.</summary>
+    /// <summary>Packs rows. Several threads may bring rows of different tiles at once.</summary>
     /// <param name="matrix">Where they go.</param>
-    /// <param name="row">The matrix's row that is the first one's place.</param>
-    /// <param name="end">The matrix's row after the tensor's last one.</param>
-    /// <param name="bytes">Whole rows, as a weight file stores them.</param>
-    public void Write(PlacedMatrix matrix, int row, int end, ReadOnlySpan<byte> bytes)
+    /// <param name="row">The matrix's row that is the first one's place: a tile begins with it.</param>
+    /// <param name="rows">Whole rows, as a weight file stores them: whole tiles, or all that are left of a tensor.</param>
+    public void Write(PlacedMatrix matrix, int row, ReadOnlySpan<byte> rows)
     {
-        int rowBytes = matrix.Layout.FileRowBytes;
-        while (!bytes.IsEmpty)
+        WeightLayout layout = matrix.Layout;
+        while (!rows.IsEmpty)
         {
-            _band ??= Begin(matrix, row, end);
-            int count = Math.Min(bytes.Length / rowBytes, _band.End - row);
-            WeightPacker.Pack(matrix.Layout, bytes[..(count * rowBytes)], row - _band.First, _band.Planes);
-            bytes = bytes[(count * rowBytes)..];
+            (GpuBuffer buffer, MatrixPart part) = matrix.PartOf(row);
+            int count = Math.Min(rows.Length / layout.FileRowBytes, part.FirstRow + part.Rows - row);
+            if (!buffer.IsHostVisible) count = Math.Min(count, Math.Max(layout.TileRows, layout.RowsWithin(BandBytes)));
+            ReadOnlySpan<byte> band = rows[..(count * layout.FileRowBytes)];
+            if (buffer.IsHostVisible) WeightPacker.Pack(layout, band, 0, PlanesAt(buffer, layout.Planes(part.Rows, row - part.FirstRow), layout));
+            else Send(layout, band, count, buffer, layout.Planes(part.Rows, row - part.FirstRow));
+            rows = rows[band.Length..];
             row += count;
-            if (row == _band.End) Finish();
         }
     }
 
     /// <summary>Returns when all that was written is in device memory.</summary>
-    public void Flush()
-    {
-        foreach (StagingSlot slot in _slots) slot.Wait();
-    }
+    public void Flush() => _slots.Wait();
 
-    public void Dispose()
-    {
-        foreach (StagingSlot slot in _slots) slot.Dispose();
-    }
+    public void Dispose() => _slots.Dispose();
 
-    private Band Begin(PlacedMatrix matrix, int row, int end)
+    private void Send(in WeightLayout layout, ReadOnlySpan<byte> band, int count, GpuBuffer buffer, in PlaneOffsets target)
     {
-        (GpuBuffer buffer, MatrixPart part) = matrix.PartOf(row);
-        WeightLayout layout = matrix.Layout;
-        int rows = Math.Min(Math.Max(layout.TileRows, layout.RowsWithin(BandBytes)), Math.Min(end, part.FirstRow + part.Rows) - row);
-        PlaneOffsets target = layout.Planes(part.Rows, row - part.FirstRow), lengths = layout.PlaneBytes(rows);
-        if (buffer.IsHostVisible) return new Band(row, row + rows, PlanesAt(buffer, target, layout), () => { });
-
-        (_slots[0], _slots[1]) = (_slots[1], _slots[0]);
-        StagingSlot slot = _slots[0];
-        PlaneOffsets source = layout.Planes(rows);
-        return new Band(row, row + rows, PlanesAt(slot.Take(source.End), source, layout), () => slot.Send(source, buffer, target, lengths));
-    }
-
-    private void Finish()
-    {
-        _band!.Send();
-        _band = null;
+        PlaneOffsets source = layout.Planes(count);
+        StagingSlot slot = _slots.Take();
+        try
+        {
+            WeightPacker.Pack(layout, band, 0, PlanesAt(slot.Buffer(source.End), source, layout));
+            slot.Send(source, buffer, target, layout.PlaneBytes(count));
+        }
+        finally
+        {
+            _slots.Give(slot);
+        }
     }
 
     private static PackedPlanes PlanesAt(GpuBuffer buffer, in PlaneOffsets offsets, in WeightLayout layout)
     {
         fixed (byte* address = buffer.Span<byte>(0, 1)) return offsets.At(address, layout.TileRows);
     }
-
-    /// <summary>Rows of one part that are packed together.</summary>
-    private sealed record Band(int First, int End, PackedPlanes Planes, Action Send);
 }

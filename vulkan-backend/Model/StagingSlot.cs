@@ -4,19 +4,20 @@ using Gemma2.Backend.Tensors.Packing;
 namespace Gemma2.Backend.Model;
 
 /// <summary>A staging buffer with its own commands, so that one is filled while another is copied.</summary>
-internal sealed class StagingSlot(GpuDevice device) : IDisposable
+/// <param name="device">The device.</param>
+/// <param name="bytes">Bytes of the buffer, where not more are asked for.</param>
+internal sealed class StagingSlot(GpuDevice device, int bytes) : IDisposable
 {
     private readonly CommandRecorder _commands = device.CreateRecorder();
     private GpuBuffer? _buffer;
     private bool _isCopying;
 
-    /// <summary>A buffer of some bytes at least, when what was sent from it last has arrived.</summary>
-    public GpuBuffer Take(long bytes)
+    /// <summary>The buffer, of so many bytes at least. Nothing is copied from it any more: <see cref="Wait"/> was called.</summary>
+    public GpuBuffer Buffer(long atLeast)
     {
-        Wait();
-        if (_buffer is { } buffer && buffer.Size >= bytes) return buffer;
+        if (_buffer is { } buffer && buffer.Size >= atLeast) return buffer;
         _buffer?.Dispose();
-        return _buffer = device.Allocate(bytes, MemoryKind.Upload, "staging");
+        return _buffer = device.Allocate(Math.Max(bytes, atLeast), MemoryKind.Upload, "staging");
     }
 
     /// <summary>Sends planes of packed rows to their places, and does not wait for it.</summary>
@@ -47,8 +48,8 @@ internal sealed class StagingSlot(GpuDevice device) : IDisposable
         _commands.Dispose();
     }
 
-    private void Copy(long from, GpuBuffer target, long to, long bytes)
+    private void Copy(long from, GpuBuffer target, long to, long length)
     {
-        if (bytes > 0) _commands.Copy(_buffer!, from, target, to, bytes);
+        if (length > 0) _commands.Copy(_buffer!, from, target, to, length);
     }
 }

@@ -9,15 +9,16 @@ namespace Gemma2.Backend.Model;
 /// <summary>Fills device memory with a model's tensors while they are read: matrices in device order, norms as factors in float32.</summary>
 /// <param name="device">Gives the memory.</param>
 /// <param name="config">The model's configuration.</param>
+/// <param name="stagingBytes">Most bytes of host memory for what is copied to a device whose memory the host does not see.</param>
 /// <param name="maxAllocationBytes">Largest allocation, if it shall be less than what the device allows.</param>
-internal sealed class WeightUploader(GpuDevice device, Gemma2Config config, long? maxAllocationBytes = null) : ITensorSink, IDisposable
+internal sealed class WeightUploader(GpuDevice device, Gemma2Config config, long stagingBytes, long? maxAllocationBytes = null) : ITensorSink, IDisposable
 {
     /// <summary>By this much, drivers may round an allocation up.</summary>
     private const long AllocationMargin = 1 << 20;
 
     private readonly long _maxAllocationBytes = maxAllocationBytes ?? device.Description.MaxAllocationBytes - AllocationMargin;
     private readonly int _tileRows = MatrixKernels.TileRows(device.Description);
-    private readonly MatrixUploader _uploader = new(device);
+    private readonly MatrixUploader _uploader = new(device, stagingBytes);
     private readonly List<GpuBuffer> _buffers = [];
     private readonly Dictionary<string, (PlacedMatrix Matrix, int FirstRow)> _places = [];
     private Dictionary<string, TensorEntry> _tensors = [];
@@ -56,7 +57,7 @@ internal sealed class WeightUploader(GpuDevice device, Gemma2Config config, long
             return;
         }
         (PlacedMatrix matrix, int first) = _places[tensor.Name];
-        _uploader.Write(matrix, first + (int)(byteOffset / matrix.Layout.FileRowBytes), first + (int)tensor.Shape[0], bytes);
+        _uploader.Write(matrix, first + (int)(byteOffset / matrix.Layout.FileRowBytes), bytes);
     }
 
     /// <summary>Call when all tensors have been written: the weights, which the caller then owns.</summary>

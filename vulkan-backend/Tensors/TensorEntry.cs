@@ -11,4 +11,10 @@ public sealed record TensorEntry(string Name, TensorType Type, IReadOnlyList<lon
 {
     /// <summary>For a norm: true if it holds what numbers are multiplied by (GGUF: 1 + w), false if it holds that less 1 (safetensors: w).</summary>
     public bool HoldsFactor { get; init; }
+
+    /// <summary>Bytes of a row: of all of a tensor that is no matrix.</summary>
+    public long RowBytes => Type.RowBytes(Shape[^1]);
+
+    /// <summary>Bytes of <see cref="ITensorSink.GroupRows"/> rows.</summary>
+    internal long GroupBytes => RowBytes * ITensorSink.GroupRows;
 }

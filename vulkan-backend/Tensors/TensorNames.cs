@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Gemma2.Backend.Tensors;
 
 /// <summary>Names of a Gemma 2 model's tensors in Hugging Face's format, each with its shape. Every matrix is [outputs, inputs].</summary>
@@ -44,6 +46,14 @@ public static class TensorNames
 
     /// <summary>[hidden]: norm of the feed-forward block's output, before it is added to the residual stream.</summary>
     public static string PostFeedForwardNorm(int layer) => Layer(layer, "post_feedforward_layernorm");
+
+    /// <summary>The layer that a tensor belongs to; -1 for what comes before all layers, and for what comes after them one that is behind any.</summary>
+    public static int LayerOf(string name)
+    {
+        if (name == Embedding) return -1;
+        string[] parts = name.Split('.', 4);
+        return parts.Length == 4 && int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out int layer) ? layer : int.MaxValue;
+    }
 
     private static string Layer(int layer, string part) => $"model.layers.{layer}.{part}.weight";
 }

@@ -26,6 +26,7 @@ internal sealed class ReferenceModel : ITensorSink
         await using OpenModel files = await ModelReader.OpenAsync(new FolderModelSource(folder), cancellationToken);
         var model = new ReferenceModel(files.Config);
         await files.ReadAsync(model, cancellationToken: cancellationToken);
+        foreach ((string name, byte[] bytes) in model._bytes) model._weights[name] = [.. MemoryMarshal.Cast<byte, float>(bytes).ToArray().Select(v => (double)v)];
         return model;
     }
 
@@ -52,10 +53,8 @@ internal sealed class ReferenceModel : ITensorSink
 
     public void Write(TensorEntry tensor, long byteOffset, ReadOnlySpan<byte> bytes)
     {
-        bytes.CopyTo(_bytes[tensor.Name].AsSpan((int)byteOffset));
-        if (byteOffset + bytes.Length < tensor.Length) return;
         Assert.Equal(TensorType.F32, tensor.Type);
-        _weights[tensor.Name] = [.. MemoryMarshal.Cast<byte, float>(_bytes[tensor.Name]).ToArray().Select(v => (double)v)];
+        bytes.CopyTo(_bytes[tensor.Name].AsSpan((int)byteOffset));
     }
 
     private double[][] Attention(double[][] h, int layer)

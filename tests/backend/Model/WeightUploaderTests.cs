@@ -30,6 +30,8 @@ public class WeightUploaderTests(DeviceFixture fixture) : KernelTest(fixture)
         RopeTheta = 10000,
     };
 
+    private const long StagingBytes = 4 << 20;
+
     private readonly Dictionary<string, TestMatrix> _tensors = [];
 
     [Theory]
@@ -83,7 +85,7 @@ public class WeightUploaderTests(DeviceFixture fixture) : KernelTest(fixture)
         long rows = (Device.Description.MaxAllocationBytes / (width * sizeof(float))) + 1000;
         Assert.SkipUnless(rows < 100_000, "This device gives more memory at once than the test should take.");
         Gemma2Config config = _config with { VocabularySize = (int)rows, HiddenSize = width, Layers = [] };
-        using var uploader = new WeightUploader(Device, config);
+        using var uploader = new WeightUploader(Device, config, StagingBytes);
 
         // Nothing is written: memory that is not touched costs nothing here.
         uploader.Begin([new(TensorNames.Embedding, TensorType.F32, [rows, width], "f", 0, 0), new(TensorNames.FinalNorm, TensorType.F32, [width], "f", 0, 0)]);
@@ -130,7 +132,14 @@ public class WeightUploaderTests(DeviceFixture fixture) : KernelTest(fixture)
         [TensorNames.FinalNorm] = TensorType.F16,
     };
 
-    /// <summary>Makes random tensors and loads them, some rows at a time, the later ones first.</summary>
+    /// <summary>A group of rows, two, one, and so on.</summary>
+    private static IEnumerable<(int Row, int Count)> Pieces(int rows)
+    {
+        for (int row = 0, groups = 1; row < rows; row += groups * ITensorSink.GroupRows, groups = 3 - groups)
+            yield return (row, Math.Min(groups * ITensorSink.GroupRows, rows - row));
+    }
+
+    /// <summary>Makes random tensors and loads them by several threads, some rows at a time, in no order.</summary>
     private ModelWeights Load(Dictionary<string, TensorType> types, long? maxAllocationBytes = null, bool holdsFactor = false)
     {
         foreach ((string name, long[] shape) in TensorCatalog.Shapes(_config))
@@ -139,17 +148,22 @@ public class WeightUploaderTests(DeviceFixture fixture) : KernelTest(fixture)
             int rows = shape.Length == 1 ? 1 : (int)shape[0];
             _tensors.Add(name, TestMatrix.Random(Random, type, rows, (int)shape[^1]));
         }
-        using var uploader = new WeightUploader(Device, _config, maxAllocationBytes);
+        using var uploader = new WeightUploader(Device, _config, StagingBytes, maxAllocationBytes);
         TensorEntry[] entries = [.. Entries().Select(entry => entry with { HoldsFactor = holdsFactor }).Reverse()];
         uploader.Begin(entries);
-        foreach (TensorEntry entry in entries)
+        ulong embedding = uploader.Weights.Embedding.Parts[0].Address;
+        (TensorEntry Entry, int Row, int Count)[] pieces = [.. entries.SelectMany(entry => Pieces(_tensors[entry.Name].Rows).Select(piece => (entry, piece.Row, piece.Count)))];
+        Random.Shuffle(pieces);
+        Parallel.ForEach(pieces, new ParallelOptions { MaxDegreeOfParallelism = 4 }, piece =>
         {
+            (TensorEntry entry, int row, int count) = piece;
             TestMatrix tensor = _tensors[entry.Name];
             int rowBytes = tensor.Stored.Length / tensor.Rows;
-            for (int row = 0, count = 1; row < tensor.Rows; row += count, count = Math.Min(13, tensor.Rows - row))
-                uploader.Write(entry, row * rowBytes, tensor.Stored.AsSpan(row * rowBytes, count * rowBytes));
-        }
-        return uploader.Finish();
+            uploader.Write(entry, row * rowBytes, tensor.Stored.AsSpan(row * rowBytes, count * rowBytes));
+        });
+        ModelWeights weights = uploader.Finish();
+        Assert.Equal(embedding, weights.Embedding.Parts[0].Address);
+        return weights;
     }
 
     private IEnumerable<TensorEntry> Entries() => TensorCatalog.Shapes(_config)

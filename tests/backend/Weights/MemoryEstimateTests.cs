@@ -73,7 +73,7 @@ public sealed class MemoryEstimateTests(DeviceFixture fixture)
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         await using OpenModel model = await ModelReader.OpenAsync(new FolderModelSource(GoldenModels.Open(name).Folder), cancellation);
 
-        using WeightUploader uploader = new(fixture.Device, model.Config);
+        using WeightUploader uploader = new(fixture.Device, model.Config, stagingBytes: 4 << 20);
         await model.ReadAsync(uploader, cancellationToken: cancellation);
         using ModelWeights weights = uploader.Finish();
 

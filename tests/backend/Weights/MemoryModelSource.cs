@@ -20,6 +20,9 @@ internal sealed class MemoryModelSource : IModelSource
     /// <summary>Lengths that are listed in place of the true ones.</summary>
     public Dictionary<string, long> ListedLengths { get; } = [];
 
+    /// <summary>Small, so that rows lie across blocks.</summary>
+    public int BlockBytes { get; init; } = 1000;
+
     /// <summary>Thrown by the read of a file's last byte, as a source does that finds a wrong hash.</summary>
     public Exception? FailAtEnd { get; init; }
 
@@ -48,8 +51,7 @@ internal sealed class MemoryModelSource : IModelSource
 
         public long Length => _bytes.Length;
 
-        // Small, so that rows lie across blocks.
-        public int BlockBytes => 1000;
+        public int BlockBytes => source.BlockBytes;
 
         public ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
         {

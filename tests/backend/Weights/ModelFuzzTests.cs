@@ -97,13 +97,11 @@ public sealed class ModelFuzzTests
         }
     }
 
-    /// <summary>Reads a model whose reads complete at once, so that all runs on this thread. Damage may lie in the data: what is read follows the sink's contract.</summary>
+    /// <summary>Reads a model whose reads complete at once, so that headers are read on this thread. Damage may lie in the data: what is read follows the sink's contract.</summary>
     private static void Read(MemoryModelSource model)
     {
         RecordingSink sink = new();
-        Task reading = sink.ReadAsync(model);
-        Assert.True(reading.IsCompleted);
-        reading.GetAwaiter().GetResult();
+        sink.ReadAsync(model).GetAwaiter().GetResult();
         foreach (TensorEntry tensor in sink.Announced) Assert.Equal(tensor.Length, sink.Bytes(tensor.Name).Length);
     }
 

@@ -11,7 +11,7 @@ internal sealed class LocalModelFile(SafeFileHandle handle, string label) : IMod
     public long Length { get; } = RandomAccess.GetLength(handle);
 
     /// <inheritdoc/>
-    public int BlockBytes => 4 << 20;
+    public int BlockBytes => 1 << 20;
 
     /// <inheritdoc/>
     public async ValueTask ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)

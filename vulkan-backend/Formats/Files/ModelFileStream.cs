@@ -63,13 +63,19 @@ public sealed class ModelFileStream(IModelFile file) : Stream
     /// <inheritdoc/>
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
+    /// <summary>Gives the memory of <see cref="Rest"/> back: who goes on by block has no use for it then.</summary>
+    internal void Forget()
+    {
+        if (_block.Length > 0) ArrayPool<byte>.Shared.Return(_block);
+        (_block, _used, _filled) = ([], 0, 0);
+    }
+
     /// <inheritdoc/>
     public override async ValueTask DisposeAsync()
     {
         if (_isClosed) return;
         _isClosed = true;
-        if (_block.Length > 0) ArrayPool<byte>.Shared.Return(_block);
-        (_block, _used, _filled) = ([], 0, 0);
+        Forget();
         await file.DisposeAsync().ConfigureAwait(false);
         await base.DisposeAsync().ConfigureAwait(false);
     }

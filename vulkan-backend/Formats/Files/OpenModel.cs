@@ -8,14 +8,12 @@ namespace Gemma2.Backend.Formats.Files;
 /// <summary>A model whose headers are read and agree with each other, whatever the format of its files. Its weights can be read, once.</summary>
 public sealed class OpenModel : IAsyncDisposable
 {
-    private const int BufferLength = 4 << 20;
-
     private readonly IReadOnlyList<WeightFile> _files;
 
     internal OpenModel(Gemma2Config config, GemmaTokenizer? tokenizer, IReadOnlyList<WeightFile> files)
     {
-        (Config, Tokenizer, _files) = (config, tokenizer, files);
-        Tensors = [.. files.SelectMany(file => file.Tensors).Where(IsUsed)];
+        (Config, Tokenizer, _files) = (config, tokenizer, [.. files.OrderBy(FirstLayer)]);
+        Tensors = [.. _files.SelectMany(file => file.Tensors).Where(IsUsed)];
     }
 
     /// <summary>The model's configuration.</summary>
@@ -37,25 +35,17 @@ public sealed class OpenModel : IAsyncDisposable
         return [.. Tensors.Select(tensor => TensorConversion.Of(tensor, mix.TypeOf(tensor)))];
     }
 
-    /// <summary>Reads all weights: the data of one file after the other, each to its last byte, through two small buffers.</summary>
+    /// <summary>Reads all weights: the data of one file after the other, each to its last byte, several blocks at once. The sink has begun when this returns its task.</summary>
     /// <param name="sink">Takes the tensors.</param>
     /// <param name="progress">Told how far the reading is.</param>
+    /// <param name="options">How much memory may be taken; null: as ever.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
     /// <exception cref="ModelException">A weight file is damaged. The sink may hold a part of the data by then.</exception>
-    public async Task ReadAsync(ITensorSink sink, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
+    public async Task ReadAsync(ITensorSink sink, IProgress<LoadProgress>? progress = null, ReadOptions? options = null, CancellationToken cancellationToken = default)
     {
         sink.Begin(Tensors);
-        long total = _files.Sum(file => file.Tensors.Sum(tensor => tensor.Length)), loaded = 0;
-        byte[] first = new byte[BufferLength], second = new byte[BufferLength];
-        foreach (WeightFile file in _files)
-        {
-            await file.ReadDataAsync((first, second), (tensor, offset, piece) =>
-            {
-                if (IsUsed(tensor)) sink.Write(tensor, offset, piece.Span);
-                loaded += piece.Length;
-                progress?.Report(new LoadProgress(loaded, total));
-            }, cancellationToken).ConfigureAwait(false);
-        }
+        using var reader = new WeightReader(_files, sink, IsUsed, progress, options ?? new ReadOptions());
+        await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Closes the files.</summary>
@@ -63,6 +53,9 @@ public sealed class OpenModel : IAsyncDisposable
     {
         foreach (WeightFile file in _files) await file.DisposeAsync().ConfigureAwait(false);
     }
+
+    /// <summary>The file that a token needs first is read first, whatever its name.</summary>
+    private static int FirstLayer(WeightFile file) => file.Tensors.Select(tensor => TensorNames.LayerOf(tensor.Name)).DefaultIfEmpty(-1).Min();
 
     /// <summary>The second copy of the embedding takes no memory: Gemma 2 multiplies with the first.</summary>
     private static bool IsUsed(TensorEntry tensor) => tensor.Name != TensorNames.TiedHead;

@@ -2,89 +2,66 @@ using Gemma2.Backend.Tensors;
 
 namespace Gemma2.Backend.Formats.Files;
 
-/// <summary>One open weight file: its header is read, its data comes next.</summary>
-/// <param name="stream">The file, read to <paramref name="position"/>; closed with this.</param>
-/// <param name="label">The model's and the file's name, for messages.</param>
+/// <summary>One open weight file: its header is read, its data comes next, in blocks.</summary>
+/// <param name="file">The file.</param>
+/// <param name="stream">The same file, read to the header's end; closed with this.</param>
+/// <param name="model">The model's name, for messages.</param>
+/// <param name="name">The file's name.</param>
 /// <param name="tensors">The file's tensors in the order of their data, which do not overlap.</param>
-/// <param name="position">Bytes read so far.</param>
-/// <param name="length">The file's length in bytes.</param>
-internal sealed class WeightFile(ModelFileStream stream, string label, IReadOnlyList<TensorEntry> tensors, long position, long length) : IAsyncDisposable
+/// <param name="length">The file's length in bytes, as it was listed.</param>
+internal sealed class WeightFile(IModelFile file, ModelFileStream stream, string model, string name, IReadOnlyList<TensorEntry> tensors, long length) : IAsyncDisposable
 {
-    private long _position = position;
+    /// <summary>The file's name.</summary>
+    public string Name => name;
 
     /// <summary>The file's tensors in the order of their data.</summary>
     public IReadOnlyList<TensorEntry> Tensors => tensors;
 
-    /// <summary>
-    /// Reads the data to the file's last byte, piece by piece; what lies between tensors is passed over. While one piece is taken, the next is read.
-    /// </summary>
-    /// <param name="buffers">Two, each of which holds one piece at a time: at least a row.</param>
-    /// <param name="take">Takes a tensor, where in it the piece begins, and the piece: whole rows.</param>
-    /// <param name="cancellationToken">Stops reading.</param>
-    /// <exception cref="ModelException">The file is shorter or longer than listed, or its source found it damaged.</exception>
-    public async Task ReadDataAsync((Memory<byte> First, Memory<byte> Second) buffers, Action<TensorEntry, long, ReadOnlyMemory<byte>> take, CancellationToken cancellationToken)
+    /// <summary>Bytes of a block.</summary>
+    public int BlockBytes => file.BlockBytes;
+
+    /// <summary>What the block in which the header ends holds behind it; it was read with the header.</summary>
+    public ReadOnlyMemory<byte> Rest => stream.Rest;
+
+    /// <summary>Where <see cref="Rest"/> begins.</summary>
+    public long RestOffset => stream.Position;
+
+    /// <summary>Where the blocks begin that are yet to be read.</summary>
+    public IEnumerable<long> Blocks
     {
-        (Memory<byte> buffer, Memory<byte> other) = buffers;
-        using IEnumerator<Piece> pieces = Pieces(buffer.Length).GetEnumerator();
-        Task<ReadPiece?> reading = ReadNextAsync(pieces, buffer, cancellationToken);
-        while (await reading is { } read)
+        get
         {
-            (buffer, other) = (other, buffer);
-            reading = ReadNextAsync(pieces, buffer, cancellationToken);
-            try
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                take(read.Piece.Tensor, read.Piece.Offset, read.Bytes);
-            }
-            catch
-            {
-                // The file is not closed, nor the buffer used again, under a read.
-                await ((Task)reading).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                throw;
-            }
+            for (long offset = RestOffset + Rest.Length; offset < length; offset += BlockBytes) yield return offset;
         }
     }
+
+    /// <summary>Bytes of the block that begins at an offset.</summary>
+    public int LengthAt(long offset) => (int)Math.Min(BlockBytes, length - offset);
+
+    /// <exception cref="ModelException">The file is shorter or longer than it was listed.</exception>
+    public void CheckLength()
+    {
+        if (file.Length < length) throw new ModelException($"{model}/{name}: ends before its listed length.");
+        if (file.Length > length) throw new ModelException($"{model}/{name}: is longer than its listed length.");
+    }
+
+    /// <summary>Reads a block. Several may be read at once.</summary>
+    /// <exception cref="ModelException">The file cannot be read, or its source found it damaged.</exception>
+    public async ValueTask ReadAsync(long offset, Memory<byte> block, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await file.ReadAsync(offset, block, cancellationToken).ConfigureAwait(false);
+        }
+        catch (IOException error)
+        {
+            throw new ModelException($"{model}/{name}: cannot be read: {error.Message}", error);
+        }
+    }
+
+    /// <summary><see cref="Rest"/> is needed no more.</summary>
+    public void Forget() => stream.Forget();
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => stream.DisposeAsync();
-
-    private IEnumerable<Piece> Pieces(int most)
-    {
-        foreach (TensorEntry tensor in Tensors)
-        {
-            long row = tensor.Type.RowBytes(tensor.Shape[^1]), rows = most / row * row;
-            for (long offset = 0; offset < tensor.Length; offset += rows) yield return new Piece(tensor, offset, (int)Math.Min(rows, tensor.Length - offset));
-        }
-    }
-
-    /// <returns>Null at the file's end.</returns>
-    private async Task<ReadPiece?> ReadNextAsync(IEnumerator<Piece> pieces, Memory<byte> buffer, CancellationToken cancellationToken)
-    {
-        if (pieces.MoveNext())
-        {
-            Piece piece = pieces.Current;
-            await PassOverAsync(piece.Tensor.Offset + piece.Offset, buffer, cancellationToken);
-            return new ReadPiece(piece, await ReadAsync(buffer[..piece.Length], cancellationToken));
-        }
-        await PassOverAsync(length, buffer, cancellationToken);
-        await ModelStream.ReadEndAsync(stream, label, cancellationToken);
-        return null;
-    }
-
-    private async Task PassOverAsync(long end, Memory<byte> buffer, CancellationToken cancellationToken)
-    {
-        while (_position < end) await ReadAsync(buffer[..(int)Math.Min(buffer.Length, end - _position)], cancellationToken);
-    }
-
-    private async Task<ReadOnlyMemory<byte>> ReadAsync(Memory<byte> piece, CancellationToken cancellationToken)
-    {
-        await ModelStream.ReadAsync(stream, piece, label, cancellationToken);
-        _position += piece.Length;
-        return piece;
-    }
-
-    /// <summary>Rows of a tensor that are read at once.</summary>
-    private readonly record struct Piece(TensorEntry Tensor, long Offset, int Length);
-
-    private readonly record struct ReadPiece(Piece Piece, ReadOnlyMemory<byte> Bytes);
 }

@@ -44,12 +44,13 @@ internal static class GgufModel
         IModelSource source, string file, long length, CancellationToken cancellationToken)
     {
         string label = $"{source.Name}/{file}";
-        var stream = new ModelFileStream(await source.OpenAsync(file, cancellationToken));
+        IModelFile opened = await source.OpenAsync(file, cancellationToken);
+        var stream = new ModelFileStream(opened);
         try
         {
             GgufReader reader = new(stream, label, length, cancellationToken);
             GgufHeader header = await GgufHeader.ReadAsync(reader, source.Name, file, length);
-            return (new WeightFile(stream, label, header.Tensors, header.Length, length), header.Metadata);
+            return (new WeightFile(opened, stream, source.Name, file, header.Tensors, length), header.Metadata);
         }
         catch
         {

@@ -60,14 +60,15 @@ internal static class SafetensorsModel
     {
         string label = $"{source.Name}/{file}";
         if (length < SafetensorsHeader.PrefixLength) throw new ModelException($"{label}: is {length} bytes long: this is not a safetensors file.");
-        var stream = new ModelFileStream(await source.OpenAsync(file, cancellationToken));
+        IModelFile opened = await source.OpenAsync(file, cancellationToken);
+        var stream = new ModelFileStream(opened);
         try
         {
             byte[] prefix = new byte[SafetensorsHeader.PrefixLength];
             await ModelStream.ReadAsync(stream, prefix, label, cancellationToken);
             byte[] header = new byte[SafetensorsHeader.CheckLength(BinaryPrimitives.ReadUInt64LittleEndian(prefix), length, source.Name, file)];
             await ModelStream.ReadAsync(stream, header, label, cancellationToken);
-            return new WeightFile(stream, label, SafetensorsHeader.Parse(header, length, source.Name, file), prefix.Length + header.Length, length);
+            return new WeightFile(opened, stream, source.Name, file, SafetensorsHeader.Parse(header, length, source.Name, file), length);
         }
         catch
         {

@@ -41,7 +41,7 @@ public static class ModelSynthesizer
             int columns = (int)tensor.Shape[^1], rowBytes = (int)tensor.Type.RowBytes(columns);
             long rows = tensor.Length / rowBytes;
             RandomBlocks blocks = new(tensor.Type, columns, Deviation(tensor), SplitMix64.At(seed, (ulong)i));
-            byte[] piece = new byte[Math.Min(rows, Math.Max(1, PieceBytes / rowBytes)) * rowBytes];
+            byte[] piece = new byte[Math.Min(rows, Math.Max(1, PieceBytes / tensor.GroupBytes) * ITensorSink.GroupRows) * rowBytes];
             for (long row = 0; row < rows; row += piece.Length / rowBytes)
             {
                 cancellationToken.ThrowIfCancellationRequested();

@@ -5,10 +5,7 @@ namespace Gemma2.Backend.Tensors.Packing;
 /// <summary>Brings rows from the order of weight files into that of <see cref="WeightLayout"/>.</summary>
 internal static unsafe class WeightPacker
 {
-    /// <summary>Below this many bytes other threads cost more than they bring.</summary>
-    private const int BytesAThread = 256 << 10;
-
-    /// <summary>Packs whole rows, on several threads when they are many.</summary>
+    /// <summary>Packs whole rows. Several threads may pack rows of different tiles at once.</summary>
     /// <param name="layout">How the rows lie when packed.</param>
     /// <param name="rows">The rows as in a weight file.</param>
     /// <param name="firstRow">The first one's number, counted from the tile at which the planes begin.</param>
@@ -16,16 +13,7 @@ internal static unsafe class WeightPacker
     public static void Pack(in WeightLayout layout, ReadOnlySpan<byte> rows, int firstRow, PackedPlanes planes)
     {
         Packing packing = new(layout, planes);
-        int count = (int)(rows.Length / packing.RowBytes);
-        int threads = Math.Clamp(rows.Length / BytesAThread, 1, Math.Min(count, Environment.ProcessorCount));
-        fixed (byte* bytes = rows)
-        {
-            nint source = (nint)bytes;
-            if (threads == 1)
-                packing.Run(source, firstRow, count);
-            else
-                Parallel.For(0, threads, i => packing.RunShare(source, firstRow, count, i, threads));
-        }
+        fixed (byte* source = rows) packing.Run(source, firstRow, (int)(rows.Length / packing.RowBytes));
     }
 
     /// <summary>Packs whole rows that are a part of their own.</summary>
@@ -47,16 +35,9 @@ internal static unsafe class WeightPacker
 
         public long RowBytes { get; } = layout.FileRowBytes;
 
-        /// <summary>Packs one of several about equal shares of the rows.</summary>
-        public void RunShare(nint source, int firstRow, int count, int share, int shares)
+        public void Run(byte* source, int firstRow, int count)
         {
-            int first = (int)((long)count * share / shares), end = (int)((long)count * (share + 1) / shares);
-            Run(source + (nint)(first * RowBytes), firstRow + first, end - first);
-        }
-
-        public void Run(nint source, int firstRow, int count)
-        {
-            for (int i = 0; i < count; i++) _packer.Pack((byte*)source + (i * RowBytes), layout.Columns, At(firstRow + i));
+            for (int i = 0; i < count; i++) _packer.Pack(source + (i * RowBytes), layout.Columns, At(firstRow + i));
         }
 
         /// <summary>Where a row begins in each plane.</summary>

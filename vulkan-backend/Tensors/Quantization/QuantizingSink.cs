@@ -1,17 +1,20 @@
+using System.Buffers;
 using Gemma2.Backend.Tensors.Codecs;
 
 namespace Gemma2.Backend.Tensors.Quantization;
 
-/// <summary>Passes tensors on in other types: quantizes, or makes floats of another width, on all processors.</summary>
+/// <summary>Passes tensors on in other types: quantizes, or makes floats of another width. Each piece is converted by the thread that brings it.</summary>
 /// <param name="next">Takes the tensors as they are then.</param>
 /// <param name="typeOf">The type that a tensor is to have.</param>
 internal sealed class QuantizingSink(ITensorSink next, Func<TensorEntry, TensorType> typeOf) : ITensorSink
 {
-    /// <summary>Numbers that one processor converts at a time: they and their blocks stay in its cache.</summary>
+    /// <summary>Numbers that are converted at a time: they and their blocks stay in the processor's cache.</summary>
     private const int PartNumbers = 1 << 14;
 
     private readonly Dictionary<TensorEntry, TensorEntry> _converted = [];
-    private byte[] _source = [], _target = [];
+
+    /// <inheritdoc/>
+    public bool KeepsOrder => next.KeepsOrder;
 
     /// <inheritdoc/>
     /// <exception cref="ModelException">A tensor is quantized already, and is to have another quantized type.</exception>
@@ -31,39 +34,42 @@ internal sealed class QuantizingSink(ITensorSink next, Func<TensorEntry, TensorT
             next.Write(converted, byteOffset, bytes);
             return;
         }
-
-        int columns = (int)tensor.Shape[^1], rows = (int)(bytes.Length / tensor.Type.RowBytes(columns));
-        int length = (int)(rows * converted.Type.RowBytes(columns));
-        if (_source.Length < bytes.Length) _source = new byte[bytes.Length];
-        if (_target.Length < length) _target = new byte[length];
-        bytes.CopyTo(_source);
-        ConvertRows(tensor, converted.Type, rows, columns);
-        next.Write(converted, byteOffset / tensor.Type.RowBytes(columns) * converted.Type.RowBytes(columns), _target.AsSpan(0, length));
-    }
-
-    private void ConvertRows(TensorEntry tensor, TensorType type, int rows, int columns)
-    {
-        int rowsAtOnce = Math.Max(1, PartNumbers / columns);
+        long rows = bytes.Length / tensor.RowBytes;
+        byte[] target = ArrayPool<byte>.Shared.Rent((int)(rows * converted.RowBytes));
         try
         {
-            Parallel.For(0, (rows + rowsAtOnce - 1) / rowsAtOnce, () => new float[rowsAtOnce * columns], (part, _, values) =>
-            {
-                int first = part * rowsAtOnce, count = Math.Min(rowsAtOnce, rows - first);
-                Span<float> numbers = values.AsSpan(0, count * columns);
-                BlockCodec.Dequantize(tensor.Type, Rows(_source, tensor.Type, first, count, columns), numbers);
-                BlockCodec.Quantize(type, numbers, Rows(_target, type, first, count, columns));
-                return values;
-            }, _ => { });
+            Span<byte> rowsThen = target.AsSpan(0, (int)(rows * converted.RowBytes));
+            Convert(tensor, converted, bytes, rowsThen);
+            next.Write(converted, byteOffset / tensor.RowBytes * converted.RowBytes, rowsThen);
         }
-        catch (AggregateException errors) when (errors.InnerException is ModelException error)
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(target);
+        }
+    }
+
+    private static void Convert(TensorEntry tensor, TensorEntry converted, ReadOnlySpan<byte> from, Span<byte> to)
+    {
+        // Rows are whole blocks of either type, and so are parts of them: blocks have at most 256 numbers.
+        int fromBytes = (int)tensor.Type.RowBytes(PartNumbers), toBytes = (int)converted.Type.RowBytes(PartNumbers);
+        float[] numbers = ArrayPool<float>.Shared.Rent(PartNumbers);
+        try
+        {
+            for (; !from.IsEmpty; from = from[fromBytes..], to = to[toBytes..])
+            {
+                (fromBytes, toBytes) = (Math.Min(fromBytes, from.Length), Math.Min(toBytes, to.Length));
+                Span<float> part = numbers.AsSpan(0, fromBytes / tensor.Type.BlockBytes() * tensor.Type.BlockElements());
+                BlockCodec.Dequantize(tensor.Type, from[..fromBytes], part);
+                BlockCodec.Quantize(converted.Type, part, to[..toBytes]);
+            }
+        }
+        catch (ModelException error)
         {
             throw new ModelException($"{tensor.File}: {tensor.Name} {error.Message}", error);
         }
-    }
-
-    private static Span<byte> Rows(byte[] bytes, TensorType type, int first, int count, int columns)
-    {
-        int rowBytes = (int)type.RowBytes(columns);
-        return bytes.AsSpan(first * rowBytes, count * rowBytes);
+        finally
+        {
+            ArrayPool<float>.Shared.Return(numbers);
+        }
     }
 }

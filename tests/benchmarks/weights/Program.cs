@@ -1,0 +1,3 @@
+using Gemma2.Benchmarks.Weights;
+
+return await LoadBenchmark.CreateCommand().Parse(args).InvokeAsync();
