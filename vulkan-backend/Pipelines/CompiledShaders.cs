@@ -19,7 +19,7 @@ internal sealed class CompiledShaders
 
     /// <summary>A shader's binary.</summary>
     /// <param name="key">Hexadecimal SHA-256 of what it was made of.</param>
-    public ReadOnlyMemory<byte>? Find(string key) => _binaries.TryGetValue(key, out ReadOnlyMemory<byte> binary) ? binary : null;
+    public ReadOnlyMemory<byte>? Find(string key) => _binaries.TryGetValue(key, out ReadOnlyMemory<byte> binary) ? binary : default(ReadOnlyMemory<byte>?);
 
     /// <summary>Keeps a shader's binary.</summary>
     public void Keep(string key, ReadOnlyMemory<byte> binary) => _binaries[key] = binary;

@@ -10,10 +10,11 @@ namespace Gemma2.Backend.Pipelines;
 /// <param name="mesa">Mesa's cache folder; null where the driver does not use it.</param>
 internal sealed class PipelineArchive(PipelineFolder folder, string? mesa)
 {
-    /// <summary>Packs the folder; null where there is nothing, or more than is read again.</summary>
+    /// <summary>Packs the folder; null where nothing compiled is in it, or more than is read again.</summary>
     /// <exception cref="IOException">A file cannot be read.</exception>
     public byte[]? TryPack()
     {
+        if (!File.Exists(folder.Compiled)) return null;
         using var packed = new MemoryStream();
         long total = 0;
         int entries = 0;
@@ -28,7 +29,7 @@ internal sealed class PipelineArchive(PipelineFolder folder, string? mesa)
                 entry.Write(content);
             }
         }
-        return entries == 0 ? null : SealedBytes.Seal(folder.Key, packed.GetBuffer().AsSpan(0, (int)packed.Length));
+        return SealedBytes.Seal(folder.Key, packed.GetBuffer().AsSpan(0, (int)packed.Length));
     }
 
     /// <summary>Puts the entries of an archive into the folder. Mesa's are taken all together, where it has none yet.</summary>

@@ -36,7 +36,8 @@ internal static class SealedBytes
         if (header.Length < HeaderBytes || !header.StartsWith(Mark) || BinaryPrimitives.ReadInt64LittleEndian(header[Mark.Length..]) != header.Length - HeaderBytes) return null;
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         Hash(owner, header[HeaderBytes..], hash);
-        return hash.SequenceEqual(header[HashOffset..HeaderBytes]) ? bytes[HeaderBytes..] : null;
+        if (!hash.SequenceEqual(header[HashOffset..HeaderBytes])) return null;
+        return bytes[HeaderBytes..];
     }
 
     private static void Hash(string owner, ReadOnlySpan<byte> content, Span<byte> hash)
