@@ -54,6 +54,7 @@ namespace Gemma2.Cli;
 [JsonSerializable(typeof(PullReport))]
 [JsonSerializable(typeof(PushReport))]
 [JsonSerializable(typeof(RequeueReport))]
+[JsonSerializable(typeof(WarmReport))]
 [JsonSerializable(typeof(int[]))]
 [JsonSerializable(typeof(string))]
 internal sealed partial class CliJson : JsonSerializerContext

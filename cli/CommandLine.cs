@@ -56,6 +56,7 @@ internal static class CommandLine
         SynthesizeCommand.Create(),
         PushCommand.Create(),
         PullCommand.Create(),
+        WarmCommand.Create(),
         SubmitCommand.Create(),
         JobsCommand.Create(),
         BatchCommand.Create(),

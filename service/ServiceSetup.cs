@@ -44,6 +44,7 @@ internal static class ServiceSetup
         services.AddSingleton<TraceExport>();
         services.AddSingleton<Startups>();
         services.AddSingleton<PrometheusExport>();
+        services.AddSingleton<SharedPipelines>();
         services.AddSingleton<IEngineLoader, EngineLoader>();
         services.AddSingleton<ModelHost>();
         services.AddHostedService(provider => provider.GetRequiredService<ModelHost>());

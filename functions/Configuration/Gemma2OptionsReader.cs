@@ -36,6 +36,7 @@ internal static class Gemma2OptionsReader
         nameof(Gemma2Options.QueueLeaseSeconds),
         nameof(Gemma2Options.BatchChunkSeconds), nameof(Gemma2Options.Prices), nameof(Gemma2Options.BatchWebhook), nameof(Gemma2Options.RetentionDays),
         nameof(Gemma2Options.CallbackHosts), nameof(Gemma2Options.CallbackSecret),
+        nameof(Gemma2Options.SharePipelines),
     ];
 
     /// <summary>Reads the section <c>Gemma2</c>.</summary>
@@ -79,6 +80,7 @@ internal static class Gemma2OptionsReader
             RetentionDays = Integer(section, nameof(Gemma2Options.RetentionDays), 1, LongestRetention),
             CallbackHosts = CallbackHosts(section),
             CallbackSecret = Secret(section),
+            SharePipelines = Boolean(section, nameof(Gemma2Options.SharePipelines)) ?? defaults.SharePipelines,
         };
     }
 

@@ -9,7 +9,7 @@ using Gemma2.Storage;
 namespace Gemma2.Service.Model;
 
 /// <summary>Brings the configured model onto the configured device, and before it the containers and queues that are missing.</summary>
-internal sealed class EngineLoader(Gemma2Options options, Startups startups, ILogger<EngineLoader> log, StorageConnection? storage = null) : IEngineLoader
+internal sealed class EngineLoader(Gemma2Options options, Startups startups, SharedPipelines pipelines, ILogger<EngineLoader> log, StorageConnection? storage = null) : IEngineLoader
 {
     /// <inheritdoc />
     public async Task<IInferenceEngine> LoadAsync(IProgress<LoadProgress> progress, CancellationToken cancellationToken)
@@ -17,7 +17,7 @@ internal sealed class EngineLoader(Gemma2Options options, Startups startups, ILo
         StartupTimeline timeline = startups.Begin();
         if (storage is not null)
             await StorageProvisioning.EnsureCreatedAsync(storage, cancellationToken);
-        EngineOptions engineOptions = options.ToEngineOptions() with { Timeline = timeline };
+        EngineOptions engineOptions = pipelines.AddTo(options.ToEngineOptions() with { Timeline = timeline });
         InferenceEngine engine = await InferenceEngine.LoadAsync(ModelLocator.Locate(options.Model, storage), engineOptions, progress, cancellationToken);
         foreach (string warning in engine.Warnings)
             log.LogWarning("{Warning}", warning);
@@ -31,6 +31,7 @@ internal sealed class EngineLoader(Gemma2Options options, Startups startups, ILo
             log.LogInformation(
                 "KV cache: {Tokens} tokens in {Megabytes} MB of {Type}, for at most {Sequences} sequences at once",
                 engine.CacheTokens, engine.CacheBytes >> 20, engine.KvCacheType, options.MaxSequences);
+            pipelines.Share(engine);
             return engine;
         }
         catch

@@ -112,6 +112,9 @@ internal sealed record Gemma2Options
     /// <summary>What callbacks are signed with; without it they are not signed.</summary>
     public CallbackSecret? CallbackSecret { get; init; }
 
+    /// <summary>Store what the driver compiled in storage, and start with what is there: new replicas then need not compile. Needs storage; without it each compiles for itself.</summary>
+    public bool SharePipelines { get; init; } = true;
+
     /// <summary>What the engine is made with.</summary>
     public EngineOptions ToEngineOptions() => new()
     {

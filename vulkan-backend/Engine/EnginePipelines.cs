@@ -49,6 +49,7 @@ internal sealed class EnginePipelines(PipelineOptions options, StartupTimeline t
         PipelineEntries? theirs = _stored is null ? null : PipelineEntries.TryOpen(_folder.Key, _stored.Archive);
         CompiledShaders? compiledThere = theirs?.CompiledOf(_folder.Key);
         CompiledShaders all = Save(device, compiledThere);
+        await _archive.SettleAsync(cancellationToken).ConfigureAwait(false);
         bool hasMore = theirs is null || compiledThere is null || all.Count > compiledThere.Count || all.Driver.Length > compiledThere.Driver.Length || _archive.HasMoreThan(theirs);
         if (!hasMore || _archive.TryPack() is not { } archive) return 0;
         return await store.TryWriteAsync(_folder.Key, archive, _stored?.Version, cancellationToken).ConfigureAwait(false) ? archive.Length : 0;

@@ -10,6 +10,9 @@ namespace Gemma2.Backend.Pipelines;
 /// <param name="mesa">Mesa's cache folder; null where the driver does not use it.</param>
 internal sealed class PipelineArchive(PipelineFolder folder, string? mesa)
 {
+    private const int MostWaits = 20;
+    private static readonly TimeSpan SettledAfter = TimeSpan.FromMilliseconds(100);
+
     /// <summary>Packs the folder; null where nothing compiled is in it, or more than is read again.</summary>
     /// <exception cref="IOException">A file cannot be read.</exception>
     public byte[]? TryPack()
@@ -43,16 +46,23 @@ internal sealed class PipelineArchive(PipelineFolder folder, string? mesa)
         return isWritten;
     }
 
+    /// <summary>Returns when Mesa, which writes behind the scenes, has written what it has; at the latest after some seconds.</summary>
+    public async Task SettleAsync(CancellationToken cancellationToken)
+    {
+        long bytes = MesaBytes();
+        for (int i = 0; i < MostWaits && bytes > 0; i++)
+        {
+            await Task.Delay(SettledAfter, cancellationToken).ConfigureAwait(false);
+            if (MesaBytes() is var now && now == bytes) return;
+            bytes = now;
+        }
+    }
+
     /// <summary>Whether there is something in the folder that an archive lacks, beside what was compiled: a check that passed, or more of Mesa's.</summary>
     public bool HasMoreThan(PipelineEntries entries)
     {
-        long mesaBytes = 0;
-        foreach ((string name, string file) in Files())
-        {
-            if (name.StartsWith(PipelineEntries.Mesa, StringComparison.Ordinal)) mesaBytes += new FileInfo(file).Length;
-            else if (!entries.All.ContainsKey(name)) return true;
-        }
-        return mesaBytes > entries.All.Where(entry => entry.Key.StartsWith(PipelineEntries.Mesa, StringComparison.Ordinal)).Sum(entry => (long)entry.Value.Length);
+        if (CheckFiles().Any(check => PipelineEntries.IsAllowed(check.Name) && !entries.All.ContainsKey(check.Name))) return true;
+        return MesaBytes() > entries.All.Where(entry => entry.Key.StartsWith(PipelineEntries.Mesa, StringComparison.Ordinal)).Sum(entry => (long)entry.Value.Length);
     }
 
     private IEnumerable<(string Name, string File)> Files() => CompiledFile().Concat(CheckFiles()).Concat(MesaFiles()).Where(file => PipelineEntries.IsAllowed(file.Name));
@@ -68,6 +78,8 @@ internal sealed class PipelineArchive(PipelineFolder folder, string? mesa)
         ? Directory.EnumerateDirectories(mesa, "mesa_shader_cache*").SelectMany(cache => Directory.EnumerateFiles(cache, "*", SearchOption.AllDirectories)).OrderDescending(StringComparer.Ordinal)
             .Select(file => (PipelineEntries.Mesa + Path.GetRelativePath(mesa, file).Replace(Path.DirectorySeparatorChar, '/'), file))
         : [];
+
+    private long MesaBytes() => MesaFiles().Where(file => PipelineEntries.IsAllowed(file.Name)).Sum(file => new FileInfo(file.File) is { Exists: true, Length: var length } ? length : 0);
 
     private string? Target(string name, bool takesMesa) =>
         name == PipelineEntries.Compiled ? folder.Compiled

@@ -116,6 +116,9 @@ type serviceSettings = {
   @description('Hosts that callbacks of jobs and batches may go to, separated by commas: example.com or *.example.com. Without any there are no callbacks.')
   @maxLength(2048)
   callbackHosts: string?
+
+  @description('Whether replicas store the pipelines that the driver compiled, and start with those that are stored; the default is true.')
+  sharePipelines: bool?
 }
 
 @export()

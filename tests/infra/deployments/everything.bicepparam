@@ -36,6 +36,7 @@ param settings = {
   prices: '0.10/0.40 USD'
   batchWebhook: 'https://hooks.example.org/batches'
   callbackHosts: 'example.com,*.example.org'
+  sharePipelines: true
 }
 param minReplicas = 1
 param maxReplicas = 4
