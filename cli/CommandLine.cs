@@ -61,6 +61,7 @@ internal static class CommandLine
         JobsCommand.Create(),
         BatchCommand.Create(),
         PlanCommand.Create(),
+        StartupCommand.Create(),
     };
 
     private static int Fail(int exitCode, string message)

@@ -54,6 +54,9 @@ internal static class Shared
         KernelOptions.Allowed,
         KernelOptions.TryParse);
 
+    /// <summary>Whether to tell what the start took.</summary>
+    public static Option<bool> Startup() => new("--startup") { Description = "Draw on stderr, at the end, what the start waited for." };
+
     /// <summary>How long a sequence may get.</summary>
     public static Option<int?> Context() => Values.Number<int>(
         "--context", "Longest prompt plus answer, in tokens (without it: the model's own limit, at most 8192).", "1 or more", n => n >= 1);

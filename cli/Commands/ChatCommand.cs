@@ -5,6 +5,7 @@ using Gemma2.Backend.Engine;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Chat;
 using Gemma2.Cli.Models;
+using Gemma2.Cli.Startups;
 using Gemma2.Cli.Terminal;
 using Gemma2.Grammars.Tools;
 
@@ -25,6 +26,7 @@ internal static class ChatCommand
         Option<string?> system = Shared.System("Say how to answer: it goes in front of the first message.");
         Option<string?> tools = Values.Text("--tools", "Let the model call these functions, a JSON array as in a request; /result gives back what one returns.", "FILE.json");
         Option<bool> showPrompt = new("--show-prompt") { Description = "Show on stderr what the model gets, control tokens by name." };
+        Option<bool> startup = Shared.Startup();
         var sampling = new SamplingArguments("to the end of the context", $"{DefaultTemperature}");
         var engine = new EngineArguments();
 
@@ -32,18 +34,20 @@ internal static class ChatCommand
         sampling.AddTo(command);
         engine.AddTo(command);
         command.Add(showPrompt);
+        command.Add(startup);
         command.SetAction((parse, cancellationToken) => RunAsync(
             parse.GetRequiredValue(model),
             engine.Read(parse),
             new ChatSession(parse.GetValue(system)),
             new ChatSettings(sampling.Read(parse, DefaultTemperature), parse.GetValue(sampling.MaxTokens), parse.GetValue(showPrompt)),
             parse.GetValue(tools),
+            parse.GetValue(startup),
             cancellationToken));
         return command;
     }
 
     private static async Task RunAsync(
-        string model, EngineOptions options, ChatSession session, ChatSettings settings, string? toolsFile, CancellationToken cancellationToken)
+        string model, EngineOptions options, ChatSession session, ChatSettings settings, string? toolsFile, bool startup, CancellationToken cancellationToken)
     {
         IReadOnlyList<Tool>? functions = toolsFile is null ? null : await ToolsFile.ReadAsync(toolsFile, cancellationToken);
         using var lines = new StreamReader(StandardInput.Open(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
@@ -52,6 +56,7 @@ internal static class ChatCommand
         await using StreamWriter output = StandardOutput.OpenWriter();
         ChatTools? tools = functions is null ? null : new ChatTools(functions, engine.Tokenizer, engine.Config.EndTokens);
         await new ChatLoop(engine, session, settings, tools, output).RunAsync(new ChatInput(lines, ShowMark), cancellationToken);
+        if (startup) StartupOutput.DrawOwn();
     }
 
     private static void ShowMark(bool goesOn)

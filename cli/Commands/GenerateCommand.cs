@@ -1,8 +1,10 @@
 using System.CommandLine;
 using System.Text;
+using System.Text.Json;
 using Gemma2.Backend.Engine;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Models;
+using Gemma2.Cli.Startups;
 using Gemma2.Cli.Terminal;
 
 namespace Gemma2.Cli.Commands;
@@ -20,6 +22,7 @@ internal static class GenerateCommand
         Argument<string> model = Shared.Model();
         Option<bool> ignoreEos = new("--ignore-eos") { Description = "Go on past the tokens that end an answer." };
         Option<bool> noDrafts = new("--no-drafts") { Description = "Do not guess tokens from the text so far: the same answer, one token a step." };
+        Option<bool> startup = Shared.Startup();
         Option<bool> json = Shared.Json();
         var prompt = new PromptArguments();
         var sampling = new SamplingArguments($"{DefaultMaxTokens}", $"{DefaultTemperature}");
@@ -31,6 +34,7 @@ internal static class GenerateCommand
         engine.AddTo(command);
         command.Add(ignoreEos);
         command.Add(noDrafts);
+        command.Add(startup);
         command.Add(json);
         command.SetAction((parse, cancellationToken) => RunAsync(
             parse.GetRequiredValue(model),
@@ -43,13 +47,14 @@ internal static class GenerateCommand
                 IgnoreEndTokens = parse.GetValue(ignoreEos),
                 Drafts = !parse.GetValue(noDrafts),
             },
+            parse.GetValue(startup),
             parse.GetValue(json),
             cancellationToken));
         return command;
     }
 
     private static async Task RunAsync(
-        string model, EngineOptions options, Func<IInferenceEngine, GenerationRequest> request, bool json, CancellationToken cancellationToken)
+        string model, EngineOptions options, Func<IInferenceEngine, GenerationRequest> request, bool startup, bool json, CancellationToken cancellationToken)
     {
         var clock = new GenerationClock();
         await using InferenceEngine engine = await EngineLoader.LoadAsync(model, options, cancellationToken);
@@ -57,6 +62,7 @@ internal static class GenerateCommand
         GenerationRequest asked = request(engine);
         if (json) await ReportAsync(engine, asked, clock, cancellationToken);
         else await StreamAsync(engine, asked, cancellationToken);
+        if (startup) StartupOutput.DrawOwn();
     }
 
     private static async Task StreamAsync(InferenceEngine engine, GenerationRequest request, CancellationToken cancellationToken)
@@ -95,7 +101,8 @@ internal static class GenerateCommand
                 finish,
                 request.Sampling.Temperature > 0 ? request.Sampling.Seed : null,
                 new UsageReport(request.PromptTokens.Count, tokens.Count, request.PromptTokens.Count + tokens.Count),
-                clock.Report(request.PromptTokens.Count)),
+                clock.Report(request.PromptTokens.Count),
+                StartupOutput.ToJson(ProcessTimeline.Current.Report())),
             CliJson.Document.GenerationReport);
     }
 }
@@ -108,8 +115,9 @@ internal static class GenerateCommand
 /// <param name="Seed">Gives the same answer again with <c>--seed</c>; null where nothing was drawn.</param>
 /// <param name="Usage">Counts.</param>
 /// <param name="Timings">Times.</param>
+/// <param name="Startup">What the start took, as <c>gemma2 startup --json</c> has it.</param>
 internal sealed record GenerationReport(
-    string Model, string? Text, IReadOnlyList<int> Tokens, FinishReason FinishReason, ulong? Seed, UsageReport Usage, TimingReport Timings);
+    string Model, string? Text, IReadOnlyList<int> Tokens, FinishReason FinishReason, ulong? Seed, UsageReport Usage, TimingReport Timings, JsonElement Startup);
 
 /// <summary>Token counts, as OpenAI names them.</summary>
 /// <param name="PromptTokens">In the prompt.</param>

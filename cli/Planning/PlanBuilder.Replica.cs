@@ -12,6 +12,9 @@ internal sealed partial class PlanBuilder
     private const double Gigabyte = 1e9;
     private const double Tera = 1e12;
 
+    // What blob storage may give a replica, in bytes a second.
+    private static readonly double[] Links = [1e9, 2e9, 5e9];
+
     // 7 GB in 5 minutes.
     private const double ImageBytesASecond = 7e9 / 300;
 
@@ -64,11 +67,12 @@ internal sealed partial class PlanBuilder
 
     private double ColdStart(RatesFile? file, Gpu gpu, long weightBytes)
     {
-        Setting<double>[] parts = [PlanSettings.PlatformStart, PlanSettings.ImageSize, PlanSettings.ImagePull, PlanSettings.DriverInstall, PlanSettings.LoadRate];
+        Setting[] parts =
+            [PlanSettings.PlatformStart, PlanSettings.ImageSize, PlanSettings.ImagePull, PlanSettings.DriverInstall, PlanSettings.LoadRate, PlanSettings.Startup];
         bool hasParts = parts.Any(_scenario.Has);
         if (_scenario.TryGet(PlanSettings.ColdStart, out double given))
         {
-            if (hasParts) throw new PlanException("cold_start is all of it: give it, or its parts platform_start, image_size, image_pull, driver_install and load_rate, not both.");
+            if (hasParts) throw new PlanException("cold_start is all of it: give it, or its parts platform_start, image_size, image_pull, driver_install, load_rate and startup, not both.");
             Note("cold start", Figures.Duration(given), "given");
             return given;
         }
@@ -82,12 +86,25 @@ internal sealed partial class PlanBuilder
         double image = ImagePull();
         double driver = Take(
             PlanSettings.DriverInstall, 5, "cold start: GPU driver", Figures.Duration, "assumed: 0.1 GB from storage, unpacked, and two looks for the GPU");
+        StartupTimes app = App();
         double rate = Take(
-            PlanSettings.LoadRate, gpu.NetworkBandwidth / Megabyte, "cold start: weights from storage", value => $"{Figures.Short(value)} MB/s",
-            $"bound: network in {gpu.NetworkSource}");
-        double weights = weightBytes / (rate * Megabyte), seconds = platform + image + driver + weights;
-        Note("cold start", $"{Figures.Duration(seconds)}, {Figures.Duration(weights)} of it for {Gigabytes(weightBytes)} of weights", "computed");
+            PlanSettings.LoadRate, (app.BytesPerSecond ?? gpu.NetworkBandwidth) / Megabyte, "cold start: weights from storage", value => $"{Figures.Short(value)} MB/s",
+            app.BytesPerSecond is null ? $"bound: network in {gpu.NetworkSource}" : app.Source) * Megabyte;
+        double seconds = At(rate);
+        Note("cold start", $"{Figures.Duration(seconds)}, {Figures.Duration(weightBytes / rate)} of it for {Gigabytes(weightBytes)} of weights", "computed");
+        Note("cold start by link", string.Join(", ", Links.Select(link => $"{Figures.Duration(At(link))} at {Figures.Short(link / Gigabyte)} GB/s")), "computed");
         return seconds;
+
+        double At(double bytesPerSecond) => platform + image + driver + app.Seconds(weightBytes / bytesPerSecond);
+    }
+
+    private StartupTimes App()
+    {
+        if (!_scenario.TryGet(PlanSettings.Startup, out string? file)) return new StartupTimes("", 0, 0, 0, null);
+        var app = StartupTimes.Read(file);
+        string beside = app.BesideSeconds > 0 ? $", {Figures.Duration(app.BesideSeconds)} beside them" : "";
+        Note("cold start: the app", $"{Figures.Duration(app.BeforeSeconds)} before its weights{beside}, {Figures.Duration(app.AfterSeconds)} after them", app.Source);
+        return app;
     }
 
     private double ImagePull()

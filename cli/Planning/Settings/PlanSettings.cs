@@ -96,7 +96,11 @@ internal static class PlanSettings
 
     /// <summary>How fast weights come from storage to the GPU.</summary>
     public static Setting<double> LoadRate { get; } =
-        Real("load_rate", "Megabytes (10^6) of weights a second from storage to the GPU (without it: the network's published limit).", 1, 1e6);
+        Real("load_rate", "Megabytes (10^6) of weights a second from storage to the GPU (without it: as --startup has it, else the network's published limit).", 1, 1e6);
+
+    /// <summary>Measured stages of a start.</summary>
+    public static Setting<string> Startup { get; } =
+        Setting.File("startup", "Measured stages of a start, for the app's part of a cold start: a log, or what gemma2 startup --json prints (without it: nothing but the weights).");
 
     /// <summary>Measured rates.</summary>
     public static Setting<string> RatesFile { get; } = Setting.File("rates", "Measured or assumed rates of one replica: JSON as docs/capacity.md describes it.");
@@ -141,7 +145,7 @@ internal static class PlanSettings
         Title, Model, Type, Gpu, KvCache, Context, Sequences,
         RequestsPerHour, Profile, PromptTokens, NewTokens, FixedLengths, Hours, Seed,
         MinReplicas, MaxReplicas, QueueLength, PollingInterval, Cooldown, ScaleInWindow, MaxStep, Grace,
-        ColdStart, PlatformStart, ImageSize, ImagePull, DriverInstall, LoadRate,
+        ColdStart, PlatformStart, ImageSize, ImagePull, DriverInstall, LoadRate, Startup,
         RatesFile, PromptRate, DecodeRate, Efficiency,
         Price, PriceSource, FailuresPerDay, Lease,
     ];

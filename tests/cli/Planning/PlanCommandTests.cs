@@ -200,6 +200,7 @@ public sealed class PlanCommandTests
     [InlineData("context of 512", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1", "--context", "512")]
     [InlineData("too many", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1e7")]
     [InlineData("cold_start", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1", "--cold-start", "9", "--load-rate", "100")]
+    [InlineData("cold_start", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1", "--cold-start", "9", "--startup", "start.json")]
     [InlineData("image_pull", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1", "--image-pull", "9", "--image-size", "100")]
     [InlineData("price_source", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1", "--price-source", "a list")]
     [InlineData("decode_rate", "--model", "2b", "--type", "q8_0", "--gpu", "t4", "--requests-per-hour", "1", "--prompt-rate", "9")]
