@@ -27,7 +27,8 @@ internal interface ISide : IAsyncDisposable
 /// <param name="KvCache"><c>f16</c> or <c>f32</c>.</param>
 /// <param name="Device">Index of the Vulkan device.</param>
 /// <param name="Slots">How many sequences are worked on at once.</param>
-internal sealed record SideOptions(int Context, int Threads, string KvCache, int Device, int Slots = 1);
+/// <param name="Warms">Whether it is used once before it counts as loaded.</param>
+internal sealed record SideOptions(int Context, int Threads, string KvCache, int Device, int Slots = 1, bool Warms = true);
 
 /// <summary>What really runs on one side.</summary>
 /// <param name="Engine">Name and version.</param>

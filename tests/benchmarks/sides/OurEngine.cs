@@ -35,7 +35,7 @@ internal sealed class OurEngine : ISide
             ReusePrefixes = options.Slots > 1,
             KvCacheType = options.KvCache == "f32" ? KvCacheType.F32 : KvCacheType.F16,
         });
-        await engine.WarmUpAsync();
+        if (options.Warms) await engine.WarmUpAsync();
         var description = new SideDescription(
             "gemma2", $"{engine.Device.Name}, {engine.Device.Driver}", engine.Config.VocabularySize, Stopwatch.GetElapsedTime(start).TotalSeconds);
         return new OurEngine(engine, description);

@@ -52,8 +52,11 @@ internal sealed unsafe class LlamaCppEngine : ISide
         // Without a usable GPU it runs on the CPU and only its log says so.
         if (LlamaCppLog.OffloadedLayers > 0 != onGpu)
             throw new InvalidOperationException($"llama.cpp was to run on the {(onGpu ? "GPU" : "CPU")} and does not:\n{LlamaCppLog.Text}");
-        Step(context, [1, 1]);
-        Step(context, [1]);
+        if (options.Warms)
+        {
+            Step(context, [1, 1]);
+            Step(context, [1]);
+        }
         var description = new SideDescription(
             $"llama.cpp {Text(LlamaCppApi.Version())}",
             $"{Devices()}; weights in {LlamaCppLog.WeightBuffers}; {LlamaCppLog.KvCache} cache; {LlamaCppApi.Threads(context)} threads",
