@@ -1,30 +1,56 @@
 using System.CommandLine;
+using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Tensors;
 using Gemma2.Cli.Arguments;
+using Gemma2.Cli.Hub;
+using Gemma2.Cli.Models;
 using Gemma2.Cli.Terminal;
 using Gemma2.Storage;
 using Gemma2.Storage.Models;
 
 namespace Gemma2.Cli.Commands;
 
-/// <summary><c>gemma2 push</c>: a local model into blob storage.</summary>
+/// <summary><c>gemma2 push</c>: a model into blob storage.</summary>
 internal static class PushCommand
 {
+    // What a model that is quantized on the way is called in storage; its own name is in it.
+    private const string QuantizedFile = "model" + GgufFiles.Extension;
+
     /// <summary>The command.</summary>
     public static Command Create()
     {
-        Argument<string> path = new("PATH") { Description = "A Hugging Face folder, or a .gguf file." };
+        Argument<string> path = new("PATH") { Description = "A Hugging Face folder, a .gguf file, or hf:OWNER/NAME[@REVISION][:FILE] for a model on the Hugging Face hub." };
         Argument<string> name = Shared.StoredModel();
+        Option<TensorType?> type = Shared.WeightType("Quantize on the way, as `gemma2 quantize` does, and store one GGUF file.");
+        Option<bool> pure = new("--pure") { Description = "With --type: give all matrices the same type, where their rows allow it." };
         Option<bool> json = Shared.Json();
-        var command = new Command("push", "Store a model in blob storage. Files that are there already are not sent again.") { path, name, json };
+        var command = new Command("push", "Store a model in blob storage. What is there already is not sent again; an interrupted push goes on where it was.") { path, name, type, pure, json };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(pure) is not null && result.GetResult(type) is null) result.AddError("--pure goes with --type.");
+        });
         command.SetAction((parse, cancellationToken) =>
-            RunAsync(parse.GetRequiredValue(path), parse.GetRequiredValue(name), parse.GetValue(json), cancellationToken));
+            RunAsync(parse.GetRequiredValue(path), parse.GetRequiredValue(name), parse.GetValue(type), parse.GetValue(pure), parse.GetValue(json), cancellationToken));
         return command;
     }
 
-    private static async Task RunAsync(string path, string name, bool json, CancellationToken cancellationToken)
+    private static async Task RunAsync(string path, string name, TensorType? type, bool pure, bool json, CancellationToken cancellationToken)
     {
+        HubReference? reference = HubReference.Parse(path);
+        using HubClient? hub = reference is null ? null : new HubClient(HubSettings.FromEnvironment());
         var store = new ModelStore(StorageConnection.FromEnvironment());
-        PushResult result = await ProgressBar.RunAsync("Hashing", progress => store.PushAsync(path, name, progress, cancellationToken));
+        PushResult result = await ProgressBar.RunAsync(type is null ? "Uploading" : "Quantizing", async progress =>
+        {
+            IReadOnlyList<HubFile>? files = reference is null ? null : await HubFile.FindAsync(hub!, reference, cancellationToken);
+            if (type is { } wanted)
+            {
+                IModelSource source = files is null ? ModelLocation.Open(path) : new HubModelSource(reference!.Name, files);
+                return await store.PushAsync(
+                    QuantizedFile, file => ModelQuantizer.WriteAsync(source, wanted, pure, file, progress, cancellationToken), name, cancellationToken);
+            }
+            return files is null ? await store.PushAsync(path, name, progress, cancellationToken) : await store.PushAsync(files, name, progress, cancellationToken);
+        });
         if (json) StandardOutput.WriteJson(new PushReport(name, result.FilesUploaded, result.FilesSkipped, result.BytesUploaded), CliJson.Document.PushReport);
         else Console.WriteLine($"blob:{name}: {result.FilesUploaded} files sent ({Sizes.Describe(result.BytesUploaded)}), {result.FilesSkipped} were there already.");
     }
@@ -32,7 +58,7 @@ internal static class PushCommand
 
 /// <summary>What <c>gemma2 push --json</c> prints.</summary>
 /// <param name="Model">The model's name in storage.</param>
-/// <param name="FilesUploaded">Files that were sent.</param>
+/// <param name="FilesUploaded">Files of which something was sent.</param>
 /// <param name="FilesSkipped">Files that were there already.</param>
 /// <param name="BytesUploaded">Bytes that were sent.</param>
 internal sealed record PushReport(string Model, int FilesUploaded, int FilesSkipped, long BytesUploaded);

@@ -2,6 +2,7 @@ using Gemma2.Backend;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Text;
+using Gemma2.Cli.Hub;
 using Gemma2.Storage;
 using Gemma2.Storage.Models;
 
@@ -12,9 +13,13 @@ internal static class ModelLocation
 {
     /// <summary>A local model, or one in blob storage.</summary>
     /// <exception cref="Gemma2Exception">MODEL is neither, or storage is not configured.</exception>
-    public static IModelSource Open(string model) => ModelName.FromReference(model) is { } name
-        ? OpenBlob(name)
-        : LocalModel.Find(model) ?? throw new ModelException($"'{model}' does not exist; MODEL is {LocalModel.Allowed}, or blob:NAME.");
+    public static IModelSource Open(string model)
+    {
+        if (ModelName.FromReference(model) is { } name) return OpenBlob(name);
+        if (HubReference.Parse(model) is not null)
+            throw new ModelException($"'{model}' is on the hub: fetch it with `gemma2 pull {model} DIR`, or store it with `gemma2 push {model} NAME`.");
+        return LocalModel.Find(model) ?? throw new ModelException($"'{model}' does not exist; MODEL is {LocalModel.Allowed}, or blob:NAME.");
+    }
 
     /// <summary>The vocabulary of a model, or of a bare tokenizer.model.</summary>
     /// <exception cref="Gemma2Exception">There is none, or it is not usable.</exception>

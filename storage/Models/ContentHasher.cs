@@ -16,6 +16,7 @@ public sealed class ContentHasher(string label, long length, ContentHash? expect
     private readonly InTurn _turns = new();
     private readonly List<string> _blocks = [];
     private long _length;
+    private string? _sum;
 
     /// <summary>Adds a block. It is hashed at once, and added to the file's hash after those before it.</summary>
     /// <param name="index">Which block of the file it is, from 0; each comes once.</param>
@@ -36,17 +37,17 @@ public sealed class ContentHasher(string label, long length, ContentHash? expect
         return own;
     }
 
+    /// <summary>Whether all blocks that have come are the bytes that were expected.</summary>
+    public bool IsAsExpected => expected is null || Sum == expected.Hex;
+
+    private string Sum => _sum ??= Convert.ToHexStringLower((_other ?? _sha256).GetCurrentHash());
+
     /// <summary>What a manifest says of the file, all of whose blocks have come.</summary>
     /// <param name="name">The file's name.</param>
     /// <exception cref="ModelException">They are not the bytes that were expected.</exception>
-    public ModelFile Finish(string name)
-    {
-        string sha256 = Convert.ToHexStringLower(_sha256.GetHashAndReset());
-        string actual = _other is null ? sha256 : Convert.ToHexStringLower(_other.GetHashAndReset());
-        if (expected is not null && actual != expected.Hex)
-            throw new ModelException($"{label} is damaged: its {expected with { Hex = actual }} is not {expected.Hex}.");
-        return new ModelFile(name, _length, sha256, new ModelBlocks(SourceFile.BlockBytes, _blocks));
-    }
+    public ModelFile Finish(string name) => IsAsExpected
+        ? new ModelFile(name, _length, Convert.ToHexStringLower(_sha256.GetCurrentHash()), new ModelBlocks(SourceFile.BlockBytes, _blocks))
+        : throw new ModelException($"{label} is damaged: its {expected! with { Hex = Sum }} is not {expected.Hex}.");
 
     /// <inheritdoc/>
     public void Dispose()

@@ -89,7 +89,7 @@ internal sealed class ModelPush(StorageConnection connection, string name, IProg
     private static async Task<ModelFile> HashAsync(SourceFile file, Meter meter, CancellationToken cancellationToken)
     {
         using var hasher = new ContentHasher(file.Label, file.Length, file.Hash);
-        await file.ReadBlocksAsync(0, async (index, block, token) =>
+        await file.ReadBlocksAsync(0, SourceFile.BlockBytes, async (index, block, token) =>
         {
             await hasher.AddAsync(index, block, null, token);
             meter.Hash(block.Length);
@@ -103,7 +103,7 @@ internal sealed class ModelPush(StorageConnection connection, string name, IProg
         BlockUpload upload = await UploadAsync(file.Name, new ContentHasher(file.Label, file.Length, file.Hash), cancellationToken);
         try
         {
-            await file.ReadBlocksAsync(0, async (index, block, token) =>
+            await file.ReadBlocksAsync(0, SourceFile.BlockBytes, async (index, block, token) =>
             {
                 await upload.AddAsync(index, block, token);
                 meter.Upload(block.Length);

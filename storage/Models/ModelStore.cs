@@ -38,6 +38,17 @@ public sealed class ModelStore(StorageConnection connection)
         return [.. blobs.Where(blob => blob.Name.EndsWith(ending, StringComparison.Ordinal)).Select(blob => blob.Name[..^ending.Length]).Where(ModelName.IsValid)];
     }
 
+    /// <summary>Finds a model's files, as its manifest names them.</summary>
+    /// <exception cref="ModelException">There is no such model, or its files are not those that its manifest names.</exception>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public async Task<IReadOnlyList<SourceFile>> OpenAsync(string name, CancellationToken cancellationToken)
+    {
+        ModelManifest manifest = await StoredManifest.ReadAsync(connection, name, cancellationToken);
+        var files = new List<SourceFile>();
+        foreach (ModelFile file in manifest.Files) files.Add(await StoredFile.OpenAsync(connection, name, file, cancellationToken));
+        return files;
+    }
+
     /// <summary>
     /// Stores a model under a name. Files that storage has already are not sent again, nor blocks of them that an interrupted push has sent. A model that has the name
     /// stays whole until all is sent; its manifest goes then, and the new one comes last: at no moment does a manifest name bytes that are not there.

@@ -39,16 +39,17 @@ public abstract class SourceFile(string name, long length, ContentHash? hash) : 
 
     /// <summary>Reads the file block by block, several at once.</summary>
     /// <param name="offset">Where to begin: at the begin of the file, or where an earlier run ended.</param>
+    /// <param name="blockBytes">The length of a block; the last one is what is left.</param>
     /// <param name="take">Takes a block: its number from 0 and its bytes, which are valid during the call only. Called from several threads.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
-    public Task ReadBlocksAsync(long offset, Func<int, ReadOnlyMemory<byte>, CancellationToken, Task> take, CancellationToken cancellationToken)
+    public Task ReadBlocksAsync(long offset, int blockBytes, Func<int, ReadOnlyMemory<byte>, CancellationToken, Task> take, CancellationToken cancellationToken)
     {
-        int blocks = checked((int)ModelBlocks.Count(Length - offset, BlockBytes));
+        int blocks = checked((int)ModelBlocks.Count(Length - offset, blockBytes));
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = BlocksAtOnce, CancellationToken = cancellationToken };
         return Parallel.ForAsync(0, blocks, parallel, async (index, token) =>
         {
-            long begin = offset + ((long)index * BlockBytes);
-            int count = (int)Math.Min(BlockBytes, Length - begin);
+            long begin = offset + ((long)index * blockBytes);
+            int count = (int)Math.Min(blockBytes, Length - begin);
             byte[] buffer = ArrayPool<byte>.Shared.Rent(count);
             try
             {
