@@ -126,17 +126,17 @@ remove_other_apps() {
   for app in "${other_apps[@]}"; do azure containerapp delete --name "$app" --resource-group "$AZURE_RESOURCE_GROUP" --yes --output none; done
 }
 
-# provide_secrets: API keys and callback secret: those that are given, else those that an app has; else, of the keys, new ones. They travel in the environment alone.
+# provide_secrets: API keys, callback secret and admin key: those that are given, else those that an app has; else, of the keys, new ones. They travel in the environment alone.
 # New keys lock all clients out: they are made only where there is no app, or where it answered that it has none.
 provide_secrets() {
   local app=${this_app:-${other_apps[0]-}} secrets='[]'
-  if [[ -n $app && (-z ${GEMMA2_API_KEYS-} || -z ${GEMMA2_CALLBACK_SECRET-}) ]]; then
+  if [[ -n $app && (-z ${GEMMA2_API_KEYS-} || -z ${GEMMA2_CALLBACK_SECRET-} || -z ${GEMMA2_ADMIN_KEY-}) ]]; then
     secrets=$(ask containerapp secret list --name "$app" --resource-group "$AZURE_RESOURCE_GROUP" --show-values --output json) ||
       die "the API keys of $app could not be read, and new ones would lock all clients out: try again, or give the keys (--api-keys-file)."
   fi
-  : "${GEMMA2_API_KEYS:=$(secret api-keys)}" "${GEMMA2_CALLBACK_SECRET:=$(secret callback-secret)}"
+  : "${GEMMA2_API_KEYS:=$(secret api-keys)}" "${GEMMA2_CALLBACK_SECRET:=$(secret callback-secret)}" "${GEMMA2_ADMIN_KEY:=$(secret admin-key)}"
   [[ -n $GEMMA2_API_KEYS ]] || GEMMA2_API_KEYS=$(head --bytes 32 /dev/urandom | base64 --wrap 0 | tr --delete '+/=')
-  export GEMMA2_API_KEYS GEMMA2_CALLBACK_SECRET
+  export GEMMA2_API_KEYS GEMMA2_CALLBACK_SECRET GEMMA2_ADMIN_KEY
 }
 
 # secret NAME: of the app's.

@@ -5,6 +5,7 @@ using Gemma2.Service.Callbacks;
 using Gemma2.Service.Completions;
 using Gemma2.Service.Http;
 using Gemma2.Service.Http.Access;
+using Gemma2.Service.Http.Admin;
 using Gemma2.Service.Http.Anthropic;
 using Gemma2.Service.Http.Batches;
 using Gemma2.Service.Http.Completions;
@@ -23,6 +24,7 @@ using Gemma2.Service.Telemetry;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
 using Gemma2.Storage.Limits;
+using Gemma2.Storage.Models;
 using Gemma2.Storage.Responses;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -46,12 +48,14 @@ internal static class ServiceSetup
         services.AddSingleton<PrometheusExport>();
         services.AddSingleton<SharedPipelines>();
         services.AddSingleton<IEngineLoader, EngineLoader>();
+        services.AddSingleton(new LoadRetry { HasStorage = storage is not null, IsModelStored = storage is not null && IsName(ModelLocator.NameInStorage(options.Model)) });
         services.AddSingleton<ModelHost>();
         services.AddHostedService(provider => provider.GetRequiredService<ModelHost>());
+        services.AddSingleton<ModelReload>();
+        services.AddSingleton<EarlyRequests>();
         services.AddSingleton(new StreamOptions());
         services.AddSingleton<ErrorReporter>();
         services.AddSingleton<ModelGrammars>();
-        services.AddHostedService<GrammarWarmup>();
         services.AddSingleton<CompletionFactory>();
         services.AddSingleton<CompletionResponder>();
         services.AddSingleton<StateStream>();
@@ -92,6 +96,9 @@ internal static class ServiceSetup
         app.UseEndpoints(routes => MapGemma2(routes.MapGroup("").WithHead()));
     }
 
+    // One that no push can bring is a wrong setting.
+    private static bool IsName(string? model) => model is not null && ModelName.IsValid(model);
+
     private static void MapGemma2(IEndpointRouteBuilder routes)
     {
         RootEndpoint.Map(routes);
@@ -107,6 +114,7 @@ internal static class ServiceSetup
         BatchesEndpoint.Map(routes);
         JobsEndpoint.Map(routes);
         TokenizeEndpoint.Map(routes);
+        ReloadEndpoint.Map(routes);
         UnservedEndpoints.Map(routes);
     }
 }

@@ -5,11 +5,11 @@ public static class StorageProvisioning
 {
     /// <summary>Creates what is missing. An identity that may not create them is fine where they exist.</summary>
     /// <exception cref="StorageException">One does not exist and may not be created, or storage cannot be reached.</exception>
-    public static async Task EnsureCreatedAsync(StorageConnection connection, CancellationToken cancellationToken)
-    {
-        foreach (string container in StorageNames.Containers) await EnsureContainerAsync(connection, container, cancellationToken);
-        foreach (string queue in StorageNames.Queues) await EnsureQueueAsync(connection, queue, cancellationToken);
-    }
+    public static Task EnsureCreatedAsync(StorageConnection connection, CancellationToken cancellationToken) => Task.WhenAll(
+    [
+        .. StorageNames.Containers.Select(container => EnsureContainerAsync(connection, container, cancellationToken)),
+        .. StorageNames.Queues.Select(queue => EnsureQueueAsync(connection, queue, cancellationToken)),
+    ]);
 
     internal static Task EnsureContainerAsync(StorageConnection connection, string name, CancellationToken cancellationToken)
     {

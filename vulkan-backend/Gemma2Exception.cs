@@ -7,7 +7,11 @@ public abstract class Gemma2Exception(string message, Exception? inner = null) :
 public sealed class ModelException(string message, Exception? inner = null) : Gemma2Exception(message, inner);
 
 /// <summary>No usable Vulkan device, or the device failed.</summary>
-public sealed class DeviceException(string message, Exception? inner = null) : Gemma2Exception(message, inner);
+public sealed class DeviceException(string message, Exception? inner = null) : Gemma2Exception(message, inner)
+{
+    /// <summary>Whether opening the device anew may help: it was lost, or its memory is taken.</summary>
+    public bool MayPass { get; init; }
+}
 
 /// <summary>A request asks for something that is not allowed.</summary>
 /// <param name="parameter">The request's field that is wrong, in OpenAI's spelling ("max_tokens"); null when it is the whole request.</param>

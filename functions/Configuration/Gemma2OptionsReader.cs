@@ -23,6 +23,7 @@ internal static class Gemma2OptionsReader
     private const int LongestLease = 600;
     private const int LongestChunk = 900;
     private const int LongestRequest = 600;
+    private const int LongestStartupWait = 3600;
     private const int LongestRetention = 3650;
 
     private static readonly string[] Keys =
@@ -31,6 +32,7 @@ internal static class Gemma2OptionsReader
         nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.JobsAtOnce), nameof(Gemma2Options.KvCacheMemory), nameof(Gemma2Options.MaxWaitingRequests), nameof(Gemma2Options.MaxWaitingTokens),
         nameof(Gemma2Options.ToolPrompt), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous), nameof(Gemma2Options.CorsOrigins), nameof(Gemma2Options.RequestSeconds),
+        nameof(Gemma2Options.StartupWaitSeconds), nameof(Gemma2Options.AdminKey),
         nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
         nameof(Gemma2Options.SharedLimits), nameof(Gemma2Options.BatchTokensPerMinute), nameof(Gemma2Options.KeyQuotas),
         nameof(Gemma2Options.QueueLeaseSeconds),
@@ -67,6 +69,8 @@ internal static class Gemma2OptionsReader
             AllowAnonymous = Boolean(section, nameof(Gemma2Options.AllowAnonymous)) ?? defaults.AllowAnonymous,
             CorsOrigins = CorsOrigins(section),
             RequestSeconds = Integer(section, nameof(Gemma2Options.RequestSeconds), 1, LongestRequest) ?? defaults.RequestSeconds,
+            StartupWaitSeconds = Integer(section, nameof(Gemma2Options.StartupWaitSeconds), 0, LongestStartupWait) ?? defaults.StartupWaitSeconds,
+            AdminKey = AdminKeyOf(section),
             RequestsPerMinute = Integer(section, nameof(Gemma2Options.RequestsPerMinute), 0, RateLimit.Most) ?? defaults.RequestsPerMinute,
             TokensPerMinute = Integer(section, nameof(Gemma2Options.TokensPerMinute), 0, RateLimit.Most) ?? defaults.TokensPerMinute,
             KeyLimits = KeyLimits(section) ?? defaults.KeyLimits,
@@ -141,6 +145,11 @@ internal static class Gemma2OptionsReader
     private static IReadOnlyList<ApiKey> ApiKeys(IConfigurationSection section) =>
         Value(section, nameof(Gemma2Options.ApiKeys)) is not { } list ? []
         : ApiKey.TryParseList(list) ?? throw Wrong(nameof(Gemma2Options.ApiKeys), "***", ApiKey.Allowed);
+
+    // Nor this one.
+    private static AdminKey? AdminKeyOf(IConfigurationSection section) =>
+        Value(section, nameof(Gemma2Options.AdminKey)) is not { } key ? null
+        : AdminKey.TryParse(key, ApiKeys(section)) ?? throw Wrong(nameof(Gemma2Options.AdminKey), "***", AdminKey.Allowed);
 
     private static IReadOnlyList<string> CorsOrigins(IConfigurationSection section) =>
         Value(section, nameof(Gemma2Options.CorsOrigins)) is not { } list ? []

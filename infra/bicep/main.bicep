@@ -44,6 +44,13 @@ param apiKeys string
 @secure()
 param callbackSecret string = ''
 
+@description('The operator\'s key of /admin/reload: 16 or more visible ASCII characters, none of apiKeys. Needed where hasAdminKey is true.')
+@secure()
+param adminKey string = ''
+
+@description('Whether the app has the operator\'s key; without it /admin/reload is turned off.')
+param hasAdminKey bool = false
+
 @description('The service\'s other settings.')
 param settings serviceSettings = {}
 
@@ -208,6 +215,9 @@ var checkedApiKeys = empty(apiKeys) && settings.?allowAnonymous != true
 var checkedCallbackSecret = empty(callbackSecret) && !empty(settings.?callbackHosts)
   ? fail('callbackSecret is empty, and settings.callbackHosts names hosts: callbacks are signed.')
   : callbackSecret
+var checkedAdminKey = empty(adminKey) && hasAdminKey
+  ? fail('adminKey is empty, and hasAdminKey is true.')
+  : adminKey
 var checkedMaxReplicas = minReplicas > maxReplicas
   ? fail('minReplicas is ${minReplicas}, more than maxReplicas, which is ${maxReplicas}.')
   : maxReplicas
@@ -389,6 +399,8 @@ module app 'modules/app.bicep' = if (hasApp) {
     model: model
     settings: settings
     callbackSecret: checkedCallbackSecret
+    adminKey: checkedAdminKey
+    hasAdminKey: hasAdminKey
     retentionDays: retentionDays
     apiKeys: checkedApiKeys
     gpuDriverSource: gpuDriverSource

@@ -57,6 +57,17 @@ internal sealed record ApiError(int Status, string Message, string Type, string?
     public static ApiError ModelLoading(string progress) =>
         new(503, $"The model is still being loaded ({progress}); try again soon.", ServerError, null, "model_loading");
 
+    public static ApiError NotTurnedOn(string route) =>
+        new(404, $"{route} is not turned on here: set Gemma2__AdminKey, and send it as the key.", InvalidRequest, null, "not_turned_on");
+
+    public static ApiError InvalidAdminKey { get; } = new(
+        401, "The admin key is missing or wrong; send Gemma2__AdminKey as 'Authorization: Bearer KEY', 'api-key: KEY' or 'x-api-key: KEY'. No client's key opens this route.",
+        InvalidRequest, null, "invalid_api_key");
+
+    public static ApiError ReloadRunning(string what) => new(409, $"The model cannot be reloaded now: {what}. GET the same path to see how far it is.", InvalidRequest, null, "reload_running");
+
+    public static ApiError ReloadFailed(string reason) => new(500, $"The model was not reloaded. {reason}", ServerError, null, "reload_failed");
+
     public static ApiError Stopping { get; } = new(503, "The server is stopping; try again.", ServerError, null, "stopping");
 
     public static ApiError RequestTimedOut(TimeSpan limit) =>

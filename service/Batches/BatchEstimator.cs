@@ -30,9 +30,9 @@ internal sealed class BatchEstimator(
     public async Task<BatchEstimate> RunAsync(NewBatch batch, CancellationToken cancellationToken)
     {
         batch.Validate();
-        IInferenceEngine engine = model.RequireEngine();
+        using EngineLease lease = model.Take();
         StoredFile input = await batches.GetInputAsync(new OwnedId(batch.Owner, batch.InputFileId), cancellationToken);
-        Count count = await CountAsync(batch, input, engine, cancellationToken);
+        Count count = await CountAsync(batch, input, lease.Engine, cancellationToken);
         double scale = count.Bytes > 0 ? (double)input.Bytes / count.Bytes : 1;
         var usage = new BatchUsage((long)(count.PromptTokens * scale), (long)(count.MostNewTokens * scale));
         return new BatchEstimate

@@ -1,4 +1,3 @@
-using Gemma2.Backend.Engine;
 using Gemma2.Service.Model;
 using Gemma2.Service.Options;
 using Gemma2.Service.Queue;
@@ -39,13 +38,13 @@ internal sealed class ChunkStep(
         OwnedId batch = message.Batch;
         if (!await IsOpenAsync(batch, cancellationToken))
             return QueueOutcome.Done;
-        IInferenceEngine engine = await model.WaitForEngineAsync(cancellationToken);
+        using EngineLease lease = await model.TakeAsync(cancellationToken);
         if (!await work.Chunks.HasResultsAsync(batch, chunk.Index, cancellationToken))
         {
             (ChunkClaim? claim, TimeSpan busyFor) = await work.Chunks.TryClaimAsync(batch, chunk.Index, cancellationToken);
             if (claim is null)
                 return new QueueOutcome.Replaced(message.ToJson(), busyFor + Jitter());
-            if (await RunClaimedAsync(message, chunk, claim, engine, cancellationToken) is { } outcome)
+            if (await RunClaimedAsync(message, chunk, claim, lease, cancellationToken) is { } outcome)
                 return outcome;
         }
         await FinishAsync(batch, chunk.Index, cancellationToken);
@@ -71,14 +70,14 @@ internal sealed class ChunkStep(
 
     /// <summary>Null when the chunk has its results; else what becomes of the message.</summary>
     private async Task<QueueOutcome?> RunClaimedAsync(
-        BatchMessage message, BatchChunk chunk, ChunkClaim claim, IInferenceEngine engine, CancellationToken cancellationToken)
+        BatchMessage message, BatchChunk chunk, ChunkClaim claim, EngineLease lease, CancellationToken cancellationToken)
     {
         try
         {
             // Looked at after the claim was made: a batch that ends meanwhile would else keep the claim's blob for ever.
             if (!await IsOpenAsync(message.Batch, cancellationToken))
                 return QueueOutcome.Done;
-            if (await RunLinesAsync(message, chunk, claim, engine, cancellationToken))
+            if (await RunLinesAsync(message, chunk, claim, lease, cancellationToken))
             {
                 await work.Chunks.WriteResultsAsync(message.Batch, chunk.Index, claim.Lines, cancellationToken);
                 return null;
@@ -100,15 +99,15 @@ internal sealed class ChunkStep(
         }
     }
 
-    /// <summary>True when all lines have their results in the chunk; false when this worker's turn is over, or the app stops, before.</summary>
+    /// <summary>True when all lines have their results in the chunk; false when this worker's turn is over, the app stops or another version of the model comes, before.</summary>
     private async Task<bool> RunLinesAsync(
-        BatchMessage message, BatchChunk chunk, ChunkClaim claim, IInferenceEngine engine, CancellationToken cancellationToken)
+        BatchMessage message, BatchChunk chunk, ChunkClaim claim, EngineLease lease, CancellationToken cancellationToken)
     {
         BatchRecord? batch = await work.TryReadAsync(message.Batch, cancellationToken);
         if (batch is null)
             throw new ClaimLostException(message.Batch.Path);
         var output = new BatchOutput(batch.Key);
-        IReadOnlyList<BatchLine> lines = await input.ReadAsync(batch, chunk, engine.ModelName, cancellationToken);
+        IReadOnlyList<BatchLine> lines = await input.ReadAsync(batch, chunk, lease.Engine.ModelName, cancellationToken);
         var rest = new Remaining(lines, claim);
 
         await AppendAsync(claim, rest.Bad().Select(line => output.NotRun(line, line.Error!)), cancellationToken);
@@ -118,9 +117,10 @@ internal sealed class ChunkStep(
             await AppendAsync(claim, rest.Good().Take(1).Select(line => output.NotRun(line, Deadly(line, claim))), cancellationToken);
 
         bool careful = claim.Attempts >= CarefulAttempt;
-        using var turn = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping);
+        // Where another version of the model takes this one's place, lines in hand end here, and the others go on with that.
+        using var turn = CancellationTokenSource.CreateLinkedTokenSource(lifetime.ApplicationStopping, lease.Retiring);
         turn.CancelAfter(_turnTime);
-        var run = new ChunkRun(work, claim, runner, batch, engine, turn.Token, lifetime.ApplicationStopping);
+        var run = new ChunkRun(work, claim, runner, batch, lease.Engine, turn.Token, lifetime.ApplicationStopping);
         while (rest.Good() is { Count: > 0 } left)
         {
             if (batch is null)

@@ -1,4 +1,3 @@
-using Gemma2.Backend.Engine;
 using Gemma2.Service.Model;
 using Gemma2.Service.Options;
 using Gemma2.Service.Queue;
@@ -65,7 +64,7 @@ internal sealed class SplitStep(
 
     private async Task<BatchPlan> SplitAsync(BatchRecord batch, CancellationToken cancellationToken)
     {
-        IInferenceEngine engine = await model.WaitForEngineAsync(cancellationToken);
+        string name = (await model.WaitForEngineAsync(cancellationToken)).ModelName;
         var file = new OwnedId(batch.Key.Owner, batch.InputFileId);
         if (await files.TryGetAsync(file, cancellationToken, evenExpired: true) is not { } input
             || await files.TryOpenReadAsync(file, 0, null, cancellationToken, evenExpired: true) is not { } stream)
@@ -73,7 +72,7 @@ internal sealed class SplitStep(
         await using (stream)
         {
             var limits = new ChunkLimits(options.BatchChunkSeconds, meter.TokensPerSecond, input.Bytes);
-            BatchPlan plan = await new BatchSplitter(new BatchLineParser(batch.Endpoint, engine.ModelName), limits).SplitAsync(stream, cancellationToken);
+            BatchPlan plan = await new BatchSplitter(new BatchLineParser(batch.Endpoint, name), limits).SplitAsync(stream, cancellationToken);
             return plan.Chunks.Count == 0 ? plan : await work.WritePlanOnceAsync(batch.Key, plan, cancellationToken);
         }
     }

@@ -13,6 +13,9 @@ internal interface IAnswerWriter
     /// <summary>Writes a whole answer.</summary>
     void WriteBody(Utf8JsonWriter json, Completion completion, CompletionResult result);
 
+    /// <summary>What ends a stream whose answer never began: its status has been sent while it waited for the model.</summary>
+    IEnumerable<StreamEvent> Refuse(ApiError error);
+
     /// <summary>Begins to tell of an answer that comes piece by piece.</summary>
     IAnswerEvents Stream(Completion completion);
 }

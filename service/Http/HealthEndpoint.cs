@@ -1,10 +1,11 @@
+using System.Text.Json;
 using Gemma2.Service.Api;
 using Gemma2.Service.Lifetime;
 using Gemma2.Service.Model;
 
 namespace Gemma2.Service.Http;
 
-/// <summary><c>GET /healthz</c>: 503 with how far loading is until the weights are resident, 200 from then on, 503 again while the app stops.</summary>
+/// <summary><c>GET /healthz</c>: 503 with how far loading is until the model is warm, 200 from then on, 503 again while the app stops.</summary>
 internal static class HealthEndpoint
 {
     public const string Route = "/healthz";
@@ -40,9 +41,22 @@ internal static class HealthEndpoint
         {
             json.WriteStartObject();
             json.WriteString("status", "loading");
+            json.WriteString("stage", model.Stage);
             json.WriteNumber("bytes_loaded", model.Progress.BytesLoaded);
             json.WriteNumber("bytes_total", model.Progress.BytesTotal);
+            if (model.LastFailure is { } failure)
+                WriteFailure(json, failure);
             json.WriteEndObject();
         });
+    }
+
+    private static void WriteFailure(Utf8JsonWriter json, LoadFailure failure)
+    {
+        json.WriteStartObject("last_failure");
+        json.WriteString("message", failure.Message);
+        json.WriteNumber("tries", failure.Tries);
+        json.WriteNumber("at", failure.At.ToUnixTimeSeconds());
+        json.WriteNumber("next_try_at", (failure.At + failure.NextTryIn).ToUnixTimeSeconds());
+        json.WriteEndObject();
     }
 }

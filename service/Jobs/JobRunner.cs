@@ -33,7 +33,7 @@ internal sealed class JobRunner(ModelHost model, CompletionFactory factory, JobW
             await FailAsync(message, ApiError.FromException(error), cancellationToken);
             return;
         }
-        IInferenceEngine engine = await model.WaitForEngineAsync(cancellationToken);
+        using EngineLease lease = await model.TakeAsync(cancellationToken);
         JobAttempt attempt = await work.BeginAsync(job, delivery.InsertedOn, cancellationToken);
         try
         {
@@ -41,7 +41,7 @@ internal sealed class JobRunner(ModelHost model, CompletionFactory factory, JobW
             if (delivery.DequeueCount > 1 && attempt.State.OpenAttempts > work.Messages.MaxDequeueCount)
                 await FailAsync(job, Result(attempt), JobErrors.WorkersDied(attempt.State.OpenAttempts - 1), cancellationToken);
             else
-                await RunAsync(job, attempt, engine, cancellationToken);
+                await RunAsync(job, attempt, lease.Engine, cancellationToken);
         }
         catch (Exception error) when (RetryBackoff.IsInfrastructure(error))
         {

@@ -1,42 +1,101 @@
+using System.Runtime.CompilerServices;
 using Gemma2.Backend;
 using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Startup;
 using Gemma2.Service.Options;
 using Gemma2.Service.Telemetry;
 using Gemma2.Storage;
+using Gemma2.Storage.Models;
 
 namespace Gemma2.Service.Model;
 
-/// <summary>Brings the configured model onto the configured device, and before it the containers and queues that are missing.</summary>
-internal sealed class EngineLoader(Gemma2Options options, Startups startups, SharedPipelines pipelines, ILogger<EngineLoader> log, StorageConnection? storage = null) : IEngineLoader
+/// <summary>Brings the configured model onto the configured device, and beside it makes the containers and queues that are missing.</summary>
+internal sealed class EngineLoader(
+    Gemma2Options options, Startups startups, SharedPipelines pipelines, ModelGrammars grammars, ILogger<EngineLoader> log, StorageConnection? storage = null) : IEngineLoader
 {
+    private readonly ConditionalWeakTable<IInferenceEngine, string> _versions = [];
+    private bool _isProvisioned;
+
+    /// <inheritdoc />
+    public StartupTimeline? Timeline => startups.Current;
+
     /// <inheritdoc />
     public async Task<IInferenceEngine> LoadAsync(IProgress<LoadProgress> progress, CancellationToken cancellationToken)
     {
         StartupTimeline timeline = startups.Begin();
-        if (storage is not null)
-            await StorageProvisioning.EnsureCreatedAsync(storage, cancellationToken);
-        EngineOptions engineOptions = pipelines.AddTo(options.ToEngineOptions() with { Timeline = timeline });
-        InferenceEngine engine = await InferenceEngine.LoadAsync(ModelLocator.Locate(options.Model, storage), engineOptions, progress, cancellationToken);
-        foreach (string warning in engine.Warnings)
-            log.LogWarning("{Warning}", warning);
+        using var load = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task provisioning = ProvisionAsync(load, cancellationToken);
+        InferenceEngine? engine = null;
         try
         {
-            if (engine.Tokenizer is null)
-                throw new ModelException($"Model '{engine.ModelName}' has no tokenizer.model, nor a vocabulary in a GGUF file: serving text needs one.");
-            // The first request shall not wait for the driver's compiler.
-            await engine.WarmUpAsync(cancellationToken);
+            engine = await LoadEngineAsync(timeline, progress, load.Token);
+            await Task.WhenAll(engine.WarmUpAsync(load.Token), grammars.WarmUpAsync(engine, load.Token));
+            await provisioning;
             startups.End(timeline, engine.ModelName);
-            log.LogInformation(
-                "KV cache: {Tokens} tokens in {Megabytes} MB of {Type}, for at most {Sequences} sequences at once",
-                engine.CacheTokens, engine.CacheBytes >> 20, engine.KvCacheType, options.MaxSequences);
             pipelines.Share(engine);
             return engine;
         }
-        catch
+        catch (Exception error)
         {
-            await engine.DisposeAsync();
+            if (engine is not null)
+                await engine.DisposeAsync();
+            // Storage failed, and ended the load.
+            if (error is OperationCanceledException)
+                await provisioning;
+            await provisioning.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+    }
+
+    /// <inheritdoc />
+    public Task<string?> FindVersionAsync(CancellationToken cancellationToken) => ModelLocator.FindVersionAsync(options.Model, storage, cancellationToken);
+
+    /// <inheritdoc />
+    public string? VersionOf(IInferenceEngine engine) => _versions.TryGetValue(engine, out string? version) ? version : null;
+
+    /// <inheritdoc />
+    public async Task<bool> FitsBesideAsync(IInferenceEngine loaded, CancellationToken cancellationToken) =>
+        loaded is InferenceEngine engine && await engine.HasRoomBesideAsync(ModelLocator.Locate(options.Model, storage), options.ToEngineOptions(), cancellationToken);
+
+    /// <inheritdoc />
+    public Task CheckAsync(CancellationToken cancellationToken) => ModelCheck.RunAsync(ModelLocator.Locate(options.Model, storage), cancellationToken);
+
+    private async Task<InferenceEngine> LoadEngineAsync(StartupTimeline timeline, IProgress<LoadProgress> progress, CancellationToken cancellationToken)
+    {
+        IModelSource source = ModelLocator.Locate(options.Model, storage);
+        // Found before files are read: if some change meanwhile, the version is taken for an older one, and loaded again.
+        string? version = source is BlobModelSource ? null : await FindVersionAsync(cancellationToken);
+        EngineOptions engineOptions = pipelines.AddTo(options.ToEngineOptions() with { Timeline = timeline });
+        InferenceEngine engine = await InferenceEngine.LoadAsync(source, engineOptions, progress, cancellationToken);
+        version = source is BlobModelSource stored ? stored.Version : version;
+        if (version is not null)
+            _versions.Add(engine, version);
+        foreach (string warning in engine.Warnings)
+            log.LogWarning("{Warning}", warning);
+        log.LogInformation(
+            "KV cache: {Tokens} tokens in {Megabytes} MB of {Type}, for at most {Sequences} sequences at once",
+            engine.CacheTokens, engine.CacheBytes >> 20, engine.KvCacheType, options.MaxSequences);
+        if (engine.Tokenizer is not null)
+            return engine;
+        await engine.DisposeAsync();
+        throw new ModelException($"Model '{engine.ModelName}' has no tokenizer.model, nor a vocabulary in a GGUF file: serving text needs one.");
+    }
+
+    /// <summary>Makes what is missing; where that fails, loading need not go on.</summary>
+    private async Task ProvisionAsync(CancellationTokenSource load, CancellationToken cancellationToken)
+    {
+        if (storage is null || _isProvisioned)
+            return;
+        try
+        {
+            await StorageProvisioning.EnsureCreatedAsync(storage, cancellationToken);
+            _isProvisioned = true;
+        }
+        catch (StorageException)
+        {
+            await load.CancelAsync();
             throw;
         }
     }

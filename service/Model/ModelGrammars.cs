@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using Gemma2.Backend;
 using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
 using Gemma2.Grammars;
@@ -5,13 +7,14 @@ using Gemma2.Grammars.Masks;
 
 namespace Gemma2.Service.Model;
 
-/// <summary>Compiled grammars, and the loaded model's tokens by their bytes: what answers of a given form need.</summary>
+/// <summary>Compiled grammars, and a loaded model's tokens by their bytes: what answers of a given form need.</summary>
 internal sealed class ModelGrammars : IDisposable
 {
     // A compilation takes a core; requests without grammars shall have some left.
     private readonly SemaphoreSlim _compilers = new(Math.Max(1, Environment.ProcessorCount / 2));
-    private readonly GrammarCache _cache = new();
-    private TokenTrie? _tokens;
+
+    // Compiled grammars remember masks of a vocabulary: they go with the engine whose it is.
+    private readonly ConditionalWeakTable<IInferenceEngine, OfEngine> _engines = [];
 
     /// <summary>Compiles a source, unless it was before; whoever gives up leaves the rest to others that want the same.</summary>
     /// <param name="engine">The loaded model.</param>
@@ -27,7 +30,8 @@ internal sealed class ModelGrammars : IDisposable
             {
                 try
                 {
-                    return (_cache.Find(source), TokensOf(engine));
+                    OfEngine known = _engines.GetOrAdd(engine, static engine => new OfEngine(engine));
+                    return (known.Grammars.Find(source), known.Tokens);
                 }
                 finally
                 {
@@ -37,6 +41,19 @@ internal sealed class ModelGrammars : IDisposable
             CancellationToken.None);
         (Grammar grammar, TokenTrie tokens) = await compiled.WaitAsync(cancellationToken);
         return () => NewMask(grammar, tokens, engine.Config.EndTokens);
+    }
+
+    /// <summary>Brings a model's tokens into the form that masks are made from: no request waits for that.</summary>
+    public async Task WarmUpAsync(IInferenceEngine engine, CancellationToken cancellationToken)
+    {
+        try
+        {
+            (await CompileAsync(engine, new GrammarSource.JsonObject(), cancellationToken))();
+        }
+        catch (Gemma2Exception)
+        {
+            // It cannot write JSON: a request that wants some is told so.
+        }
     }
 
     /// <inheritdoc />
@@ -50,7 +67,12 @@ internal sealed class ModelGrammars : IDisposable
         return mask;
     }
 
-    // A process serves one model.
-    private TokenTrie TokensOf(IInferenceEngine engine) =>
-        LazyInitializer.EnsureInitialized(ref _tokens, () => new TokenTrie(engine.Tokenizer!, engine.Config.VocabularySize));
+    private sealed class OfEngine(IInferenceEngine engine)
+    {
+        private readonly Lazy<TokenTrie> _tokens = new(() => new TokenTrie(engine.Tokenizer!, engine.Config.VocabularySize));
+
+        public GrammarCache Grammars { get; } = new();
+
+        public TokenTrie Tokens => _tokens.Value;
+    }
 }

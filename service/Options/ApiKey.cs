@@ -30,13 +30,16 @@ internal sealed record ApiKey(string Name, string Secret)
         return keys.Length == entries.Length ? keys : null;
     }
 
+    /// <summary>Whether a text is long enough for a key, and can be sent in a header.</summary>
+    public static bool IsSecret(string text) => text.Length >= ShortestSecret && text.All(character => character is > ' ' and <= '~');
+
     // A plain key that ends with base64's '=' would be half a secret taken for a name: it is refused, as its rest begins with '=' or is empty.
     private static ApiKey? TryParse(string entry)
     {
         string[] parts = entry.Split('=', 2);
         string secret = parts[^1];
         string name = parts.Length == 2 ? parts[0] : $"key-{Convert.ToHexStringLower(HashOf(secret).AsSpan(0, 4))}";
-        bool allowed = OwnedId.IsValidOwner(name) && secret.Length >= ShortestSecret && secret[0] != '=' && secret.All(character => character is > ' ' and <= '~');
+        bool allowed = OwnedId.IsValidOwner(name) && IsSecret(secret) && secret[0] != '=';
         return allowed ? new ApiKey(name, secret) : null;
     }
 

@@ -70,6 +70,12 @@ internal sealed record Gemma2Options
     /// </summary>
     public int RequestSeconds { get; init; } = 30;
 
+    /// <summary>How long a request waits that comes before the model is ready, in seconds up to 3600; 0 answers it with status 503 at once.</summary>
+    public int StartupWaitSeconds { get; init; } = 180;
+
+    /// <summary>The key of <c>/admin/reload</c>; without it that route is not there.</summary>
+    public AdminKey? AdminKey { get; init; }
+
     /// <summary>How many calls of <c>/v1</c> a key may make within a minute, of this process; 0 is no limit. Without keys all clients share it.</summary>
     public int RequestsPerMinute { get; init; }
 

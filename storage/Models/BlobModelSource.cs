@@ -22,6 +22,9 @@ public sealed class BlobModelSource(StorageConnection connection, string name) :
     /// <inheritdoc/>
     public string Name { get; } = Valid(name);
 
+    /// <summary>Names the version that is read, as <see cref="StoredModelVersion"/> does; null before anything was.</summary>
+    public string? Version { get; private set; }
+
     /// <summary>What all files share.</summary>
     internal Link Link { get; init; } = new(TimeProvider.System);
 
@@ -73,6 +76,7 @@ public sealed class BlobModelSource(StorageConnection connection, string name) :
         ReadOnlyMemory<byte>? json = await SmallBlobs.TryReadAsync(
             connection, StorageNames.Models, $"{Name}/{ModelManifest.FileName}", ModelManifest.MaxBytes, cancellationToken);
         if (json is null) throw await NotThereAsync(cancellationToken);
+        Version = StoredModelVersion.Of(json.Value.Span);
         ModelManifest manifest = ModelManifest.Parse(Name, json.Value.Span);
         return _files = manifest.Files.ToDictionary(file => file.Name, StringComparer.Ordinal);
     }

@@ -200,7 +200,7 @@ public sealed class BadRequestTests
     public async Task Post_BeforeTheModelIsLoaded_Is503AndHealthTellsTheProgress()
     {
         var loader = new HeldLoader(new ScriptedEngine(Vocabulary.Tokenizer));
-        await using TestApp app = await TestApp.StartLoadingAsync(loader);
+        await using TestApp app = await TestApp.StartLoadingAsync(loader, "Gemma2:StartupWaitSeconds=0");
         await loader.Begun;
 
         using HttpResponseMessage completion = await app.PostAsync(Completions, """{"model":"scripted","prompt":"Hi"}""");
@@ -212,7 +212,7 @@ public sealed class BadRequestTests
         await ErrorShape.AssertAsync(models, 503, null, "model_loading");
         Assert.NotNull(completion.Headers.RetryAfter);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, health.StatusCode);
-        Assert.Equal("""{"status":"loading","bytes_loaded":10,"bytes_total":40}""", await health.Content.ReadAsStringAsync(Cancellation));
+        Assert.Equal("""{"status":"loading","stage":null,"bytes_loaded":10,"bytes_total":40}""", await health.Content.ReadAsStringAsync(Cancellation));
         Assert.Equal(HttpStatusCode.OK, root.StatusCode);
 
         loader.Finish();

@@ -57,8 +57,9 @@ public sealed partial class DocumentationTests
     private static IEnumerable<string> RoutesOf(RouteEndpoint endpoint) =>
         (endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? []).Where(method => method != "HEAD").Select(method => $"{method} {endpoint.RoutePattern.RawText!.Replace("**", "", StringComparison.Ordinal)}");
 
-    /// <summary>Health is told in docs/operations.md; Azure's paths are other names of routes that have their sections.</summary>
-    private static bool IsDescribed(string route) => route.Split(' ')[1] is not ("/" or "/healthz") and var path && !path.StartsWith("/openai/", StringComparison.Ordinal);
+    /// <summary>Health is told in docs/operations.md; Azure's paths, and those for a Functions host that keeps /admin for itself, are other names of routes that have their sections.</summary>
+    private static bool IsDescribed(string route) => route.Split(' ')[1] is not ("/" or "/healthz") and var path && !path.StartsWith("/openai/", StringComparison.Ordinal)
+        && !path.StartsWith("/v1/admin/", StringComparison.Ordinal);
 
     private static string? Kind(string text) => new[] { WithoutEffect, Refused }.FirstOrDefault(kind => text.StartsWith(kind, StringComparison.Ordinal));
 

@@ -14,7 +14,7 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
     public const string Name = "scripted";
 
     private readonly TaskCompletionSource _cancelled = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _generations;
+    private int _generations, _running;
 
     /// <summary>What comes before the answer: waits, failures. Nothing by default.</summary>
     public Func<CancellationToken, Task> BeforeAnswer { get; set; } = _ => Task.CompletedTask;
@@ -69,7 +69,13 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
 
     public GemmaTokenizer Tokenizer => tokenizer;
 
-    public string Fingerprint => "0123456789abcdef";
+    public string Fingerprint { get; init; } = "0123456789abcdef";
+
+    /// <summary>Whether it has been freed: then it generates nothing, and what it was generating had to be done.</summary>
+    public bool IsDisposed { get; private set; }
+
+    /// <summary>How many generations run.</summary>
+    public int Running => Volatile.Read(ref _running);
 
     public int ContextLength => 512;
 
@@ -80,7 +86,10 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
 
     public async IAsyncEnumerable<GeneratedToken> GenerateAsync(GenerationRequest request, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
+        ObjectDisposedException.ThrowIf(IsDisposed, this);
         Interlocked.Increment(ref _generations);
+        Interlocked.Increment(ref _running);
+        using var end = new End(() => Interlocked.Decrement(ref _running));
         LastRequest = request;
         Requests.Enqueue(request);
         using CancellationTokenRegistration registration = cancellationToken.Register(() => _cancelled.TrySetResult());
@@ -107,5 +116,14 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
             Top = [.. Enumerable.Range(0, top.Value).Select(rank => new TokenLogProbability((id + rank) % tokenizer.VocabularySize, Score(request, id) - rank))],
         };
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync()
+    {
+        IsDisposed = true;
+        return ValueTask.CompletedTask;
+    }
+
+    private sealed class End(Action action) : IDisposable
+    {
+        public void Dispose() => action();
+    }
 }

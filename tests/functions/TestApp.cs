@@ -48,7 +48,8 @@ internal sealed class TestApp : IAsyncDisposable
     /// <summary>Starts the app; it listens while <paramref name="loader"/> may still load.</summary>
     public static Task<TestApp> StartLoadingAsync(IEngineLoader loader, params string[] settings) => StartLoadingAsync(loader, _ => { }, settings);
 
-    private static async Task<TestApp> StartLoadingAsync(IEngineLoader loader, Action<IServiceCollection> configure, params string[] settings)
+    /// <summary>Starts the app with parts that the test replaces; it listens while <paramref name="loader"/> may still load.</summary>
+    public static async Task<TestApp> StartLoadingAsync(IEngineLoader loader, Action<IServiceCollection> configure, params string[] settings)
     {
         // The tests may run in a container; the app is not to care.
         string[] args = ["--Gemma2:Model=scripted", "--urls=http://127.0.0.1:0", "--DOTNET_RUNNING_IN_CONTAINER=", "--CONTAINER_APP_NAME=", .. settings.Select(setting => "--" + setting)];

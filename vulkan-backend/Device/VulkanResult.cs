@@ -10,8 +10,11 @@ internal static class VulkanResult
     public static void Check(this Result result, string action)
     {
         if (result < Result.Success)
-            throw new DeviceException($"Could not {action}: {Describe(result)}.");
+            throw new DeviceException($"Could not {action}: {Describe(result)}.") { MayPass = MayPass(result) };
     }
+
+    private static bool MayPass(Result result) =>
+        result is Result.ErrorOutOfDeviceMemory or Result.ErrorOutOfHostMemory or Result.ErrorDeviceLost or Result.ErrorInitializationFailed;
 
     private static string Describe(Result result) => result switch
     {

@@ -31,9 +31,13 @@ internal static class CacheSize
                 CultureInfo.InvariantCulture,
                 $"KvCacheMemory is {given} bytes; a sequence of {contextLength} tokens needs {one * blockBytes}. Give more, or a shorter context."));
         }
-        long most = (long)one * options.MaxSequences, left = (long)(device.Description.Kind == DeviceKind.Software ? HostBytes(device) * ShareOfHost : device.FreeBytes() * ShareOfGpu) / blockBytes;
+        long most = (long)one * options.MaxSequences, left = Usable(device) / blockBytes;
         return (int)Math.Clamp(left, one, Math.Min(most, int.MaxValue));
     }
+
+    /// <summary>Bytes of the device's memory that may still be taken for what is not needed to the last byte.</summary>
+    public static long Usable(GpuDevice device) =>
+        (long)(device.Description.Kind == DeviceKind.Software ? HostBytes(device) * ShareOfHost : device.FreeBytes() * ShareOfGpu);
 
     /// <summary>A driver that computes on the CPU knows the machine's memory, but not a container's limit; the runtime does.</summary>
     private static long HostBytes(GpuDevice device) =>

@@ -181,6 +181,14 @@ public sealed class InferenceEngine : IInferenceEngine
             _ = token;
     }
 
+    /// <summary>Whether the device has room for another engine with a model, beside this one and with a cache as large.</summary>
+    /// <param name="source">The model's files; their headers are read.</param>
+    /// <param name="options">What that engine would be made with.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    /// <exception cref="ModelException">The model cannot be used.</exception>
+    public Task<bool> HasRoomBesideAsync(IModelSource source, EngineOptions options, CancellationToken cancellationToken = default) =>
+        RoomBeside.IsEnoughAsync(_resources, source, options, cancellationToken);
+
     /// <summary>Lets other machines have the pipelines that were compiled here, where they lack some: see <see cref="Pipelines.PipelineOptions.Store"/>. Any thread may call it beside all that runs.</summary>
     /// <returns>Bytes that were sent.</returns>
     /// <exception cref="Gemma2Exception">The store failed.</exception>

@@ -46,6 +46,8 @@ internal sealed class QueuePoller(
         TimeSpan pause = ShortestPause;
         while (true)
         {
+            // Also while another version of the model takes the place of the one before.
+            await model.WaitForEngineAsync(stop);
             IReadOnlyList<QueueLease> leases = await ReceiveAsync(Math.Min(handler.Concurrency - running.Count, MostMessagesACall), stop);
             running.AddRange(leases.Select(lease => processor.ProcessAsync(handler, lease, abandon)));
             if (running.Count == handler.Concurrency)

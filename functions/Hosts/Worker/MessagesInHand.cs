@@ -17,8 +17,11 @@ internal sealed class MessagesInHand(
     IEnumerable<IQueueHandler> handlers, MessageProcessor processor, ModelHost model, ErrorReporter errors, Gemma2Options options, ILogger<MessagesInHand> log)
     : IHostedService, IDisposable
 {
-    // Another replica may be ready; if this one is the first to be, the message has waited no longer than this.
-    private static readonly TimeSpan WaitWhileLoading = TimeSpan.FromSeconds(2);
+    // A worker that is about to be ready keeps what it has. A third of the lease, so that it need not be renewed; and not so long that another replica, which may be ready, misses it.
+    private static readonly TimeSpan LongestHold = TimeSpan.FromSeconds(10);
+
+    // For so long another replica may take what is given back, before this one's host does again.
+    private static readonly TimeSpan GiveBackTime = TimeSpan.FromSeconds(2);
 
     // What the host takes messages for.
     private static readonly TimeSpan HostLease = TimeSpan.FromMinutes(10);
@@ -65,10 +68,26 @@ internal sealed class MessagesInHand(
         using var abandon = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _abandon.Token);
         if (await TryAdoptAsync(handler, message) is not { } lease)
             log.LogWarning("Message {Message} of queue {Queue} is not this worker's any more", message.MessageId, handler.Queue.Name);
-        else if (model.Engine is null)
-            await processor.HandBackAsync(handler, lease, WaitWhileLoading);
-        else
+        else if (await IsReadyAsync(abandon.Token))
             await processor.ProcessAsync(handler, lease, abandon.Token);
+        else
+            await processor.HandBackAsync(handler, lease, abandon.IsCancellationRequested ? TimeSpan.Zero : GiveBackTime);
+    }
+
+    /// <summary>Whether the model is ready, or is so soon.</summary>
+    private async Task<bool> IsReadyAsync(CancellationToken abandon)
+    {
+        using var hold = CancellationTokenSource.CreateLinkedTokenSource(abandon);
+        hold.CancelAfter(TimeSpan.FromTicks(Math.Min(options.QueueLease.Ticks / 3, LongestHold.Ticks)));
+        try
+        {
+            await model.WaitForEngineAsync(hold.Token);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Is tried as long as the message is the host's, which is of no use to it while storage is away. Is not cancelled: what is taken over can be given back as it was, where the host would use up one of its tries.</summary>

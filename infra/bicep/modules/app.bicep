@@ -54,6 +54,13 @@ param apiKeys string
 @description('What callbacks are signed with; empty where settings name no hosts for them.')
 param callbackSecret string
 
+@secure()
+@description('The operator\'s key of /admin/reload; empty where there is none.')
+param adminKey string
+
+@description('Whether there is one.')
+param hasAdminKey bool
+
 @description('Days after which the app deletes files, batches, requests and results; 0 keeps them.')
 param retentionDays int
 
@@ -109,7 +116,8 @@ var storageEnvironment = [
 // Whether there is a secret is told by what is none: a secure value would make the whole list unknown to a preview.
 var keySecrets = settings.?allowAnonymous == true ? [] : [{ name: 'api-keys', variable: 'Gemma2__ApiKeys', value: apiKeys }]
 var callbackSecrets = empty(settings.?callbackHosts) ? [] : [{ name: 'callback-secret', variable: 'Gemma2__CallbackSecret', value: callbackSecret }]
-var secrets = [...keySecrets, ...callbackSecrets]
+var adminSecrets = hasAdminKey ? [{ name: 'admin-key', variable: 'Gemma2__AdminKey', value: adminKey }] : []
+var secrets = [...keySecrets, ...callbackSecrets, ...adminSecrets]
 
 var chosenSettings = filter(items(settings), setting => setting.value != null)
 

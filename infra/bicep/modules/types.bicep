@@ -69,6 +69,11 @@ type serviceSettings = {
   @maxValue(600)
   requestSeconds: int?
 
+  @description('How long a request waits that comes before the model is ready, in seconds; 0 answers it with 503 at once.')
+  @minValue(0)
+  @maxValue(3600)
+  startupWaitSeconds: int?
+
   @description('Requests that a key may send in a minute to one replica; 0 sets no limit.')
   @minValue(0)
   @maxValue(10000000)

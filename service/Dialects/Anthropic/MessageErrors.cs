@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Gemma2.Service.Api;
+using Gemma2.Service.Completions;
 
 namespace Gemma2.Service.Dialects.Anthropic;
 
@@ -10,6 +11,9 @@ internal static class MessageErrors
 {
     /// <summary>How they are written.</summary>
     public static ErrorShape Shape { get; } = new(Write) { RequestIdHeader = "request-id" };
+
+    /// <summary>One in a stream.</summary>
+    public static StreamEvent Event(ApiError error, string requestId) => new("error", json => Write(json, error, requestId));
 
     /// <summary>Writes one.</summary>
     public static void Write(Utf8JsonWriter json, ApiError error, string requestId)

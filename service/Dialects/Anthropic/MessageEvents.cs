@@ -39,7 +39,7 @@ internal sealed class MessageEvents(Completion completion, string requestId) : I
     ];
 
     /// <inheritdoc />
-    public IEnumerable<StreamEvent> Fail(ApiError error) => [new StreamEvent("error", json => MessageErrors.Write(json, error, requestId))];
+    public IEnumerable<StreamEvent> Fail(ApiError error) => [MessageErrors.Event(error, requestId)];
 
     private IReadOnlyList<ToolDelta> Deltas(AnswerPart part) =>
         _tools is not null ? _tools.Read(part).Deltas : part.Text.Length > 0 ? [new ToolDelta.Reply(part.Text)] : [];

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 
 namespace Gemma2.Service.Dialects.Anthropic;
@@ -9,6 +10,9 @@ internal sealed class MessageWriter(string requestId) : IAnswerWriter
 {
     /// <inheritdoc />
     public void WriteBody(Utf8JsonWriter json, Completion completion, CompletionResult result) => new MessageJson(json, completion).WriteMessage(result);
+
+    /// <inheritdoc />
+    public IEnumerable<StreamEvent> Refuse(ApiError error) => [MessageErrors.Event(error, requestId)];
 
     /// <inheritdoc />
     public IAnswerEvents Stream(Completion completion) => new MessageEvents(completion, requestId);

@@ -15,6 +15,9 @@ internal sealed class CompletionWriter : IAnswerWriter
     public void WriteBody(Utf8JsonWriter json, Completion completion, CompletionResult result) => CompletionJson.WriteBody(json, completion, result, tellsCached: true);
 
     /// <inheritdoc />
+    public IEnumerable<StreamEvent> Refuse(ApiError error) => [StreamEvent.Unnamed(error.Write)];
+
+    /// <inheritdoc />
     public IAnswerEvents Stream(Completion completion) => new CompletionEvents(completion);
 }
 

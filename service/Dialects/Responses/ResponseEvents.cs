@@ -49,20 +49,25 @@ internal sealed class ResponseEvents(Completion completion, ResponseJson respons
     /// <summary>The error as OpenAI describes the event, and as its servers send it, which its clients take for a failure.</summary>
     public IEnumerable<StreamEvent> Fail(ApiError error) =>
     [
-        Event("error", json =>
-        {
-            json.WriteString("code", error.Code ?? error.Type);
-            json.WriteString("message", error.Message);
-            json.WriteString("param", error.Parameter);
-            json.WritePropertyName("error");
-            error.WriteContent(json);
-        }),
+        Error(_number++, error),
         Event("response.failed", json =>
         {
             json.WritePropertyName("response");
             response.WriteFailed(json, error);
         }),
     ];
+
+    /// <summary>The event of an error.</summary>
+    /// <param name="number">Its place in the stream.</param>
+    /// <param name="error">The error.</param>
+    public static StreamEvent Error(int number, ApiError error) => Event(number, "error", json =>
+    {
+        json.WriteString("code", error.Code ?? error.Type);
+        json.WriteString("message", error.Message);
+        json.WriteString("param", error.Parameter);
+        json.WritePropertyName("error");
+        error.WriteContent(json);
+    });
 
     private void WriteBegun(Utf8JsonWriter json)
     {
@@ -177,18 +182,16 @@ internal sealed class ResponseEvents(Completion completion, ResponseJson respons
         });
     }
 
-    private StreamEvent Event(string type, Action<Utf8JsonWriter> writeRest)
+    private StreamEvent Event(string type, Action<Utf8JsonWriter> writeRest) => Event(_number++, type, writeRest);
+
+    private static StreamEvent Event(int number, string type, Action<Utf8JsonWriter> writeRest) => new(type, json =>
     {
-        int number = _number++;
-        return new StreamEvent(type, json =>
-        {
-            json.WriteStartObject();
-            json.WriteString("type", type);
-            json.WriteNumber("sequence_number", number);
-            writeRest(json);
-            json.WriteEndObject();
-        });
-    }
+        json.WriteStartObject();
+        json.WriteString("type", type);
+        json.WriteNumber("sequence_number", number);
+        writeRest(json);
+        json.WriteEndObject();
+    });
 
     private void WritePart(Utf8JsonWriter json, string text, IReadOnlyList<ToldToken> tokens)
     {

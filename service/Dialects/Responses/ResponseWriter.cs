@@ -26,6 +26,9 @@ internal sealed class ResponseWriter(ResponsesRequest request, Func<string, Read
     public void WriteBody(Utf8JsonWriter json, Completion completion, CompletionResult result) => json.WriteRawValue(ResponseOf(completion, result).Span);
 
     /// <inheritdoc />
+    public IEnumerable<StreamEvent> Refuse(ApiError error) => [ResponseEvents.Error(0, error)];
+
+    /// <inheritdoc />
     public IAnswerEvents Stream(Completion completion) =>
         new ResponseEvents(completion, new ResponseJson(request, completion, IsKept), result => ResponseOf(completion, result));
 

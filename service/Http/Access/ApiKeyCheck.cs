@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography;
 using Gemma2.Service.Api;
+using Gemma2.Service.Http.Admin;
 using Gemma2.Service.Options;
 using Microsoft.AspNetCore.Authorization;
 
@@ -8,16 +9,31 @@ namespace Gemma2.Service.Http.Access;
 
 /// <summary>
 /// Lets a request pass that carries one of the configured keys, or, where none is configured, that comes from this machine (from anywhere, if the settings
-/// say that something in front of the app decides who may call). Endpoints that allow anonymous requests (health, the Functions host's own calls) are open,
+/// say that something in front of the app decides who may call). The operator's endpoints have a key of their own. Endpoints that allow anonymous requests (health, the Functions host's own calls) are open,
 /// those for <see cref="Watching"/> are to this machine.
 /// </summary>
 internal sealed class ApiKeyCheck(RequestDelegate next, Gemma2Options options, FailedKeys failed)
 {
     public async Task InvokeAsync(HttpContext http)
     {
-        if (http.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is null)
+        EndpointMetadataCollection? metadata = http.GetEndpoint()?.Metadata;
+        if (metadata?.GetMetadata<AdminRoute>() is { } admin)
+            await CheckAdminAsync(http, admin);
+        else if (metadata?.GetMetadata<IAllowAnonymous>() is null)
             await CheckAsync(http);
         await next(http);
+    }
+
+    private async Task CheckAdminAsync(HttpContext http, AdminRoute route)
+    {
+        if (options.AdminKey is not { } key)
+            throw new ApiException(ApiError.NotTurnedOn(route.Name));
+        IReadOnlyList<string> given = GivenKeys.Of(http.Request);
+        if (given.Any(secret => CryptographicOperations.FixedTimeEquals(ApiKey.HashOf(secret), key.Hash)))
+            return;
+        if (given.Count > 0)
+            await failed.NoteAsync(ClientAddress.Of(http), http.RequestAborted);
+        throw new ApiException(ApiError.InvalidAdminKey);
     }
 
     private async Task CheckAsync(HttpContext http)

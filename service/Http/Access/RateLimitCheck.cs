@@ -1,13 +1,15 @@
+using Gemma2.Service.Http.Admin;
 using Microsoft.AspNetCore.Authorization;
 
 namespace Gemma2.Service.Http.Access;
 
-/// <summary>Charges every call of the API that needs a key for one request, and tells what is left.</summary>
+/// <summary>Charges every call of the API that needs a client's key for one request, and tells what is left.</summary>
 internal sealed class RateLimitCheck(RequestDelegate next, RateLimits limits)
 {
     public async Task InvokeAsync(HttpContext http)
     {
-        if (http.GetEndpoint()?.Metadata.GetMetadata<IAllowAnonymous>() is null && !Watching.IsAt(http))
+        EndpointMetadataCollection? metadata = http.GetEndpoint()?.Metadata;
+        if (metadata?.GetMetadata<IAllowAnonymous>() is null && metadata?.GetMetadata<AdminRoute>() is null && !Watching.IsAt(http))
         {
             http.Response.OnStarting(() =>
             {

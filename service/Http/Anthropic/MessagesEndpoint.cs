@@ -23,12 +23,13 @@ internal static class MessagesEndpoint
         routes.MapPost(CountRoute, CountAsync);
     }
 
-    private static async Task CountAsync(HttpContext http, ModelHost model, Gemma2Options options)
+    private static async Task CountAsync(HttpContext http, EarlyRequests early, Gemma2Options options)
     {
         CompletionRequest request;
         using (JsonDocument body = await RequestBody.ReadJsonAsync(http.Request, http.RequestAborted))
             request = MessageRequestParser.ParseCount(body.RootElement);
-        IInferenceEngine engine = model.RequireEngine(request.Model);
+        using EngineLease lease = await early.TakeAsync(http);
+        IInferenceEngine engine = lease.Engine.RequireName(request.Model);
         Prompt prompt = request.Tools?.TellOf(request.Prompts[0], options.ToolPrompt) ?? request.Prompts[0];
         int count = PromptEncoder.Encode(engine, prompt).Tokens.Count;
         await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json =>

@@ -11,7 +11,7 @@ namespace Gemma2.Service.Http.Completions;
 
 /// <summary>What all completion endpoints do with a parsed request: generate, and answer with one JSON body or a stream of events.</summary>
 internal sealed class CompletionResponder(
-    ModelHost model, CompletionFactory factory, RateLimits limits, ErrorReporter errors, Draining draining, StreamOptions options, ILogger<CompletionResponder> log)
+    EarlyRequests early, CompletionFactory factory, RateLimits limits, ErrorReporter errors, Draining draining, StreamOptions options, ILogger<CompletionResponder> log)
 {
     /// <summary>Carries the seed, given or drawn: with it the answer can be had again.</summary>
     public const string SeedHeader = "Gemma2-Seed";
@@ -31,16 +31,26 @@ internal sealed class CompletionResponder(
     /// <summary>Answers one request.</summary>
     public async Task RespondAsync(HttpContext http, CompletionRequest request, IAnswerWriter writer)
     {
-        // Generation has its own.
+        // Waiting for the model has its own, and generation.
         http.LiftTimeLimit();
         using var end = CancellationTokenSource.CreateLinkedTokenSource(http.RequestAborted, draining.TimeIsOver);
-        Completion completion = await factory.CreateAsync(
-            model.RequireEngine(), request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, request.Seed ?? Completion.RandomSeed(), request.Class, end.Token);
-        completion.EnsureRoom();
-        await limits.ChargeTokensAsync(http, completion.PromptTokens, completion.AnswerCount, request.MaxTokens);
-        http.Response.Headers[SeedHeader] = completion.Seed.ToString(CultureInfo.InvariantCulture);
-        CompletionResult result = request.Stream ? await StreamAsync(http, completion, writer, end.Token) : await SendWholeAsync(http, completion, writer, end.Token);
-        Log(http.TraceIdentifier, completion, result);
+        var stream = new ServerSentEvents(http.Response, http.RequestAborted);
+        long seed = request.Seed ?? Completion.RandomSeed();
+        http.Response.Headers[SeedHeader] = seed.ToString(CultureInfo.InvariantCulture);
+        try
+        {
+            using EngineLease lease = await early.TakeAsync(request.Stream ? stream : null, end.Token);
+            Completion completion = await factory.CreateAsync(lease.Engine, request, Guid.NewGuid().ToString("N"), DateTimeOffset.UtcNow, seed, request.Class, end.Token);
+            completion.EnsureRoom();
+            await limits.ChargeTokensAsync(http, completion.PromptTokens, completion.AnswerCount, request.MaxTokens);
+            CompletionResult result = request.Stream ? await StreamAsync(http, stream, completion, writer, end.Token) : await SendWholeAsync(http, completion, writer, end.Token);
+            Log(http.TraceIdentifier, completion, result);
+        }
+        catch (Exception exception) when (request.Stream && stream.HasStarted && !http.RequestAborted.IsCancellationRequested)
+        {
+            // The status was sent while the request waited for the model.
+            await stream.SendAsync(writer.Refuse(errors.Report(exception, http.TraceIdentifier)));
+        }
     }
 
     private static async Task<CompletionResult> SendWholeAsync(HttpContext http, Completion completion, IAnswerWriter writer, CancellationToken end)
@@ -51,12 +61,12 @@ internal sealed class CompletionResponder(
         return result;
     }
 
-    private async Task<CompletionResult> StreamAsync(HttpContext http, Completion completion, IAnswerWriter writer, CancellationToken end)
+    private async Task<CompletionResult> StreamAsync(HttpContext http, ServerSentEvents stream, Completion completion, IAnswerWriter writer, CancellationToken end)
     {
-        var stream = new ServerSentEvents(http.Response, http.RequestAborted);
         var result = new CompletionResult(completion);
         IAnswerEvents events = writer.Stream(completion);
-        await stream.StartAsync();
+        if (!stream.HasStarted)
+            await stream.StartAsync();
         try
         {
             await stream.SendAsync(events.Begin());

@@ -26,13 +26,14 @@ internal static class JobsEndpoint
     private static async Task SubmitAsync(HttpContext http, ModelHost model, CompletionFactory factory, RateLimits limits)
     {
         var jobs = http.Storage<JobStore>();
+        using EngineLease? lease = model.TryTake();
         CompletionJob job;
         CompletionRequest request;
         int promptTokens;
         using (JsonDocument body = await RequestBody.ReadJsonAsync(http.Request, http.RequestAborted))
         {
             (job, request, promptTokens) = await JobsRequest.ReadAsync(
-                body.RootElement, http.Owner(), http.Storage<CallbackRules>(), model.Engine, factory, http.RequestAborted);
+                body.RootElement, http.Owner(), http.Storage<CallbackRules>(), lease?.Engine, factory, http.RequestAborted);
         }
         await limits.ChargeTokensAsync(http, promptTokens, request.AnswerCount, request.MaxTokens);
         try

@@ -22,13 +22,13 @@ internal static class ModelsEndpoint
 
     private static Task ListAsync(HttpContext http, ModelHost model)
     {
-        IInferenceEngine engine = model.RequireEngine();
+        LoadedModel loaded = model.RequireCurrent();
         return JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json =>
         {
             json.WriteStartObject();
             json.WriteString("object", "list");
             json.WriteStartArray("data");
-            Write(json, engine, model.LoadedAt);
+            Write(json, loaded);
             json.WriteEndArray();
             json.WriteEndObject();
         });
@@ -36,17 +36,19 @@ internal static class ModelsEndpoint
 
     private static Task GetAsync(HttpContext http, ModelHost model, string id)
     {
+        LoadedModel loaded = model.RequireCurrent();
         // A slash that was escaped arrives escaped, everything else does not.
-        IInferenceEngine engine = model.RequireEngine(id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase));
-        return JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => Write(json, engine, model.LoadedAt));
+        loaded.Engine.RequireName(id.Replace("%2F", "/", StringComparison.OrdinalIgnoreCase));
+        return JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json => Write(json, loaded));
     }
 
-    private static void Write(Utf8JsonWriter json, IInferenceEngine engine, DateTimeOffset loadedAt)
+    private static void Write(Utf8JsonWriter json, LoadedModel loaded)
     {
+        IInferenceEngine engine = loaded.Engine;
         json.WriteStartObject();
         json.WriteString("id", engine.ModelName);
         json.WriteString("object", "model");
-        json.WriteNumber("created", loadedAt.ToUnixTimeSeconds());
+        json.WriteNumber("created", loaded.LoadedAt.ToUnixTimeSeconds());
         json.WriteString("owned_by", "local");
         json.WriteNumber("context_length", engine.ContextLength);
         json.WriteNumber("max_model_len", engine.ContextLength);

@@ -60,10 +60,11 @@ internal static class ResponsesEndpoint
         }
     }
 
-    private static async Task CountAsync(HttpContext http, ModelHost model, Gemma2Options options)
+    private static async Task CountAsync(HttpContext http, EarlyRequests early, Gemma2Options options)
     {
-        CompletionRequest request = (await ReadAsync(http, model.RequireEngine().ModelName)).Completion;
-        IInferenceEngine engine = model.RequireEngine(request.Model);
+        using EngineLease lease = await early.TakeAsync(http);
+        CompletionRequest request = (await ReadAsync(http, lease.Engine.ModelName)).Completion;
+        IInferenceEngine engine = lease.Engine.RequireName(request.Model);
         Prompt prompt = request.Tools?.TellOf(request.Prompts[0], options.ToolPrompt) ?? request.Prompts[0];
         int tokens = PromptEncoder.Encode(engine, prompt).Tokens.Count;
         await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json =>

@@ -5,6 +5,15 @@ namespace Gemma2.Service.Http.Streaming;
 /// <summary>Keeps a connection awake while a sequence has nothing to say.</summary>
 internal static class Heartbeats
 {
+    /// <summary>Waits for a task; <paramref name="beat"/> is called after silence as in a sequence.</summary>
+    public static async Task WithHeartbeatsAsync(this Task task, StreamOptions options, Func<Task> beat, CancellationToken cancellationToken)
+    {
+        using var silence = new Silence(options, cancellationToken);
+        while (await silence.LastsBeforeAsync(task))
+            await beat();
+        await task;
+    }
+
     /// <summary>
     /// The same items; <paramref name="beat"/> is called after silence as long as <see cref="StreamOptions.FirstHeartbeat"/> the first time, and as
     /// <see cref="StreamOptions.HeartbeatInterval"/> from then on. One timer serves the whole sequence.

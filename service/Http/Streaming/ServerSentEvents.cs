@@ -12,6 +12,9 @@ namespace Gemma2.Service.Http.Streaming;
 /// </summary>
 internal sealed class ServerSentEvents(HttpResponse response, CancellationToken cancellationToken)
 {
+    /// <summary>Whether the headers have left: from then on an error comes as an event.</summary>
+    public bool HasStarted => response.HasStarted;
+
     /// <summary>Sends the headers, which leave at once.</summary>
     public async Task StartAsync()
     {

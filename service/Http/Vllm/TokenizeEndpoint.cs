@@ -20,10 +20,11 @@ internal static class TokenizeEndpoint
         routes.MapPost(Detokenize, DetokenizeAsync);
     }
 
-    private static async Task TokenizeAsync(HttpContext http, ModelHost model, Gemma2Options options)
+    private static async Task TokenizeAsync(HttpContext http, EarlyRequests early, Gemma2Options options)
     {
         TokenizeRequest request = await ReadAsync(http, TokenizeRequest.Parse);
-        IInferenceEngine engine = EngineOf(model, request.Model);
+        using EngineLease lease = await early.TakeAsync(http);
+        IInferenceEngine engine = Named(lease, request.Model);
         IReadOnlyList<int> tokens = request.Encode(engine, options.ToolPrompt);
         await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json =>
         {
@@ -40,10 +41,11 @@ internal static class TokenizeEndpoint
         });
     }
 
-    private static async Task DetokenizeAsync(HttpContext http, ModelHost model)
+    private static async Task DetokenizeAsync(HttpContext http, EarlyRequests early)
     {
         DetokenizeRequest request = await ReadAsync(http, DetokenizeRequest.Parse);
-        string prompt = request.Decode(EngineOf(model, request.Model));
+        using EngineLease lease = await early.TakeAsync(http);
+        string prompt = request.Decode(Named(lease, request.Model));
         await JsonBody.SendAsync(http.Response, StatusCodes.Status200OK, json =>
         {
             json.WriteStartObject();
@@ -58,7 +60,7 @@ internal static class TokenizeEndpoint
         return parse(body.RootElement);
     }
 
-    private static IInferenceEngine EngineOf(ModelHost model, string? name) => name is null ? model.RequireEngine() : model.RequireEngine(name);
+    private static IInferenceEngine Named(EngineLease lease, string? name) => name is null ? lease.Engine : lease.Engine.RequireName(name);
 
     private static void WritePieces(Utf8JsonWriter json, IInferenceEngine engine, IReadOnlyList<int>? tokens)
     {

@@ -76,7 +76,7 @@ internal sealed class BatchRig
         StorageConnection connection = StorageConnection.FromSettings(_ => account.ConnectionString, "Storage", tuning);
         var lifetime = new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance);
         var fatalStop = new FatalStop(lifetime, NullLogger<FatalStop>.Instance);
-        var model = new ModelHost(new Loader(engine), fatalStop, NullLogger<ModelHost>.Instance);
+        var model = new ModelHost(new Loader(engine), new LoadRetry(), fatalStop, NullLogger<ModelHost>.Instance);
         await model.StartAsync(Cancel);
         // Chunks of few lines.
         var options = new Gemma2Options { Model = "scripted", BatchChunkSeconds = 1, MaxSequences = 2 };

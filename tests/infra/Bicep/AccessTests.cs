@@ -53,6 +53,7 @@ public sealed class AccessTests(Deployments deployments)
 
         Assert.DoesNotContain(BicepCli.ApiKeys, deployment.Snapshot, StringComparison.Ordinal);
         Assert.DoesNotContain(BicepCli.CallbackSecret, deployment.Snapshot, StringComparison.Ordinal);
+        Assert.DoesNotContain(BicepCli.AdminKey, deployment.Snapshot, StringComparison.Ordinal);
         Assert.DoesNotContain("listKeys(", deployment.Snapshot, StringComparison.OrdinalIgnoreCase);
         Assert.All(deployment.Outputs, output => Assert.DoesNotContain("parameters(", output.Value.GetRawText(), StringComparison.Ordinal));
     }

@@ -248,5 +248,10 @@ public sealed class AppTests(Deployments deployments)
         }
     }
 
-    private static string Secret(string name) => name == "Gemma2__ApiKeys" ? BicepCli.ApiKeys : BicepCli.CallbackSecret;
+    private static string Secret(string name) => name switch
+    {
+        "Gemma2__ApiKeys" => BicepCli.ApiKeys,
+        "Gemma2__AdminKey" => BicepCli.AdminKey,
+        _ => BicepCli.CallbackSecret,
+    };
 }

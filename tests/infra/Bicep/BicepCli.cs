@@ -17,10 +17,11 @@ internal static class BicepCli
         ["GEMMA2_IMAGE_TAG"] = "1.2.3",
         ["GEMMA2_API_KEYS"] = ApiKeys,
         ["GEMMA2_CALLBACK_SECRET"] = CallbackSecret,
+        ["GEMMA2_ADMIN_KEY"] = AdminKey,
     };
 
     /// <summary>What the secret parameters are set to: no output may show them.</summary>
-    public const string ApiKeys = "tests=0123456789abcdef", CallbackSecret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
+    public const string ApiKeys = "tests=0123456789abcdef", CallbackSecret = "whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", AdminKey = "fedcba9876543210";
 
     /// <summary>Runs a command line in a folder.</summary>
     /// <returns>The exit code, and standard output followed by standard error.</returns>

@@ -48,7 +48,7 @@ public sealed class SourcesTests(Deployments deployments)
     {
         JsonElement template = await deployments.TemplateAsync();
         // What Azure itself checks, what is secret, what is free by nature.
-        string[] free = ["location", "apiKeys", "callbackSecret", "tags"];
+        string[] free = ["location", "apiKeys", "callbackSecret", "adminKey", "tags"];
 
         foreach (JsonProperty parameter in template.GetProperty("parameters").EnumerateObject())
         {
@@ -77,6 +77,7 @@ public sealed class SourcesTests(Deployments deployments)
 
     [Theory]
     [InlineData("unsigned-callbacks", "param apiKeys = 'key'\nparam settings = { callbackHosts: 'example.com' }", "callbackSecret is empty")]
+    [InlineData("no-admin-key", "param apiKeys = 'key'\nparam hasAdminKey = true", "adminKey is empty")]
     [InlineData("basic-registry", "param apiKeys = 'key'\nparam isRegistryPrivate = true", "registrySku is Basic, and isRegistryPrivate is true: private endpoints need Premium")]
     [InlineData("no-subnet", "param apiKeys = 'key'\nparam appsSubnetId = 'apps'", "apps is no subnet's resource id")]
     [InlineData("endpoints-alone", "param apiKeys = 'key'\nparam endpointsSubnetId = '/a/subnets/b'", "endpointsSubnetId names a subnet and appsSubnetId none")]

@@ -6,6 +6,8 @@ param location = 'swedencentral'
 param imageTag = '1.2.3'
 param apiKeys = readEnvironmentVariable('GEMMA2_API_KEYS')
 param callbackSecret = readEnvironmentVariable('GEMMA2_CALLBACK_SECRET')
+param adminKey = readEnvironmentVariable('GEMMA2_ADMIN_KEY')
+param hasAdminKey = true
 param gpu = 'A100'
 param gpuDriverSource = 'https://example.blob.core.windows.net/drivers/{version}.tar.zst'
 param gpuDriverSha256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
@@ -25,6 +27,7 @@ param settings = {
   allowAnonymous: false
   corsOrigins: 'https://chat.example.com,https://*.example.org'
   requestSeconds: 20
+  startupWaitSeconds: 120
   requestsPerMinute: 60
   tokensPerMinute: 100000
   keyLimits: 'tests=600/1000000'
