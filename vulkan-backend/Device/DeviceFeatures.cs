@@ -45,7 +45,7 @@ internal static unsafe partial class DeviceFeatures
     }
 
     /// <summary>Creates the logical device with the features that are needed, those of the capabilities that kernels use, and shader objects where they are wanted.</summary>
-    public static Silk.NET.Vulkan.Device Create(Vk api, PhysicalDevice physical, uint queueFamily, DeviceCapabilities capabilities, bool shaderObjects)
+    public static Silk.NET.Vulkan.Device Create(Vk api, PhysicalDevice physical, uint queueFamily, DeviceCapabilities capabilities, bool shaderObjects, bool hostMemory)
     {
         bool cooperativeMatrix = capabilities.CooperativeMatrixShapes.Count > 0;
         float priority = 1;
@@ -96,6 +96,7 @@ internal static unsafe partial class DeviceFeatures
         var names = new List<string>();
         if (cooperativeMatrix) names.Add(CooperativeMatrixExtension);
         if (shaderObjects) names.Add(ShaderObjects.Extension);
+        if (hostMemory) names.Add(HostMemory.Extension);
         using var extensions = new Utf8Array([.. names]);
         var info = new DeviceCreateInfo
         {

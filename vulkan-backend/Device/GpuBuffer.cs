@@ -10,6 +10,8 @@ internal sealed unsafe class GpuBuffer : DeviceObject
         | BufferUsageFlags.TransferSrcBit | BufferUsageFlags.TransferDstBit;
 
     private readonly DeviceMemory _memory;
+    private readonly byte* _host;
+    private readonly ulong _hostBytes;
     private readonly byte* _mapped;
 
     /// <param name="device">Gives the memory.</param>
@@ -20,17 +22,38 @@ internal sealed unsafe class GpuBuffer : DeviceObject
     internal GpuBuffer(GpuDevice device, long bytes, MemoryKind kind, string size)
         : base(device)
     {
-        var info = new BufferCreateInfo { SType = StructureType.BufferCreateInfo, Size = (ulong)bytes, Usage = Usage };
+        bool isHosts = device.TakesHostMemory(kind);
+        var external = new ExternalMemoryBufferCreateInfo
+        {
+            SType = StructureType.ExternalMemoryBufferCreateInfo,
+            HandleTypes = ExternalMemoryHandleTypeFlags.HostAllocationBitExt,
+        };
+        var info = new BufferCreateInfo { SType = StructureType.BufferCreateInfo, PNext = isHosts ? &external : null, Size = (ulong)bytes, Usage = Usage };
         device.Api.CreateBuffer(device.Handle, in info, null, out Silk.NET.Vulkan.Buffer buffer).Check($"create a buffer of {size}");
         Handle = buffer;
         device.Api.GetBufferMemoryRequirements(device.Handle, buffer, out MemoryRequirements requirements);
-        uint type = device.FindMemoryType(requirements.MemoryTypeBits, kind);
-        var flags = new MemoryAllocateFlagsInfo { SType = StructureType.MemoryAllocateFlagsInfo, Flags = MemoryAllocateFlags.DeviceAddressBit };
+        ulong taken = requirements.Size;
+        uint types = requirements.MemoryTypeBits;
+        if (isHosts)
+        {
+            _hostBytes = taken = HostMemory.WholePages(taken);
+            _host = HostMemory.Take(taken);
+            if (_host == null) throw new DeviceException($"Could not take {size} on {device.Description.Name}: out of host memory.");
+            types &= HostMemory.MemoryTypes(device, _host);
+        }
+        uint type = device.FindMemoryType(types, kind);
+        var imported = new ImportMemoryHostPointerInfoEXT
+        {
+            SType = StructureType.ImportMemoryHostPointerInfoExt,
+            HandleType = ExternalMemoryHandleTypeFlags.HostAllocationBitExt,
+            PHostPointer = _host,
+        };
+        var flags = new MemoryAllocateFlagsInfo { SType = StructureType.MemoryAllocateFlagsInfo, PNext = isHosts ? &imported : null, Flags = MemoryAllocateFlags.DeviceAddressBit };
         var allocation = new MemoryAllocateInfo
         {
             SType = StructureType.MemoryAllocateInfo,
             PNext = &flags,
-            AllocationSize = requirements.Size,
+            AllocationSize = taken,
             MemoryTypeIndex = type,
         };
         device.Api.AllocateMemory(device.Handle, in allocation, null, out DeviceMemory memory).Check($"take {size} on {device.Description.Name}");
@@ -71,6 +94,7 @@ internal sealed unsafe class GpuBuffer : DeviceObject
     {
         Device.Api.DestroyBuffer(Device.Handle, Handle, null);
         Device.Api.FreeMemory(Device.Handle, _memory, null);
+        HostMemory.Free(_host, _hostBytes);
         Device.Count(-Size);
     }
 }

@@ -8,6 +8,9 @@ internal enum MemoryKind
     /// <summary>The device's own memory; also visible to the host where that costs nothing.</summary>
     Device,
 
+    /// <summary>The same for what is filled once, as a whole, and then stays: weights.</summary>
+    Weights,
+
     /// <summary>Host memory that the device reads: written in order, once.</summary>
     Upload,
 
@@ -41,16 +44,19 @@ internal sealed unsafe partial class GpuDevice
     /// <summary>Counts memory that was taken, or given back.</summary>
     internal void Count(long bytes) => Interlocked.Add(ref _allocatedBytes, bytes);
 
+    /// <summary>Whether buffers of a kind are made of memory of this process.</summary>
+    internal bool TakesHostMemory(MemoryKind kind) => kind == MemoryKind.Weights && _takesHostMemory && !_hideDeviceMemory;
+
     /// <summary>Whether the host may see memory of a type that is used for a kind of buffers.</summary>
     internal bool MayMap(uint type, MemoryKind kind) =>
-        !(kind == MemoryKind.Device && _hideDeviceMemory) && _memory.MemoryTypes[(int)type].PropertyFlags.HasFlag(HostVisible);
+        !(_hideDeviceMemory && (kind is MemoryKind.Device or MemoryKind.Weights)) && _memory.MemoryTypes[(int)type].PropertyFlags.HasFlag(HostVisible);
 
     /// <summary>The first memory type that has the best set of properties for a use; drivers list better types first.</summary>
     internal uint FindMemoryType(uint allowed, MemoryKind kind)
     {
         ReadOnlySpan<MemoryPropertyFlags> wishes = kind switch
         {
-            MemoryKind.Device => [MemoryPropertyFlags.DeviceLocalBit, 0],
+            MemoryKind.Device or MemoryKind.Weights => [MemoryPropertyFlags.DeviceLocalBit, 0],
             MemoryKind.Upload => [HostVisible],
             _ => [HostVisible | MemoryPropertyFlags.HostCachedBit, HostVisible],
         };
@@ -67,5 +73,5 @@ internal sealed unsafe partial class GpuDevice
 
     /// <summary>Keeps weights out of the small window of device memory that some GPUs show to the host.</summary>
     private bool IsLargeEnough(int type, MemoryKind kind) =>
-        kind != MemoryKind.Device || (long)_memory.MemoryHeaps[(int)_memory.MemoryTypes[type].HeapIndex].Size >= Description.MemoryBytes;
+        kind is not (MemoryKind.Device or MemoryKind.Weights) || (long)_memory.MemoryHeaps[(int)_memory.MemoryTypes[type].HeapIndex].Size >= Description.MemoryBytes;
 }

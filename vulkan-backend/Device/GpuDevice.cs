@@ -20,6 +20,7 @@ internal sealed unsafe partial class GpuDevice : IDisposable
     private readonly long _maxAllocationBytes;
     private readonly uint _queueFamily;
     private readonly bool _hideDeviceMemory;
+    private readonly bool _takesHostMemory;
     private readonly Lock _queueLock = new();
     private int _pipelineCount;
 
@@ -34,7 +35,8 @@ internal sealed unsafe partial class GpuDevice : IDisposable
         _queueFamily = FindComputeQueueFamily();
         // The validation layer of older releases does not know shader objects.
         bool hasShaderObjects = description.NeedsShaderObjects && !instance.IsValidating;
-        Handle = DeviceFeatures.Create(Api, _physical, _queueFamily, description.Capabilities, hasShaderObjects);
+        _takesHostMemory = HostMemory.IsFor(description, name => VulkanDevices.HasExtension(Api, _physical, name));
+        Handle = DeviceFeatures.Create(Api, _physical, _queueFamily, description.Capabilities, hasShaderObjects, _takesHostMemory);
         try
         {
             Api.GetDeviceQueue(Handle, _queueFamily, 0, out Queue queue);

@@ -21,7 +21,7 @@ internal sealed class PlacedMatrix
         for (int first = 0; first < rows; first += most)
         {
             int count = Math.Min(most, rows - first);
-            GpuBuffer buffer = device.Allocate(layout.Bytes(count), MemoryKind.Device, purpose);
+            GpuBuffer buffer = device.Allocate(layout.Bytes(count), MemoryKind.Weights, purpose);
             _parts.Add((buffer, new MatrixPart(buffer.Address, first, count)));
         }
     }
