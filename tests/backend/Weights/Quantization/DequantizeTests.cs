@@ -24,6 +24,18 @@ public sealed class DequantizeTests
         Assert.Equal(expected, values);
     }
 
+    [Fact]
+    public void Dequantize_BF16OfAnyLength_IsTheUpperHalfOfEachNumber()
+    {
+        for (int length = 0; length < 70; length++)
+        {
+            ushort[] halves = [.. Enumerable.Range(0, length).Select(i => (ushort)((i * 2741) ^ 0x3f80))];
+            float[] values = new float[length];
+            BlockCodec.Dequantize(TensorType.BF16, MemoryMarshal.AsBytes(halves.AsSpan()), values);
+            Assert.Equal(halves.Select(half => (uint)half << 16), values.Select(BitConverter.SingleToUInt32Bits));
+        }
+    }
+
     [Theory]
     [InlineData(TensorType.Q8_0, 34, 31)]
     [InlineData(TensorType.Q4_K, 143, 256)]

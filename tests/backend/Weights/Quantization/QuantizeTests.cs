@@ -1,4 +1,5 @@
 using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Blocks;
 using Gemma2.Backend.Tensors.Codecs;
 
 namespace Gemma2.Backend.Tests.Weights.Quantization;
@@ -141,6 +142,21 @@ public sealed class QuantizeTests
         double energy = values.Sum(value => (double)value * value);
         // A block that does not use all of its levels may get another scale: what is lost is far less than a fresh quantization loses.
         Assert.True(SquaredError(values, RoundTrip(type, values)) < energy * (type is TensorType.Q2_K or TensorType.Q3_K ? 1e-2 : 1e-3));
+    }
+
+    [Theory, InlineData(1), InlineData(2), InlineData(3)]
+    public void Quantize_Q8_0_RoundsEachNumberAsItsDefinitionSays(int seed)
+    {
+        float[] values = Normal(32 * 300, 0.1f, seed);
+        // The first block has numbers that are as near to one level as to the next.
+        for (int i = 0; i < 32; i++) values[i] = i == 31 ? 127 : 0.5f + i - 16;
+        byte[] blocks = new byte[TensorType.Q8_0.RowBytes(values.Length)];
+        BlockCodec.Quantize(TensorType.Q8_0, values, blocks);
+        for (int i = 0; i < values.Length; i++)
+        {
+            ReadOnlySpan<byte> block = blocks.AsSpan(i / 32 * 34, 34);
+            Assert.Equal((sbyte)BlockBytes.Round(values[i] * BlockBytes.Inverse(BlockBytes.Half(block, 0)), -127, 127), (sbyte)block[2 + (i % 32)]);
+        }
     }
 
     private static float[] RoundTrip(TensorType type, float[] values)
