@@ -1,6 +1,7 @@
 using System.Globalization;
 using Gemma2.Backend;
 using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Tensors;
 using Gemma2.Service.Callbacks;
@@ -30,6 +31,7 @@ internal static class Gemma2OptionsReader
     [
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
         nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.JobsAtOnce), nameof(Gemma2Options.KvCacheMemory), nameof(Gemma2Options.MaxWaitingRequests), nameof(Gemma2Options.MaxWaitingTokens),
+        nameof(Gemma2Options.StagingMemory),
         nameof(Gemma2Options.ToolPrompt), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous), nameof(Gemma2Options.CorsOrigins), nameof(Gemma2Options.RequestSeconds),
         nameof(Gemma2Options.StartupWaitSeconds), nameof(Gemma2Options.AdminKey),
@@ -59,6 +61,7 @@ internal static class Gemma2OptionsReader
             MaxSequences = Integer(section, nameof(Gemma2Options.MaxSequences), 1, MostSequences) ?? defaults.MaxSequences,
             JobsAtOnce = Integer(section, nameof(Gemma2Options.JobsAtOnce), 1, MostSequences) ?? defaults.JobsAtOnce,
             KvCacheMemory = Bytes(section, nameof(Gemma2Options.KvCacheMemory)),
+            StagingMemory = StagingMemory(section) ?? defaults.StagingMemory,
             MaxWaitingRequests = Integer(section, nameof(Gemma2Options.MaxWaitingRequests), 0, MostWaitingRequests) ?? defaults.MaxWaitingRequests,
             MaxWaitingTokens = Integer(section, nameof(Gemma2Options.MaxWaitingTokens), 0, int.MaxValue) ?? defaults.MaxWaitingTokens,
             ToolPrompt = ToolPrompt(section) ?? defaults.ToolPrompt,
@@ -113,6 +116,10 @@ internal static class Gemma2OptionsReader
         bool isNumber = long.TryParse(shift > 0 ? value[..^1] : value, NumberStyles.None, CultureInfo.InvariantCulture, out long number);
         return isNumber && number > 0 && number <= long.MaxValue >> shift ? number << shift : throw Wrong(key, value, "a number of bytes, also with K, M or G behind it: 8G");
     }
+
+    private static long? StagingMemory(IConfigurationSection section) => Bytes(section, nameof(Gemma2Options.StagingMemory)) is not { } bytes ? null
+        : bytes >= ReadOptions.LeastStagingMemory ? bytes
+        : throw Wrong(nameof(Gemma2Options.StagingMemory), section[nameof(Gemma2Options.StagingMemory)]!, $"a number of bytes from {ReadOptions.LeastStagingMemory >> 20}M on, also with K, M or G behind it: 512M");
 
     private static string? ToolPrompt(IConfigurationSection section) =>
         Value(section, nameof(Gemma2Options.ToolPrompt)) is not { } text ? null

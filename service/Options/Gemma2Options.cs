@@ -1,4 +1,5 @@
 using Gemma2.Backend.Engine;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Tensors;
 using Gemma2.Storage.Batches;
@@ -36,6 +37,9 @@ internal sealed record Gemma2Options
     /// Bytes of device memory for the KV cache that they share, such as <c>8G</c> or <c>512M</c>; left out takes what all of them can need, as far as the memory that is left allows it.
     /// </summary>
     public long? KvCacheMemory { get; init; }
+
+    /// <summary>Most bytes of memory for weights on their way from the files to the device, 64M or more.</summary>
+    public long StagingMemory { get; init; } = ReadOptions.DefaultStagingMemory;
 
     /// <summary>How many HTTP requests may wait for their turn, 0 to 100000; more are answered with status 429.</summary>
     public int MaxWaitingRequests { get; init; } = 256;
@@ -129,6 +133,7 @@ internal sealed record Gemma2Options
         ContextLength = ContextLength,
         MaxSequences = MaxSequences,
         KvCacheMemory = KvCacheMemory,
+        StagingMemory = StagingMemory,
         MaxWaiting = MaxWaitingRequests,
         MaxWaitingTokens = MaxWaitingTokens,
         WeightType = WeightType,

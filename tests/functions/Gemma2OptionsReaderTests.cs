@@ -45,6 +45,10 @@ public sealed class Gemma2OptionsReaderTests
         Assert.Equal((bytes, 7, 70), (engine.KvCacheMemory, engine.MaxWaiting, engine.MaxWaitingTokens));
     }
 
+    [Theory, InlineData("64M", 64L << 20), InlineData("2G", 2L << 30), InlineData("", 512L << 20)]
+    public void Read_StagingMemory_IsTheEngines(string value, long bytes) =>
+        Assert.Equal(bytes, Read("Model=nano", $"StagingMemory={value}").ToEngineOptions().StagingMemory);
+
     [Theory]
     [InlineData("Gemma2__Model", "Device=x")]
     [InlineData("Gemma2__Model", "Model= ")]
@@ -56,6 +60,7 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__ContextLength is '99999999999'", "Model=nano", "ContextLength=99999999999")]
     [InlineData("Gemma2__MaxSequences is '-1'", "Model=nano", "MaxSequences=-1")]
     [InlineData("Gemma2__KvCacheMemory is '8T'; allowed: a number of bytes, also with K, M or G behind it: 8G.", "Model=nano", "KvCacheMemory=8T")]
+    [InlineData("Gemma2__StagingMemory is '63M'; allowed: a number of bytes from 64M on, also with K, M or G behind it: 512M.", "Model=nano", "StagingMemory=63M")]
     [InlineData("Gemma2__KvCacheMemory is '0'", "Model=nano", "KvCacheMemory=0")]
     [InlineData("Gemma2__KvCacheMemory is '9999999999999G'", "Model=nano", "KvCacheMemory=9999999999999G")]
     [InlineData("Gemma2__KvCacheMemory is 'G'", "Model=nano", "KvCacheMemory=G")]

@@ -33,6 +33,10 @@ type serviceSettings = {
   @maxLength(20)
   kvCacheMemory: string?
 
+  @description('Most host memory for weights on their way to the device, in bytes or as 512M: at least 64M.')
+  @maxLength(20)
+  stagingMemory: string?
+
   @description('How many HTTP requests may wait for their turn on one replica; more are answered with status 429.')
   @minValue(0)
   @maxValue(100000)

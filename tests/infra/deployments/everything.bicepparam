@@ -18,6 +18,7 @@ param settings = {
   maxSequences: 16
   jobsAtOnce: 8
   kvCacheMemory: '4G'
+  stagingMemory: '1G'
   maxWaitingRequests: 100
   maxWaitingTokens: 200000
   toolPrompt: 'Call these: {tools}'
