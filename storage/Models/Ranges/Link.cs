@@ -77,22 +77,23 @@ internal sealed class Link
         await _gate.EnterAsync(cancellationToken);
         try
         {
-            var range = new RangeRead(offset, buffer, _time, Pace.Received);
+            var range = new RangeRead(offset, buffer, _time, Received);
             if (await FetchAsync(range, fetch, cancellationToken) is { } second)
             {
                 using (second) second.CopyTo(buffer);
             }
             else
             {
-                Pace.Ended(range.Length, range.FirstByte, range.Elapsed, _gate.IsFull);
+                Pace.Ended(range.Length, range.FirstByte, range.Elapsed);
             }
-            Slow.Ended();
         }
         finally
         {
             _gate.Leave();
         }
     }
+
+    private void Received(int bytes) => Pace.Received(bytes, _gate.IsFull);
 
     /// <summary>Fetches a range; gives what was fetched of it by a second try where that was sooner.</summary>
     private async Task<Second?> FetchAsync(RangeRead range, FetchRest fetch, CancellationToken cancellationToken)
@@ -139,7 +140,7 @@ internal sealed class Link
         var second = new Second(begin, late.Length - begin);
         try
         {
-            var rest = new RangeRead(late.Begin + begin, second.Buffer, _time, Pace.Received);
+            var rest = new RangeRead(late.Begin + begin, second.Buffer, _time, Received);
             await fetch(rest, cancellationToken);
             return Outcome.FromResult<Second?>(second);
         }

@@ -13,12 +13,14 @@ internal sealed class SlowRanges(LinkPace pace)
 
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(50);
 
+    // A machine with much to do is late by itself; another try would only give it more.
+    private static readonly TimeSpan ShortestLate = TimeSpan.FromMilliseconds(300);
+
     // Before so many ranges it is not known what a range takes.
     private const int Peers = 8;
 
     private readonly Lock _lock = new();
     private long _bytes, _bytesTwice;
-    private int _ended;
 
     /// <summary>How many ranges were asked for twice.</summary>
     public int Count { get; private set; }
@@ -38,17 +40,11 @@ internal sealed class SlowRanges(LinkPace pace)
         lock (_lock) _bytes += bytes;
     }
 
-    /// <summary>A range has ended.</summary>
-    public void Ended()
-    {
-        lock (_lock) _ended++;
-    }
-
     /// <summary>How long to wait until a range is looked at.</summary>
     public TimeSpan Wait(RangeRead range)
     {
-        TimeSpan late = (pace.Expected(range.Length) ?? TimeSpan.FromSeconds(1)) * TimesLate - range.Elapsed;
-        return late > ShortestWait ? late : ShortestWait;
+        TimeSpan wait = LateAfter(pace.Expected(range.Length) ?? TimeSpan.Zero) - range.Elapsed;
+        return wait > ShortestWait ? wait : ShortestWait;
     }
 
     /// <summary>Whether to ask for the rest of a range again; what is asked for is counted.</summary>
@@ -57,7 +53,7 @@ internal sealed class SlowRanges(LinkPace pace)
         int rest = range.Length - range.Count;
         lock (_lock)
         {
-            if (_ended < Peers || !IsLate(range, rest) || _bytesTwice + rest > _bytes * Share) return false;
+            if (pace.Ranges < Peers || !IsLate(range, rest) || _bytesTwice + rest > _bytes * Share) return false;
             _bytesTwice += rest;
             Count++;
             return true;
@@ -69,6 +65,8 @@ internal sealed class SlowRanges(LinkPace pace)
         if (rest == 0 || pace.Expected(range.Length) is not { } whole || pace.Expected(rest) is not { } again) return false;
         TimeSpan elapsed = range.Elapsed;
         // What has begun to come well comes to its end by itself.
-        return elapsed >= whole * TimesLate && (range.Count == 0 || elapsed / range.Count * rest > again * TimesRest);
+        return elapsed >= LateAfter(whole) && (range.Count == 0 || elapsed / range.Count * rest > again * TimesRest);
     }
+
+    private static TimeSpan LateAfter(TimeSpan expected) => expected * TimesLate > ShortestLate ? expected * TimesLate : ShortestLate;
 }
