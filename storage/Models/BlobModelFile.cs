@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Security.Cryptography;
 using Gemma2.Backend;
 using Gemma2.Backend.Formats.Files;
+using Gemma2.Storage.Models.Cache;
 
 namespace Gemma2.Storage.Models;
 
@@ -14,7 +15,8 @@ internal delegate Task ReadBlob(long offset, Memory<byte> buffer, CancellationTo
 /// <param name="label">The model's and the file's name, for messages.</param>
 /// <param name="file">What the manifest says of it.</param>
 /// <param name="read">Reads the blob.</param>
-internal sealed class BlobModelFile(string label, ModelFile file, ReadBlob read) : IModelFile
+/// <param name="cached">Where its blocks may be nearer, and are kept; only with the hashes of blocks.</param>
+internal sealed class BlobModelFile(string label, ModelFile file, ReadBlob read, CacheEntry? cached) : IModelFile
 {
     private const int MostTries = 3;
 
@@ -42,10 +44,10 @@ internal sealed class BlobModelFile(string label, ModelFile file, ReadBlob read)
     }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync()
     {
         _ordered?.Dispose();
-        return ValueTask.CompletedTask;
+        if (cached is not null) await cached.DisposeAsync();
     }
 
     private int LengthOf(int block) => (int)Math.Min(BlockBytes, Length - ((long)block * BlockBytes));
@@ -76,16 +78,25 @@ internal sealed class BlobModelFile(string label, ModelFile file, ReadBlob read)
 
     private async Task ReadCheckedAsync(int block, Memory<byte> buffer, CancellationToken cancellationToken)
     {
+        long begin = (long)block * BlockBytes;
+        string expected = file.Blocks!.Sha256[block];
+        if (cached is not null && await cached.TryReadAsync(begin, buffer, cancellationToken) && Hash(buffer) == expected)
+        {
+            cached.Confirm(block, buffer.Length);
+            return;
+        }
         for (int tries = 1; ; tries++)
         {
-            await read((long)block * BlockBytes, buffer, cancellationToken);
-            string hash = Convert.ToHexStringLower(SHA256.HashData(buffer.Span)), expected = file.Blocks!.Sha256[block];
-            if (hash == expected) return;
-            if (tries < MostTries) continue;
-            throw new ModelException(
-                $"{label} is corrupt: the SHA-256 of its block {block} ({buffer.Length} bytes from {(long)block * BlockBytes}) is {hash}, {ModelManifest.FileName} says {expected}.");
+            await read(begin, buffer, cancellationToken);
+            string hash = Hash(buffer);
+            if (hash == expected) break;
+            if (tries == MostTries)
+                throw new ModelException($"{label} is corrupt: the SHA-256 of its block {block} ({buffer.Length} bytes from {begin}) is {hash}, {ModelManifest.FileName} says {expected}.");
         }
+        cached?.Keep(block, begin, buffer);
     }
+
+    private static string Hash(ReadOnlyMemory<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes.Span));
 
     private async Task ReadOrderedAsync(OrderedHash ordered, int block, Memory<byte> buffer, CancellationToken cancellationToken)
     {

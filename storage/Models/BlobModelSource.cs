@@ -3,18 +3,20 @@ using Azure.Storage.Blobs;
 using Azure.Storage.Blobs.Models;
 using Gemma2.Backend;
 using Gemma2.Backend.Formats.Files;
+using Gemma2.Storage.Models.Cache;
 using Gemma2.Storage.Models.Ranges;
 
 namespace Gemma2.Storage.Models;
 
 /// <summary>
 /// A model in blob storage. Files are read in parallel ranges, pinned to the blob's ETag, and checked against the manifest block by block;
-/// nothing is written to disk.
+/// nothing is written to disk but by the cache.
 /// </summary>
 /// <param name="connection">The storage account.</param>
 /// <param name="name">The model's name in the container.</param>
+/// <param name="cache">Where blocks are kept and read again; null keeps none.</param>
 /// <exception cref="ModelException">The name is not allowed.</exception>
-public sealed class BlobModelSource(StorageConnection connection, string name) : IModelSource
+public sealed class BlobModelSource(StorageConnection connection, string name, ModelCache? cache = null) : IModelSource
 {
     private readonly BlobContainerClient _container = connection.Blobs.GetBlobContainerClient(StorageNames.Models);
     private IReadOnlyDictionary<string, ModelFile>? _files;
@@ -44,7 +46,8 @@ public sealed class BlobModelSource(StorageConnection connection, string name) :
 
         Link.Slow.Expect(expected.Size);
         Task Fetch(RangeRead range, CancellationToken token) => FetchAsync(file, blob, properties.ETag, range, token);
-        return new BlobModelFile($"{Name}/{file}", expected, (offset, buffer, token) => Link.ReadAsync(offset, buffer, Fetch, token));
+        CacheEntry? cached = expected is { Size: > 0, Blocks: { } blocks } ? cache?.TryOpen(expected.Sha256, expected.Size, blocks.Sha256.Count) : null;
+        return new BlobModelFile($"{Name}/{file}", expected, (offset, buffer, token) => Link.ReadAsync(offset, buffer, Fetch, token), cached);
     }
 
     private async Task FetchAsync(string file, BlobClient blob, ETag version, RangeRead range, CancellationToken cancellationToken)

@@ -1,3 +1,5 @@
+using Gemma2.Storage.Models.Cache;
+
 namespace Gemma2.Storage.Models;
 
 /// <summary>The hashes of a file's blocks: with them blocks are checked in any order, and on all cores.</summary>
@@ -24,7 +26,7 @@ public sealed record ModelBlocks(int Bytes, IReadOnlyList<string> Sha256)
     internal string? WhatIsWrong(long size) =>
         Bytes is < LeastBytes or > MostBytes ? $"have {Bytes} bytes; allowed are {LeastBytes} to {MostBytes}"
         : Sha256.Count != Count(size, Bytes) ? $"are {Sha256.Count} of {Bytes} bytes, which do not fit its size of {size}"
-        : !Sha256.All(ModelManifest.IsHash) ? "have a sha256 that is not 64 hexadecimal digits"
+        : !Sha256.All(ModelHash.IsValid) ? "have a sha256 that is not 64 hexadecimal digits"
         : null;
 
     internal ModelBlocks ToLowerCase() => this with { Sha256 = [.. Sha256.Select(hash => hash.ToLowerInvariant())] };

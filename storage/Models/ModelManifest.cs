@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Gemma2.Backend;
+using Gemma2.Storage.Models.Cache;
 
 namespace Gemma2.Storage.Models;
 
@@ -58,7 +59,7 @@ public sealed record ModelManifest(IReadOnlyList<ModelFile> Files)
             ModelName.ValidateFile(model, file.Name);
             if (!names.Add(file.Name)) throw new ModelException($"{model}/{FileName} names {file.Name} twice.");
             if (file.Size < 0) throw new ModelException($"{model}/{FileName}: {file.Name} has the size {file.Size}.");
-            if (!IsHash(file.Sha256)) throw new ModelException($"{model}/{FileName}: the sha256 of {file.Name} is not 64 hexadecimal digits.");
+            if (!ModelHash.IsValid(file.Sha256)) throw new ModelException($"{model}/{FileName}: the sha256 of {file.Name} is not 64 hexadecimal digits.");
             if (file.Blocks?.WhatIsWrong(file.Size) is { } wrong) throw new ModelException($"{model}/{FileName}: the blocks of {file.Name} {wrong}.");
         }
         return new ModelManifest([.. manifest.Files.Select(file => file with { Sha256 = file.Sha256.ToLowerInvariant(), Blocks = file.Blocks?.ToLowerCase() })]);
@@ -66,6 +67,4 @@ public sealed record ModelManifest(IReadOnlyList<ModelFile> Files)
 
     /// <summary>The manifest as it is stored.</summary>
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);
-
-    internal static bool IsHash(string? text) => text is { Length: 64 } && text.All(char.IsAsciiHexDigit);
 }
