@@ -5,6 +5,7 @@ using Gemma2.Backend.Text;
 using Gemma2.Cli.Hub;
 using Gemma2.Storage;
 using Gemma2.Storage.Models;
+using Gemma2.Storage.Models.Cache;
 
 namespace Gemma2.Cli.Models;
 
@@ -35,5 +36,16 @@ internal static class ModelLocation
     }
 
     // Apart, so that Azure's libraries are loaded for blob:NAME only.
-    private static BlobModelSource OpenBlob(string name) => new(StorageConnection.FromEnvironment(), name);
+    private static BlobModelSource OpenBlob(string name) => new(StorageConnection.FromEnvironment(), name, OpenCache());
+
+    /// <summary>The cache that the service's own settings name.</summary>
+    private static ModelCache? OpenCache()
+    {
+        string? folder = Environment.GetEnvironmentVariable("Gemma2__CacheFolder"), size = Environment.GetEnvironmentVariable("Gemma2__CacheSize");
+        if (string.IsNullOrWhiteSpace(folder)) return null;
+        if (string.IsNullOrWhiteSpace(size)) return new ModelCache(folder, maxBytes: null);
+        return ModelCache.TryParseSize(size, out long bytes)
+            ? new ModelCache(folder, bytes)
+            : throw new ModelException($"Gemma2__CacheSize is '{size}'; allowed: a number of bytes, also with K, M or G behind it: 8G.");
+    }
 }

@@ -41,6 +41,7 @@ internal static class Gemma2OptionsReader
         nameof(Gemma2Options.BatchChunkSeconds), nameof(Gemma2Options.Prices), nameof(Gemma2Options.BatchWebhook), nameof(Gemma2Options.RetentionDays),
         nameof(Gemma2Options.CallbackHosts), nameof(Gemma2Options.CallbackSecret),
         nameof(Gemma2Options.SharePipelines),
+        nameof(Gemma2Options.CacheFolder), nameof(Gemma2Options.CacheSize),
     ];
 
     /// <summary>Reads the section <c>Gemma2</c>.</summary>
@@ -62,6 +63,8 @@ internal static class Gemma2OptionsReader
             JobsAtOnce = Integer(section, nameof(Gemma2Options.JobsAtOnce), 1, MostSequences) ?? defaults.JobsAtOnce,
             KvCacheMemory = Bytes(section, nameof(Gemma2Options.KvCacheMemory)),
             StagingMemory = StagingMemory(section) ?? defaults.StagingMemory,
+            CacheFolder = CacheFolder(section),
+            CacheSize = Bytes(section, nameof(Gemma2Options.CacheSize)),
             MaxWaitingRequests = Integer(section, nameof(Gemma2Options.MaxWaitingRequests), 0, MostWaitingRequests) ?? defaults.MaxWaitingRequests,
             MaxWaitingTokens = Integer(section, nameof(Gemma2Options.MaxWaitingTokens), 0, int.MaxValue) ?? defaults.MaxWaitingTokens,
             ToolPrompt = ToolPrompt(section) ?? defaults.ToolPrompt,
@@ -120,6 +123,12 @@ internal static class Gemma2OptionsReader
     private static long? StagingMemory(IConfigurationSection section) => Bytes(section, nameof(Gemma2Options.StagingMemory)) is not { } bytes ? null
         : bytes >= ReadOptions.LeastStagingMemory ? bytes
         : throw Wrong(nameof(Gemma2Options.StagingMemory), section[nameof(Gemma2Options.StagingMemory)]!, $"a number of bytes from {ReadOptions.LeastStagingMemory >> 20}M on, also with K, M or G behind it: 512M");
+
+    // A relative path would lead somewhere else with every way to start the app.
+    private static string? CacheFolder(IConfigurationSection section) =>
+        Value(section, nameof(Gemma2Options.CacheFolder)) is not { } folder ? null
+        : Path.IsPathFullyQualified(folder) ? folder
+        : throw Wrong(nameof(Gemma2Options.CacheFolder), folder, "a folder's whole path, such as /cache");
 
     private static string? ToolPrompt(IConfigurationSection section) =>
         Value(section, nameof(Gemma2Options.ToolPrompt)) is not { } text ? null

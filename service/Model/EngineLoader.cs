@@ -8,6 +8,7 @@ using Gemma2.Service.Options;
 using Gemma2.Service.Telemetry;
 using Gemma2.Storage;
 using Gemma2.Storage.Models;
+using Gemma2.Storage.Models.Cache;
 
 namespace Gemma2.Service.Model;
 
@@ -16,6 +17,7 @@ internal sealed class EngineLoader(
     Gemma2Options options, Startups startups, SharedPipelines pipelines, ModelGrammars grammars, ILogger<EngineLoader> log, StorageConnection? storage = null) : IEngineLoader
 {
     private readonly ConditionalWeakTable<IInferenceEngine, string> _versions = [];
+    private readonly ModelCache? _cache = options.CacheFolder is { } folder ? new ModelCache(folder, options.CacheSize) : null;
     private bool _isProvisioned;
 
     /// <inheritdoc />
@@ -57,14 +59,16 @@ internal sealed class EngineLoader(
 
     /// <inheritdoc />
     public async Task<bool> FitsBesideAsync(IInferenceEngine loaded, CancellationToken cancellationToken) =>
-        loaded is InferenceEngine engine && await engine.HasRoomBesideAsync(ModelLocator.Locate(options.Model, storage), options.ToEngineOptions(), cancellationToken);
+        loaded is InferenceEngine engine && await engine.HasRoomBesideAsync(Locate(), options.ToEngineOptions(), cancellationToken);
 
     /// <inheritdoc />
-    public Task CheckAsync(CancellationToken cancellationToken) => ModelCheck.RunAsync(ModelLocator.Locate(options.Model, storage), cancellationToken);
+    public Task CheckAsync(CancellationToken cancellationToken) => ModelCheck.RunAsync(Locate(), cancellationToken);
+
+    private IModelSource Locate() => ModelLocator.Locate(options.Model, storage, _cache);
 
     private async Task<InferenceEngine> LoadEngineAsync(StartupTimeline timeline, IProgress<LoadProgress> progress, CancellationToken cancellationToken)
     {
-        IModelSource source = ModelLocator.Locate(options.Model, storage);
+        IModelSource source = Locate();
         // Found before files are read: if some change meanwhile, the version is taken for an older one, and loaded again.
         string? version = source is BlobModelSource ? null : await FindVersionAsync(cancellationToken);
         EngineOptions engineOptions = pipelines.AddTo(options.ToEngineOptions() with { Timeline = timeline });
@@ -74,6 +78,10 @@ internal sealed class EngineLoader(
             _versions.Add(engine, version);
         foreach (string warning in engine.Warnings)
             log.LogWarning("{Warning}", warning);
+        if (_cache is not null)
+            log.LogInformation("Model: {Megabytes} MB came from the cache in {Folder}", _cache.BytesRead >> 20, options.CacheFolder);
+        if (_cache?.Problem is { } problem)
+            log.LogWarning("{Problem}", problem);
         log.LogInformation(
             "KV cache: {Tokens} tokens in {Megabytes} MB of {Type}, for at most {Sequences} sequences at once",
             engine.CacheTokens, engine.CacheBytes >> 20, engine.KvCacheType, options.MaxSequences);

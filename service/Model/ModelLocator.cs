@@ -5,6 +5,7 @@ using Gemma2.Backend;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Storage;
 using Gemma2.Storage.Models;
+using Gemma2.Storage.Models.Cache;
 
 namespace Gemma2.Service.Model;
 
@@ -14,14 +15,15 @@ internal static class ModelLocator
     /// <summary>A folder or a .gguf file if there is a slash in the name, else a model in the container <c>models</c>.</summary>
     /// <param name="model"><c>NAME</c>, <c>blob:NAME</c> or a path.</param>
     /// <param name="storage">The storage account; null where none is configured.</param>
+    /// <param name="cache">Where models of storage are kept; null keeps none.</param>
     /// <exception cref="ModelException">The name is not allowed, or the path leads to no model.</exception>
     /// <exception cref="StorageException">The model is in storage, but none is configured.</exception>
-    public static IModelSource Locate(string model, StorageConnection? storage)
+    public static IModelSource Locate(string model, StorageConnection? storage, ModelCache? cache = null)
     {
         if (NameInStorage(model) is not { } name)
             return LocalModel.Find(model) ?? throw new ModelException($"Gemma2__Model is '{model}', which does not exist; a path leads to {LocalModel.Allowed}.");
         return storage is not null
-            ? new BlobModelSource(storage, name)
+            ? new BlobModelSource(storage, name, cache)
             : throw new StorageException(
                 $"Gemma2__Model is '{model}', a model in storage, but AzureWebJobsStorage is not set; a path has a slash: ./{name}.");
     }

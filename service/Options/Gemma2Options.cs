@@ -125,6 +125,12 @@ internal sealed record Gemma2Options
     /// <summary>Store what the driver compiled in storage, and start with what is there: new replicas then need not compile. Needs storage; without it each compiles for itself.</summary>
     public bool SharePipelines { get; init; } = true;
 
+    /// <summary>A folder, on this machine's disk or on a share, where models of storage are kept for the next start; left out keeps none.</summary>
+    public string? CacheFolder { get; init; }
+
+    /// <summary>How many bytes the models in <see cref="CacheFolder"/> may have together, such as <c>40G</c>; left out allows half of the disk.</summary>
+    public long? CacheSize { get; init; }
+
     /// <summary>What the engine is made with.</summary>
     public EngineOptions ToEngineOptions() => new()
     {

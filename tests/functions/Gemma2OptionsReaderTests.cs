@@ -61,6 +61,8 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__MaxSequences is '-1'", "Model=nano", "MaxSequences=-1")]
     [InlineData("Gemma2__KvCacheMemory is '8T'; allowed: a number of bytes, also with K, M or G behind it: 8G.", "Model=nano", "KvCacheMemory=8T")]
     [InlineData("Gemma2__StagingMemory is '63M'; allowed: a number of bytes from 64M on, also with K, M or G behind it: 512M.", "Model=nano", "StagingMemory=63M")]
+    [InlineData("Gemma2__CacheSize is '40T'; allowed: a number of bytes, also with K, M or G behind it: 8G.", "Model=nano", "CacheSize=40T")]
+    [InlineData("Gemma2__CacheFolder is 'cache'; allowed: a folder's whole path, such as /cache.", "Model=nano", "CacheFolder=cache")]
     [InlineData("Gemma2__KvCacheMemory is '0'", "Model=nano", "KvCacheMemory=0")]
     [InlineData("Gemma2__KvCacheMemory is '9999999999999G'", "Model=nano", "KvCacheMemory=9999999999999G")]
     [InlineData("Gemma2__KvCacheMemory is 'G'", "Model=nano", "KvCacheMemory=G")]
@@ -133,6 +135,14 @@ public sealed class Gemma2OptionsReaderTests
         ConfigurationException error = Assert.Throws<ConfigurationException>(() => Read("Model=nano", "ApiKeys=" + keys));
         Assert.Contains("Gemma2__ApiKeys", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("secret", error.Message, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public void Read_Cache_TakesAFolderAndASize()
+    {
+        Gemma2Options options = Read("Model=nano", "CacheFolder=/cache", "CacheSize=40G");
+        Assert.Equal(("/cache", 40L << 30), (options.CacheFolder, options.CacheSize));
+        Assert.Equal((null, null), (Read("Model=nano").CacheFolder, Read("Model=nano").CacheSize));
     }
 
     private static Gemma2Options Read(params string[] settings) => Gemma2OptionsReader.Read(new ConfigurationBuilder()

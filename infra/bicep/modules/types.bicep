@@ -37,6 +37,14 @@ type serviceSettings = {
   @maxLength(20)
   stagingMemory: string?
 
+  @description('A folder where models are kept for the next start of a replica\'s container, such as /tmp/gemma2; on a share that is mounted there, for all replicas.')
+  @maxLength(1024)
+  cacheFolder: string?
+
+  @description('How much the models in cacheFolder may take together, such as 40G. Left out it is half of the disk.')
+  @maxLength(20)
+  cacheSize: string?
+
   @description('How many HTTP requests may wait for their turn on one replica; more are answered with status 429.')
   @minValue(0)
   @maxValue(100000)

@@ -19,6 +19,8 @@ param settings = {
   jobsAtOnce: 8
   kvCacheMemory: '4G'
   stagingMemory: '1G'
+  cacheFolder: '/tmp/gemma2'
+  cacheSize: '40G'
   maxWaitingRequests: 100
   maxWaitingTokens: 200000
   toolPrompt: 'Call these: {tools}'

@@ -316,6 +316,18 @@ public sealed class ModelCacheTests(AzuriteFixture azurite) : IDisposable
         Assert.False(Directory.Exists(_folder));
     }
 
+    [Theory]
+    [InlineData("1", 1)]
+    [InlineData(" 40G ", 40L << 30)]
+    [InlineData("5m", 5L << 20)]
+    [InlineData("0", null)]
+    [InlineData("", null)]
+    [InlineData("G", null)]
+    [InlineData("-1", null)]
+    [InlineData("9999999999999G", null)]
+    [InlineData("1.5G", null)]
+    public void TryParseSize_Text_IsBytesOrRefused(string text, long? expected) => Assert.Equal(expected, ModelCache.TryParseSize(text, out long bytes) ? bytes : null);
+
     private string PathOf(string file) => Path.Combine(_folder, "models", Convert.ToHexStringLower(SHA256.HashData(_model.Read(file))));
 
     private async Task<TestStorage> StoreAsync(TestStorage? storage = null)
