@@ -22,8 +22,7 @@ internal sealed class EnginePipelines(PipelineOptions options, StartupTimeline t
     /// <summary>What was compiled on a device before, here or on another machine. Call when it is chosen and not yet opened: its driver may read files that come with it.</summary>
     public CompiledShaders? Restore(DeviceDescription device, CancellationToken cancellationToken)
     {
-        _folder = new PipelineFolder(options.Folder, PipelineKey.Of(device));
-        _folder.Touch();
+        _folder = FolderOf(PipelineKey.Of(device));
         _archive = new PipelineArchive(_folder, MesaShaderCache.Use(device, _folder.Mesa));
         if (_folder.TryRead() is { } kept) return kept;
         if (options.Store is null || _folder.Path is null) return null;
@@ -53,6 +52,21 @@ internal sealed class EnginePipelines(PipelineOptions options, StartupTimeline t
         bool hasMore = theirs is null || compiledThere is null || all.Count > compiledThere.Count || all.Driver.Length > compiledThere.Driver.Length || _archive.HasMoreThan(theirs);
         if (!hasMore || _archive.TryPack() is not { } archive) return 0;
         return await store.TryWriteAsync(_folder.Key, archive, _stored?.Version, cancellationToken).ConfigureAwait(false) ? archive.Length : 0;
+    }
+
+    // What comes from elsewhere needs some place: a container's disk may be read-only but for this.
+    private PipelineFolder FolderOf(string key)
+    {
+        var folder = new PipelineFolder(options.Folder, key);
+        if (folder.TryTouch() || options is { Folder: null } or { Store: null }) return folder;
+        try
+        {
+            return PipelineFolder.Temporary(key);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return folder;
+        }
     }
 
     private CompiledShaders Save(GpuDevice device, CompiledShaders? others)

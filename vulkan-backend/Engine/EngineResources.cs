@@ -17,6 +17,7 @@ internal sealed class EngineResources : IDisposable
     private readonly ModelWeights _weights;
     private readonly StepBudget _budget;
     private readonly EnginePipelines _pipelines;
+    private readonly KernelSet _kernels;
     private bool _isCompiled;
 
     private EngineResources(
@@ -37,7 +38,7 @@ internal sealed class EngineResources : IDisposable
         Config = config;
         _weights = weights;
         ContextLength = contextLength;
-        Warnings = [.. kernels.Matrices.Warnings, .. kernels.Warnings];
+        _kernels = kernels;
         TensorType cacheType = kvCacheType.ToTensorType();
         Slots = options.MaxSequences;
         _budget = StepBudget.For(device.Description.Kind) with { ReusesPrefixes = options.ReusePrefixes };
@@ -59,7 +60,7 @@ internal sealed class EngineResources : IDisposable
     public string Fingerprint { get; private set; } = "";
 
     /// <summary>What is not as it should be, a line each.</summary>
-    public IReadOnlyList<string> Warnings { get; }
+    public IReadOnlyList<string> Warnings => [.. _kernels.Matrices.Warnings, .. _kernels.Warnings];
 
     public ForwardPass Forward { get; }
 
@@ -91,7 +92,8 @@ internal sealed class EngineResources : IDisposable
         try
         {
             options.DeviceOpened?.Invoke(device);
-            KernelSet kernels = CheckedKernels(device, model.Config, tensors, kvCacheType, options, opening.Pipelines.Checks);
+            var kernels = new KernelSet(
+                device, model.Config, tensors.First(tensor => tensor.Name == TensorNames.Embedding).Type, kvCacheType.ToTensorType(), new MatrixKernels(device, options.Kernels));
             var reading = new ReadOptions { StagingMemory = options.StagingMemory, Timeline = options.Timeline };
             using var uploader = new WeightUploader(device, model.Config, reading.CopyMemory);
             var stored = new HashingSink(uploader);
@@ -111,7 +113,7 @@ internal sealed class EngineResources : IDisposable
                 async stop =>
                 {
                     EngineResources resources = await allocated.Task.WaitAsync(stop).ConfigureAwait(false);
-                    if (options.Pipelines.CompileAll) await Task.Run(() => resources.Compile(options.Timeline, stop), stop).ConfigureAwait(false);
+                    await Task.Run(() => resources.PrepareKernels(tensors, options, stop), stop).ConfigureAwait(false);
                 },
                 cancellationToken).ConfigureAwait(false);
             EngineResources loaded = await allocated.Task.ConfigureAwait(false);
@@ -150,16 +152,20 @@ internal sealed class EngineResources : IDisposable
         Device.Dispose();
     }
 
-    private static KernelSet CheckedKernels(
-        GpuDevice device, Gemma2Config config, IReadOnlyList<TensorEntry> tensors, KvCacheType kvCacheType, EngineOptions options, CheckMemory passed)
+    /// <summary>Compiles what is wanted, by all cores, and then lets the kernels compute something known. What computes wrongly gives way to others, which are compiled in turn.</summary>
+    private void PrepareKernels(IReadOnlyList<TensorEntry> tensors, EngineOptions options, CancellationToken cancellationToken)
     {
-        using StartupSpan checking = options.Timeline.Begin(StartupStages.Check);
-        var matrices = new MatrixKernels(device, options.Kernels);
-        var kernels = new KernelSet(device, config, tensors.First(tensor => tensor.Name == TensorNames.Embedding).Type, kvCacheType.ToTensorType(), matrices);
-        if (!options.CheckKernels) return kernels;
-        new FamilyCheck(device, matrices).RunOnce(MatrixUses.Of(config, tensors), passed);
-        kernels.CheckOnce(passed);
-        return kernels;
+        if (options.Pipelines.CompileAll) Compile(options.Timeline, cancellationToken);
+        if (!options.CheckKernels) return;
+        using (options.Timeline.Begin(StartupStages.Check))
+        {
+            new FamilyCheck(Device, _kernels.Matrices).RunOnce(MatrixUses.Of(Config, tensors), _pipelines.Checks, cancellationToken);
+            _kernels.CheckOnce(_pipelines.Checks, cancellationToken);
+            _pipelines.Save(Device);
+        }
+        if (Warnings.Count == 0) return;
+        _isCompiled = false;
+        if (options.Pipelines.CompileAll) Compile(options.Timeline, cancellationToken);
     }
 
     private static int ResolveContextLength(Gemma2Config config, EngineOptions options)

@@ -14,12 +14,18 @@ internal sealed partial class KernelSet
     public IReadOnlyList<string> Warnings => _warnings;
 
     /// <summary>As <see cref="Check"/>, unless the same passed before on this device, by this driver and in this build.</summary>
+    /// <param name="memory">Remembers what passed.</param>
+    /// <param name="cancellationToken">Stops between two kernels.</param>
     /// <exception cref="DeviceException">A kernel without which there is no answer computes wrongly, or the device failed.</exception>
-    public void CheckOnce(CheckMemory memory)
+    public void CheckOnce(CheckMemory memory, CancellationToken cancellationToken = default)
     {
         string check = $"all but matrices; {device.Description.Name}; {device.Description.Driver}; {embeddingType}; {cacheType}; {PromptAttention}; {_shape}; {config.HiddenSize}; {config.VocabularySize}";
         if (memory.HasPassed(check)) return;
-        Check(trial => trial.Run());
+        Check(trial =>
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            return trial.Run();
+        });
         if (_warnings.Count == 0) memory.Remember(check);
     }
 

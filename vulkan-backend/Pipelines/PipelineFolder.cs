@@ -72,19 +72,24 @@ internal sealed class PipelineFolder(string? root, string key)
     }
 
     /// <summary>Notes that this key is in use, and deletes the folders of those that were not for longest.</summary>
-    public void Touch()
+    /// <returns>False where the folder cannot be written.</returns>
+    public bool TryTouch()
     {
-        if (Path is null) return;
+        if (Path is null) return false;
         try
         {
             Directory.SetLastWriteTimeUtc(Directory.CreateDirectory(Path).FullName, DateTime.UtcNow);
-            foreach (DirectoryInfo old in new DirectoryInfo(root!).EnumerateDirectories().OrderByDescending(folder => folder.LastWriteTimeUtc).Skip(MostKeys)) old.Delete(recursive: true);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // A read-only disk, or another process was faster.
+            return false;
         }
+        foreach (DirectoryInfo old in new DirectoryInfo(root!).EnumerateDirectories().OrderByDescending(folder => folder.LastWriteTimeUtc).Skip(MostKeys)) Delete(old);
+        return true;
     }
+
+    /// <summary>A folder of this process alone, for machines whose disk can be written nowhere else.</summary>
+    public static PipelineFolder Temporary(string key) => new(Directory.CreateTempSubdirectory("gemma2-pipelines-").FullName, key);
 
     private string? Below(string name) => Path is null ? null : System.IO.Path.Combine(Path, name);
 
@@ -97,6 +102,18 @@ internal sealed class PipelineFolder(string? root, string key)
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             // It was never there.
+        }
+    }
+
+    private static void Delete(DirectoryInfo folder)
+    {
+        try
+        {
+            folder.Delete(recursive: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Another process was faster.
         }
     }
 

@@ -15,6 +15,8 @@ namespace Gemma2.Backend.Tests.Kernels;
 /// <summary>The check of matrix kernels at the start: right families pass it, wrong ones are turned off, and without a right one there is no start.</summary>
 public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture)
 {
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
     private static readonly MatrixUse _plain = new(TensorType.Q4_K, 512, IsGated: false, TakesPrompts: true);
     private static readonly MatrixUse[] _uses = [_plain, _plain with { IsGated = true }, new(TensorType.F16, 47, IsGated: false, TakesPrompts: false)];
 
@@ -77,7 +79,7 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
         MatrixKernels kernels = Kernels(Gpu with { Kind = kind });
         IReadOnlyList<KernelFamily> before = kernels.Order(RowKind.Prompt);
 
-        new FamilyCheck(Device, kernels).Run(_uses);
+        new FamilyCheck(Device, kernels).Run(_uses, Cancellation);
 
         Assert.Empty(kernels.Faults);
         Assert.Equal(before, kernels.Order(RowKind.Prompt));
@@ -94,7 +96,7 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
         MatrixKernels kernels = Kernels(Gpu, wrong: KernelFamily.Tiled, fault);
         Assert.Equal([KernelFamily.Tiled, KernelFamily.Generic], kernels.Order(RowKind.Prompt));
 
-        new FamilyCheck(Device, kernels).Run(_uses);
+        new FamilyCheck(Device, kernels).Run(_uses, Cancellation);
 
         Assert.Equal([KernelFamily.Generic], kernels.Order(RowKind.Prompt));
         DriverQuirk found = Assert.Single(kernels.Faults);
@@ -112,14 +114,14 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
     public void RunOnce_RightFamilies_AreNotTriedAgain()
     {
         var memory = new CheckMemory(null);
-        new FamilyCheck(Device, Kernels(Gpu)).RunOnce(_uses, memory);
+        new FamilyCheck(Device, Kernels(Gpu)).RunOnce(_uses, memory, Cancellation);
         MatrixKernels wrong = Kernels(Gpu, wrong: KernelFamily.Tiled, Fault.LosesTheLastRow);
 
-        new FamilyCheck(Device, wrong).RunOnce(_uses, memory);
+        new FamilyCheck(Device, wrong).RunOnce(_uses, memory, Cancellation);
         Assert.Empty(wrong.Faults);
 
         // Another use was not tried yet.
-        new FamilyCheck(Device, wrong).RunOnce([_plain with { Type = TensorType.Q8_0 }], memory);
+        new FamilyCheck(Device, wrong).RunOnce([_plain with { Type = TensorType.Q8_0 }], memory, Cancellation);
         Assert.Single(wrong.Faults);
     }
 
@@ -131,7 +133,7 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
         {
             MatrixKernels kernels = Kernels(Gpu, wrong: KernelFamily.Tiled, Fault.LosesTheLastRow);
 
-            new FamilyCheck(Device, kernels).RunOnce(_uses, memory);
+            new FamilyCheck(Device, kernels).RunOnce(_uses, memory, Cancellation);
 
             Assert.Single(kernels.Faults);
         }
@@ -144,7 +146,7 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
     {
         MatrixKernels kernels = Kernels(Gpu, wrong: KernelFamily.Generic, fault);
 
-        var error = Assert.Throws<DeviceException>(() => new FamilyCheck(Device, kernels).Run(_uses));
+        var error = Assert.Throws<DeviceException>(() => new FamilyCheck(Device, kernels).Run(_uses, Cancellation));
 
         Assert.StartsWith($"{Device.Description.Name} cannot be used: the family of kernels generic", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', error.Message);
@@ -155,7 +157,7 @@ public sealed class FamilyCheckTests(DeviceFixture fixture) : KernelTest(fixture
     {
         MatrixKernels kernels = Kernels(Gpu, wrong: KernelFamily.Tiled, Fault.LosesTheLastRow, new KernelOptions { Forced = KernelFamily.Tiled });
 
-        new FamilyCheck(Device, kernels).Run(_uses);
+        new FamilyCheck(Device, kernels).Run(_uses, Cancellation);
 
         Assert.Empty(kernels.Faults);
         Assert.Equal(KernelFamily.Tiled, kernels.Order(RowKind.Prompt)[0]);

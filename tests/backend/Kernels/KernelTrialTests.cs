@@ -129,9 +129,9 @@ public sealed class KernelTrialTests(DeviceFixture fixture, ITestOutputHelper ou
     {
         var memory = new CheckMemory(folder: null);
         using KernelSet kernels = Create();
-        kernels.CheckOnce(memory);
+        kernels.CheckOnce(memory, TestContext.Current.CancellationToken);
         long objects = Device.MadeCount;
-        kernels.CheckOnce(memory);
+        kernels.CheckOnce(memory, TestContext.Current.CancellationToken);
         Assert.Equal(objects, Device.MadeCount);
     }
 

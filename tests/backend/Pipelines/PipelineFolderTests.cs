@@ -61,8 +61,7 @@ public sealed class PipelineFolderTests : IDisposable
     {
         var folder = new PipelineFolder(root, Key);
 
-        folder.Touch();
-
+        Assert.False(folder.TryTouch());
         Assert.False(folder.TryWrite(Compiled()));
         Assert.Null(folder.TryRead());
     }
@@ -90,17 +89,17 @@ public sealed class PipelineFolderTests : IDisposable
     }
 
     [Fact]
-    public void Touch_ManyKeys_KeepsThoseUsedLast()
+    public void TryTouch_ManyKeys_KeepsThoseUsedLast()
     {
         for (int i = 0; i < 9; i++)
         {
             var folder = new PipelineFolder(_root.Path, $"device-{i}");
-            folder.Touch();
+            Assert.True(folder.TryTouch());
             folder.TryWrite(Compiled());
             Directory.SetLastWriteTimeUtc(folder.Path!, DateTime.UtcNow.AddDays(i - 20));
         }
 
-        new PipelineFolder(_root.Path, "device-0").Touch();
+        new PipelineFolder(_root.Path, "device-0").TryTouch();
 
         Assert.Equal(["device-0", "device-6", "device-7", "device-8"], Directory.GetDirectories(_root.Path).Select(Path.GetFileName).Order());
     }

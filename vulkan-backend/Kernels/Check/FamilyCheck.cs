@@ -27,22 +27,27 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
     private readonly WeightLayout _anyLayout = new(default, 0, MatrixKernels.TileRows(kernels.Device));
 
     /// <summary>As <see cref="Run"/>, unless the same passed before on this device, by this driver and in this build.</summary>
+    /// <param name="uses">What the model multiplies.</param>
+    /// <param name="memory">Remembers what passed.</param>
+    /// <param name="cancellationToken">Stops between two products.</param>
     /// <exception cref="DeviceException">No family is left that computes rightly, or the device failed.</exception>
-    public void RunOnce(IReadOnlyList<MatrixUse> uses, CheckMemory memory)
+    public void RunOnce(IReadOnlyList<MatrixUse> uses, CheckMemory memory, CancellationToken cancellationToken = default)
     {
         string check = $"{kernels.Device.Name}; {kernels.Device.Driver}; {kernels.Options.Forced}; {string.Join(',', kernels.Options.TurnedOff)}; {string.Join(',', uses)}";
         if (memory.HasPassed(check)) return;
-        Run(uses);
+        Run(uses, cancellationToken);
         if (kernels.Faults.Count == 0) memory.Remember(check);
     }
 
     /// <summary>Tries all that a model multiplies.</summary>
+    /// <param name="uses">What the model multiplies.</param>
+    /// <param name="cancellationToken">Stops between two products.</param>
     /// <exception cref="DeviceException">No family is left that computes rightly, or the device failed.</exception>
-    public void Run(IEnumerable<MatrixUse> uses)
+    public void Run(IEnumerable<MatrixUse> uses, CancellationToken cancellationToken = default)
     {
         Trial[] trials = [.. uses.SelectMany(use => Trials(use, kernels.Device.Kind == DeviceKind.Software))];
         // Each fault leaves one family less, and without the last one there is no choice.
-        while (trials.Select(FindFault).FirstOrDefault(fault => fault is not null) is { } fault) kernels.TurnOff(fault);
+        while (trials.Select(trial => FindFault(trial, cancellationToken)).FirstOrDefault(fault => fault is not null) is { } fault) kernels.TurnOff(fault);
     }
 
     /// <summary>What a use of matrices is tried with.</summary>
@@ -115,8 +120,9 @@ internal sealed class FamilyCheck(GpuDevice device, MatrixKernels kernels)
         }
     }
 
-    private DriverQuirk? FindFault(Trial trial)
+    private DriverQuirk? FindFault(Trial trial, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
         foreach (KernelFamily name in kernels.Order(trial.Activations.Kind))
         {
             if (name == kernels.Options.Forced) return null;
