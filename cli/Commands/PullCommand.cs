@@ -50,6 +50,7 @@ internal static class PullCommand
             long total = files.Sum(file => file.Length);
             var download = new FolderDownload(folder, total, progress?.From(0, total));
             await download.RunAsync(files, cancellationToken);
+            foreach (SourceFile file in files) await file.DisposeAsync();
             return new PullReport(model, folder, files.Count, download.FilesSkipped, total, download.BytesFetched);
         });
 }

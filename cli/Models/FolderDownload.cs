@@ -42,7 +42,7 @@ internal sealed class FolderDownload(string folder, long total, IProgress<long>?
         string path = Path.Combine(folder, file.Name);
         if (Directory.Exists(path)) throw new IOException($"{path} is not a file that can be written.");
         if (!File.Exists(path)) return false;
-        using LocalFile there = LocalFile.Open(path);
+        await using LocalFile there = LocalFile.Open(path);
         if (there.Length != file.Length) return false;
         using var hasher = new ContentHasher(path, file.Length, file.Hash);
         await there.ReadBlocksAsync(0, SourceFile.BlockBytes, (index, block, token) => hasher.AddAsync(index, block, null, token), cancellationToken);
@@ -71,13 +71,13 @@ internal sealed class FolderDownload(string folder, long total, IProgress<long>?
     {
         using var hasher = new ContentHasher(file.Label, file.Length, file.Hash);
         await using FileStream local = OpenPartial(partial);
-        if (local.Length > file.Length) local.SetLength(0);
-        long kept = local.Length;
+        long kept = local.Length > file.Length ? 0 : local.Length == file.Length ? file.Length : local.Length / file.UnitBytes * file.UnitBytes;
+        local.SetLength(kept);
         int blocks = await HashAsync(local, hasher, cancellationToken);
         Report(kept);
         try
         {
-            await file.ReadBlocksAsync(kept, RangeBytes(file.Length), (index, block, token) => hasher.AddAsync(blocks + index, block, async () =>
+            await file.ReadBlocksAsync(kept, Math.Max(RangeBytes(file.Length), file.UnitBytes), (index, block, token) => hasher.AddAsync(blocks + index, block, async () =>
             {
                 await local.WriteAsync(block, token);
                 BytesFetched += block.Length;

@@ -50,6 +50,18 @@ public sealed class BlobModelSource(StorageConnection connection, string name, M
         return new BlobModelFile($"{Name}/{file}", expected, (offset, buffer, token) => Link.ReadAsync(offset, buffer, Fetch, token), cached);
     }
 
+    /// <summary>The model's files as its manifest names them.</summary>
+    internal async ValueTask<IReadOnlyDictionary<string, ModelFile>> FilesAsync(CancellationToken cancellationToken)
+    {
+        if (_files is not null) return _files;
+        ReadOnlyMemory<byte>? json = await SmallBlobs.TryReadAsync(
+            connection, StorageNames.Models, $"{Name}/{ModelManifest.FileName}", ModelManifest.MaxBytes, cancellationToken);
+        if (json is null) throw await NotThereAsync(cancellationToken);
+        Version = StoredModelVersion.Of(json.Value.Span);
+        ModelManifest manifest = ModelManifest.Parse(Name, json.Value.Span);
+        return _files = manifest.Files.ToDictionary(file => file.Name, StringComparer.Ordinal);
+    }
+
     private async Task FetchAsync(string file, BlobClient blob, ETag version, RangeRead range, CancellationToken cancellationToken)
     {
         await RunAsync(
@@ -72,17 +84,6 @@ public sealed class BlobModelSource(StorageConnection connection, string name, M
 
     /// <summary>Storage cannot serve as much as is asked of it, or does not come to it in time.</summary>
     private static bool IsTooMuch(Exception e) => e is OperationCanceledException or RequestFailedException { Status: 408 or 429 or >= 500 };
-
-    private async ValueTask<IReadOnlyDictionary<string, ModelFile>> FilesAsync(CancellationToken cancellationToken)
-    {
-        if (_files is not null) return _files;
-        ReadOnlyMemory<byte>? json = await SmallBlobs.TryReadAsync(
-            connection, StorageNames.Models, $"{Name}/{ModelManifest.FileName}", ModelManifest.MaxBytes, cancellationToken);
-        if (json is null) throw await NotThereAsync(cancellationToken);
-        Version = StoredModelVersion.Of(json.Value.Span);
-        ModelManifest manifest = ModelManifest.Parse(Name, json.Value.Span);
-        return _files = manifest.Files.ToDictionary(file => file.Name, StringComparer.Ordinal);
-    }
 
     private async Task<ModelException> NotThereAsync(CancellationToken cancellationToken)
     {

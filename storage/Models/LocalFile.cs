@@ -24,7 +24,7 @@ public sealed class LocalFile : SourceFile
     /// <summary>Opens the files of a local model.</summary>
     /// <param name="path">A folder with config.json and *.safetensors, a .gguf file, or a folder of one.</param>
     /// <exception cref="ModelException">There is no model.</exception>
-    public static IReadOnlyList<LocalFile> OpenModel(string path)
+    public static async Task<IReadOnlyList<LocalFile>> OpenModelAsync(string path)
     {
         var opened = new List<LocalFile>();
         try
@@ -41,7 +41,7 @@ public sealed class LocalFile : SourceFile
         }
         catch (Exception error)
         {
-            opened.ForEach(file => file.Dispose());
+            foreach (LocalFile file in opened) await file.DisposeAsync();
             if (error is IOException or UnauthorizedAccessException) throw new ModelException($"'{path}' cannot be read: {error.Message}", error);
             throw;
         }
@@ -75,10 +75,10 @@ public sealed class LocalFile : SourceFile
     }
 
     /// <inheritdoc/>
-    protected override void Dispose(bool disposing)
+    public override ValueTask DisposeAsync()
     {
-        if (disposing) _handle.Dispose();
-        base.Dispose(disposing);
+        _handle.Dispose();
+        return base.DisposeAsync();
     }
 
     private ModelException Changed() => new($"{_path} changed while it was uploaded; nothing was replaced. Push again.");

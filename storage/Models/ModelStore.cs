@@ -43,9 +43,10 @@ public sealed class ModelStore(StorageConnection connection)
     /// <exception cref="StorageException">Storage failed.</exception>
     public async Task<IReadOnlyList<SourceFile>> OpenAsync(string name, CancellationToken cancellationToken)
     {
-        ModelManifest manifest = await StoredManifest.ReadAsync(connection, name, cancellationToken);
+        var source = new BlobModelSource(connection, name);
         var files = new List<SourceFile>();
-        foreach (ModelFile file in manifest.Files) files.Add(await StoredFile.OpenAsync(connection, name, file, cancellationToken));
+        foreach (ModelFile file in (await source.FilesAsync(cancellationToken)).Values)
+            files.Add(new StoredFile($"{name}/{file.Name}", file, await source.OpenAsync(file.Name, cancellationToken)));
         return files;
     }
 
@@ -62,14 +63,14 @@ public sealed class ModelStore(StorageConnection connection)
     public async Task<PushResult> PushAsync(string path, string name, IProgress<PushProgress>? progress, CancellationToken cancellationToken)
     {
         ModelName.Validate(name);
-        IReadOnlyList<LocalFile> files = LocalFile.OpenModel(path);
+        IReadOnlyList<LocalFile> files = await LocalFile.OpenModelAsync(path);
         try
         {
             return await PushAsync(files, name, progress, cancellationToken);
         }
         finally
         {
-            foreach (LocalFile file in files) file.Dispose();
+            foreach (LocalFile file in files) await file.DisposeAsync();
         }
     }
 

@@ -7,7 +7,7 @@ namespace Gemma2.Storage.Models;
 /// <param name="name">The plain name that it is to have, no folders.</param>
 /// <param name="length">Its length in bytes.</param>
 /// <param name="hash">What its bytes sum up to; null where only reading tells.</param>
-public abstract class SourceFile(string name, long length, ContentHash? hash) : IDisposable
+public abstract class SourceFile(string name, long length, ContentHash? hash) : IAsyncDisposable
 {
     /// <summary>Files are moved in blocks of this many bytes, those that manifests name; the last one is what is left.</summary>
     public const int BlockBytes = ModelBlocks.DefaultBytes;
@@ -23,6 +23,9 @@ public abstract class SourceFile(string name, long length, ContentHash? hash) : 
 
     /// <summary>Where it lies, for messages.</summary>
     public abstract string Label { get; }
+
+    /// <summary>Reads are best begun at multiples of this many bytes, and as many long.</summary>
+    public virtual int UnitBytes => 1;
 
     /// <summary>How many blocks are moved at once: enough for a network's whole width, and for every core to hash one.</summary>
     public static int BlocksAtOnce { get; } = Math.Clamp(Environment.ProcessorCount, 4, 16);
@@ -64,14 +67,9 @@ public abstract class SourceFile(string name, long length, ContentHash? hash) : 
     }
 
     /// <inheritdoc/>
-    public void Dispose()
+    public virtual ValueTask DisposeAsync()
     {
-        Dispose(true);
         GC.SuppressFinalize(this);
-    }
-
-    /// <summary>Closes what the file holds open.</summary>
-    protected virtual void Dispose(bool disposing)
-    {
+        return ValueTask.CompletedTask;
     }
 }

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using Azure.Storage.Blobs;
 using Gemma2.Golden;
@@ -22,6 +23,43 @@ public sealed class StorageTests(AzuriteFixture azurite)
         Assert.Equal(5, copy.Files.Count);
         foreach (string file in copy.Files)
             Assert.Equal(await File.ReadAllBytesAsync(Path.Combine(original, file), Cancellation), await File.ReadAllBytesAsync(copy.File(file), Cancellation));
+    }
+
+    [Theory]
+    [InlineData("sharded")]
+    [InlineData("blob:sharded")]
+    public async Task Pull_Again_FetchesOnlyWhatIsNotThere(string name)
+    {
+        using var copy = new TemporaryFolder();
+        (await RunAsync("push", GoldenModels.Open("c-mha-sharded").Folder, "sharded")).Succeeded();
+        (await RunAsync("pull", name, copy.Path)).Succeeded();
+        long length = new FileInfo(copy.File("config.json")).Length;
+        File.Delete(copy.File("config.json"));
+
+        using JsonDocument pulled = JsonDocument.Parse((await RunAsync("pull", name, copy.Path, "--json")).Succeeded());
+
+        Assert.Equal("sharded", pulled.RootElement.GetProperty("model").GetString());
+        Assert.Equal(4, pulled.RootElement.GetProperty("files_skipped").GetInt32());
+        Assert.Equal(length, pulled.RootElement.GetProperty("bytes_fetched").GetInt64());
+    }
+
+    [Fact]
+    public async Task Pull_PartOfAFileIsThere_FetchesTheRest()
+    {
+        using TemporaryFolder model = new(), copy = new();
+        byte[] weights = RandomNumberGenerator.GetBytes(20_000_000);
+        model.Write("config.json", "{}");
+        await File.WriteAllBytesAsync(model.File("model.safetensors"), weights, Cancellation);
+        (await RunAsync("push", model.Path, "made")).Succeeded();
+        string partial = copy.File($"model.safetensors.{Convert.ToHexStringLower(SHA256.HashData(weights))[..12]}.partial");
+        await File.WriteAllBytesAsync(partial, weights[..9_000_000], Cancellation);
+
+        using JsonDocument pulled = JsonDocument.Parse((await RunAsync("pull", "made", copy.Path, "--json")).Succeeded());
+
+        // Storage is read by whole blocks of 8 MiB.
+        Assert.Equal(20_000_002 - (8 << 20), pulled.RootElement.GetProperty("bytes_fetched").GetInt64());
+        Assert.Equal(weights, await File.ReadAllBytesAsync(copy.File("model.safetensors"), Cancellation));
+        Assert.Equal(["config.json", "model.safetensors"], copy.Files);
     }
 
     [Fact]
