@@ -317,7 +317,7 @@ public sealed class ModelCacheTests(AzuriteFixture azurite) : IDisposable
     }
 
     [Theory]
-    [InlineData("1", 1)]
+    [InlineData("1", 1L)]
     [InlineData(" 40G ", 40L << 30)]
     [InlineData("5m", 5L << 20)]
     [InlineData("0", null)]
