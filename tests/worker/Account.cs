@@ -4,6 +4,7 @@ using Azure.Storage.Queues;
 using Azure.Storage.Queues.Models;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
+using Gemma2.Storage.Models;
 
 namespace Gemma2.Worker.Tests;
 
@@ -15,9 +16,10 @@ internal sealed class Account
     private const string ShortRequest = """{"model":"nano","prompt":"the the the the","temperature":0,"max_tokens":4}""";
 
     private readonly string _connectionString;
+    private readonly StorageConnection _connection;
     private readonly JobStore _jobs;
 
-    private Account(string connectionString, StorageConnection connection) => (_connectionString, _jobs) = (connectionString, new JobStore(connection));
+    private Account(string connectionString, StorageConnection connection) => (_connectionString, _connection, _jobs) = (connectionString, connection, new JobStore(connection));
 
     /// <summary>Leads to it.</summary>
     public string ConnectionString => _connectionString;
@@ -34,6 +36,9 @@ internal sealed class Account
 
     /// <summary>A message that is a job with a short answer, as an operator's own program may send it.</summary>
     public static string JobMessage(string id) => $$"""{"id":"{{id}}","model":"nano","request":{{ShortRequest}}}""";
+
+    /// <summary>Stores the embedded model as <c>nano</c>.</summary>
+    public Task PushNanoAsync() => new ModelStore(_connection).PushAsync(Repository.Nano, "nano", null, Cancellation);
 
     /// <summary>Hands in a job whose answer takes some seconds.</summary>
     public Task SubmitLongAsync(string id) => SubmitAsync(id, EndlessRequest);

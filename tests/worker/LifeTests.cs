@@ -1,3 +1,4 @@
+using System.Net;
 using Azure.Storage.Queues.Models;
 using Gemma2.Storage;
 using Gemma2.Storage.Jobs;
@@ -150,6 +151,29 @@ public sealed class LifeTests(PublishedFolder folder, AzuriteFixture azurite)
             await app.Program.WaitAsync(account.IsEmptyAsync, "empty queues");
             Assert.Equal(JobStatus.Succeeded, (await account.TryReadAsync(Job))!.Status);
         }
+    }
+
+    [Fact]
+    public async Task Start_ModelThatIsPushedLater_KeepsWhatCameBefore()
+    {
+        Account account = await Account.CreateAsync(azurite.NewConnectionString());
+        await account.SubmitShortAsync(Job);
+        await using App app = App.StartHosted(folder, account.ConnectionString, new() { ["Gemma2__Model"] = "nano" }, Hasty);
+        await app.WaitUntilListeningAsync();
+        Task<HttpResponseMessage> early = app.Http.PostAsync("/v1/completions", new StringContent("""{"model":"nano","prompt":"the","max_tokens":2}""", null, "application/json"), Cancellation);
+        await app.Program.WaitForLineAsync("(could not be loaded) \\(try 3\\)");
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await app.Http.GetAsync("/healthz", Cancellation)).StatusCode);
+
+        await account.PushNanoAsync();
+
+        Assert.Equal(HttpStatusCode.OK, (await early).StatusCode);
+        await app.Program.WaitAsync(() => account.HasEndedAsync(Job), "the job's end");
+        await app.Program.WaitAsync(account.IsEmptyAsync, "empty queues");
+        JobSnapshot job = (await account.TryReadAsync(Job))!;
+        // However often the message was delivered meanwhile, that was no try.
+        Assert.Equal((JobStatus.Succeeded, 1), (job.Status, job.Attempts));
+        await app.WaitForWorkerAsync(1);
+        Assert.DoesNotContain(app.Program.Lines, line => line.Contains("has ended with exit code", StringComparison.Ordinal));
     }
 
     private async Task<(App App, Account Account)> StartAsync(Account? account = null, params string[] options)
