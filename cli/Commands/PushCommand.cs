@@ -25,7 +25,10 @@ internal static class PushCommand
         Option<TensorType?> type = Shared.WeightType("Quantize on the way, as `gemma2 quantize` does, and store one GGUF file.");
         Option<bool> pure = new("--pure") { Description = "With --type: give all matrices the same type, where their rows allow it." };
         Option<bool> json = Shared.Json();
-        var command = new Command("push", "Store a model in blob storage. What is there already is not sent again; an interrupted push goes on where it was.") { path, name, type, pure, json };
+        var command = new Command("push", "Store a model in blob storage. What is there already is not sent again; an interrupted push goes on where it was.")
+        {
+            path, name, type, pure, json,
+        };
         command.Validators.Add(result =>
         {
             if (result.GetResult(pure) is not null && result.GetResult(type) is null) result.AddError("--pure goes with --type.");

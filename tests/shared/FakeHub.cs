@@ -179,7 +179,7 @@ internal sealed class FakeHub : IAsyncLifetime, IAsyncDisposable
     private async Task AnswerAsync(HttpContext context)
     {
         string[] path = context.Request.Path.Value!.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        string name = path is ["api", "models", ..] or ["api", "resolve-cache", ..] ? string.Join('/', path[^(path.Length - (path[1] == "models" ? 2 : 3))..][..2]) : string.Join('/', path[..2]);
+        string name = string.Join('/', path[(path switch { ["api", "models", ..] => 2, ["api", "resolve-cache", ..] => 3, _ => 0 })..].Take(2));
         string? token = context.Request.Headers.Authorization.FirstOrDefault()?["Bearer ".Length..];
         if (token is not (null or Token or OtherToken))
         {
@@ -220,8 +220,14 @@ internal sealed class FakeHub : IAsyncLifetime, IAsyncDisposable
         foreach ((string path, byte[] bytes) in repository.Commits[commit]) siblings.Add(Sibling(path, bytes, withBlobs));
         await WriteJsonAsync(context, new JsonObject
         {
-            ["_id"] = "65f0c0ffee", ["id"] = name, ["modelId"] = name, ["private"] = repository.IsPrivate, ["gated"] = repository.IsGated ? "manual" : false, ["sha"] = commit,
-            ["tags"] = new JsonArray("gemma2"), ["siblings"] = siblings,
+            ["_id"] = "65f0c0ffee",
+            ["id"] = name,
+            ["modelId"] = name,
+            ["private"] = repository.IsPrivate,
+            ["gated"] = repository.IsGated ? "manual" : false,
+            ["sha"] = commit,
+            ["tags"] = new JsonArray("gemma2"),
+            ["siblings"] = siblings,
         });
     }
 
@@ -230,7 +236,10 @@ internal sealed class FakeHub : IAsyncLifetime, IAsyncDisposable
         var sibling = new JsonObject { ["rfilename"] = path };
         if (!withBlobs) return sibling;
         sibling["size"] = bytes.Length;
-        sibling["blobId"] = IsLarge(path) ? GitHash(Encoding.ASCII.GetBytes($"version https://git-lfs.github.com/spec/v1\noid sha256:{Sha256(bytes)}\nsize {bytes.Length}\n")) : GitHash(bytes);
+        // Of a file in LFS Git has a pointer.
+        sibling["blobId"] = GitHash(IsLarge(path)
+            ? Encoding.ASCII.GetBytes($"version https://git-lfs.github.com/spec/v1\noid sha256:{Sha256(bytes)}\nsize {bytes.Length}\n")
+            : bytes);
         if (IsLarge(path)) sibling["lfs"] = new JsonObject { ["sha256"] = Sha256(bytes), ["size"] = bytes.Length, ["pointerSize"] = 134 };
         return sibling;
     }
@@ -239,7 +248,9 @@ internal sealed class FakeHub : IAsyncLifetime, IAsyncDisposable
     {
         if (repository.IsGated && token != Token)
         {
-            await RefuseAsync(context, token is null ? 401 : 403, "GatedRepo", $"Access to model {name} is restricted. You must have access to it and be authenticated to access it. Please log in.");
+            await RefuseAsync(
+                context, token is null ? 401 : 403, "GatedRepo",
+                $"Access to model {name} is restricted. You must have access to it and be authenticated to access it. Please log in.");
             return;
         }
         if (repository.Find(revision) is not { } commit)

@@ -268,7 +268,6 @@ public sealed class HubDownloadTests : HubTest
         Hub.Tag(Repository, "v1", Commit("old"));
         Hub.Tag(Repository, "refs/pr/7", Commit("pr"));
         Commit("new");
-        Hub.Play(_ => Task.FromResult(false), _ => false);
 
         await DownloadAsync(reference);
 
@@ -281,7 +280,8 @@ public sealed class HubDownloadTests : HubTest
     [InlineData("hf:google/gemma-2-test@v9", null, "hf:google/gemma-2-test has no revision 'v9'.")]
     [InlineData("hf:google/gemma-2-test", "hf_wrong", "The hub does not take the token in HF_TOKEN: it is wrong, or has expired.")]
     [InlineData("hf:google/gated", null, "hf:google/gated is gated: accept its terms at HUB/google/gated, and give a token of that account in HF_TOKEN.")]
-    [InlineData("hf:google/gated", FakeHub.OtherToken, "hf:google/gated is gated, and the account of the token has no access: accept its terms at HUB/google/gated; a fine-grained token must allow gated repositories.")]
+    [InlineData(
+        "hf:google/gated", FakeHub.OtherToken, "hf:google/gated is gated, and the account of the token has no access: accept its terms at HUB/google/gated; a fine-grained token must allow gated repositories.")]
     public async Task Download_NotForEverybody_SaysWhatToDo(string reference, string? token, string message)
     {
         Hub.Commit(Repository, Model);
