@@ -36,14 +36,16 @@ internal sealed record StartupTimes(string Source, double BeforeSeconds, double 
     public static StartupTimes? Of(StartupReport start)
     {
         if (start.Ready is not { } ready || start.Stages.FirstOrDefault(stage => stage.Name == StartupStages.Weights) is not { End: { } end } weights || end > ready) return null;
-        // What began before the weights ended and ended before the model was warmed: a stage that is still under way later was not waited for.
-        TimeSpan warm = start.Stages.FirstOrDefault(stage => stage.Name == StartupStages.Warm)?.Begin ?? ready;
         TimeSpan beside = start.Stages
-            .Where(stage => stage.Name is not (StartupStages.Weights or StartupStages.File or StartupStages.Host) && stage.Begin < end && stage.End <= warm)
+            .Where(stage => IsBeside(stage.Name) && stage.End <= ready)
             .Select(stage => stage.End!.Value).Append(weights.Begin).Max();
         long bytes = weights.Bytes > 0 ? weights.Bytes : start.Stages.Where(stage => stage.Name == StartupStages.File).Sum(stage => stage.Bytes);
         double? rate = bytes > 0 && end > weights.Begin ? bytes / (end - weights.Begin).TotalSeconds : null;
         string source = $"measured: {start.Model} on {start.Machine}, {start.Start.UtcDateTime:yyyy-MM-dd}";
         return new StartupTimes(source, weights.Begin.TotalSeconds, Math.Max(0, (beside - weights.Begin).TotalSeconds), (ready - (beside > end ? beside : end)).TotalSeconds, rate);
     }
+
+    // Pipelines go on into what warms up, which waits for them; nothing waits for the host.
+    private static bool IsBeside(string stage) =>
+        stage is not (StartupStages.Weights or StartupStages.File or StartupStages.Host or StartupStages.Warm or StartupStages.FirstToken);
 }

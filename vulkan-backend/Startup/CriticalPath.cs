@@ -21,12 +21,17 @@ public static class CriticalPath
     private static StartupWait Before(StartupStage[] stages, TimeSpan now)
     {
         StartupStage? ended = stages.Where(stage => stage.End <= now && stage.Begin < now).MaxBy(stage => (stage.End, -stage.Begin));
-        if (ended?.End == now) return new StartupWait(ended, ended.Begin, now);
+        if (ended?.End == now) return new StartupWait(ended, Begin(ended, stages), now);
         // Of several, the one that began last says best what was done.
         TimeSpan gap = ended?.End ?? TimeSpan.Zero;
         StartupStage? underWay = stages.Where(stage => stage.Begin < now && (stage.End ?? TimeSpan.MaxValue) > now).MaxBy(stage => stage.Begin);
         return underWay is null ? new StartupWait(null, gap, now) : new StartupWait(underWay, underWay.Begin > gap ? underWay.Begin : gap, now);
     }
+
+    // What warms up first waits for the pipelines that are still compiled.
+    private static TimeSpan Begin(StartupStage stage, StartupStage[] stages) => stage.Name != StartupStages.Warm
+        ? stage.Begin
+        : stages.Where(other => other.Name == StartupStages.Pipelines && other.End > stage.Begin && other.End < stage.End).Select(other => other.End!.Value).Append(stage.Begin).Max();
 
     // Files are what the weights are made of, and the first token is asked for at any time after the start.
     private static IEnumerable<StartupStage> Considered(IReadOnlyList<StartupStage> stages)

@@ -76,10 +76,14 @@ public sealed class StartupTimeline
         }
     }
 
-    /// <summary>What is known by now.</summary>
+    /// <summary>What is known by now, with the digits that are written: what follows from them is the same for whoever reads it.</summary>
     public StartupReport Report()
     {
-        lock (_spans) return new StartupReport(Start, Environment.MachineName, _model, _ready is { } ready ? FromStart(ready) : null, Stages);
+        lock (_spans)
+        {
+            IReadOnlyList<StartupStage> stages = [.. Stages.Select(stage => stage with { Begin = Rounded(stage.Begin), End = Rounded(stage.End) })];
+            return new StartupReport(Start, Environment.MachineName, _model, _ready is { } ready ? Rounded(FromStart(ready)) : null, stages);
+        }
     }
 
     /// <summary>Time since the program's first line, or since the load began.</summary>
@@ -87,6 +91,11 @@ public sealed class StartupTimeline
 
     /// <summary>Such a time, counted from the start.</summary>
     internal TimeSpan FromStart(TimeSpan time) => _start.Value.BeforeOrigin + time;
+
+    private static TimeSpan? Rounded(TimeSpan? time) => time is { } known ? Rounded(known) : null;
+
+    // To tenths of a millisecond.
+    private static TimeSpan Rounded(TimeSpan time) => TimeSpan.FromTicks(time.Ticks / 1000 * 1000);
 
     // The system counts it in hundredths of a second.
     private static DateTimeOffset StartOfProcess()

@@ -17,6 +17,10 @@ public sealed class CriticalPathTests
         Assert.Equal("device 0-1, weights 1-5", Path(5, ("device", 0, 1), ("weights", 1, 5), ("file", 1, 4), ("file", 2, 5)));
 
     [Fact]
+    public void Of_PipelinesThatTheWarmUpWaitsFor_IsThePipelines() =>
+        Assert.Equal("weights 0-2, pipelines 2-6, warm 6-7", Path(7, ("weights", 0, 2), ("warm", 2, 7), ("pipelines", 2, 6)));
+
+    [Fact]
     public void Of_FilesAlone_IsTheLastOfThem() => Assert.Equal("file 0-1, file 1-5", Path(5, ("file", 0, 1), ("file", 0, 3), ("file", 1, 5)));
 
     [Fact]

@@ -81,13 +81,13 @@ public sealed class StartupJsonTests
         }
     }
 
-    private static StartupReport Read(string json)
+    internal static StartupReport Read(string json)
     {
         using JsonDocument document = JsonDocument.Parse(json);
         return StartupJson.Read(document.RootElement, "file.json");
     }
 
-    private static string Written(StartupReport report)
+    internal static string Written(StartupReport report)
     {
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream)) StartupJson.Write(json, report);

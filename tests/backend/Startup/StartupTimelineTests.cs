@@ -47,6 +47,24 @@ public sealed class StartupTimelineTests
     }
 
     [Fact]
+    public void Report_WrittenAndRead_IsWrittenTheSame()
+    {
+        StartupTimeline timeline = StartupTimeline.FromNow();
+        for (int i = 0; i < 20; i++)
+        {
+            using StartupSpan span = timeline.Begin(StartupStages.File, $"{i}");
+            Thread.SpinWait(5000);
+        }
+        timeline.BeReady("nano");
+        StartupReport report = timeline.Report();
+
+        string written = StartupJsonTests.Written(report), again = StartupJsonTests.Written(StartupJsonTests.Read(written));
+
+        Assert.Equal(written, again);
+        Assert.Equal(report.Ready, report.Stages.Aggregate(report.Between, (sum, stage) => sum + report.WaitedFor(stage)));
+    }
+
+    [Fact]
     public void BeReady_Twice_KeepsTheFirst()
     {
         StartupTimeline timeline = StartupTimeline.FromNow();

@@ -49,13 +49,13 @@ internal sealed class StartedProcess : IAsyncDisposable
     /// <returns>Seconds from the process's start.</returns>
     public async Task<double> FirstTokenAsync()
     {
-        string sign = _way.IsApp ? Listening : OneToken.Sign;
-        string line = await LineAsync(sign);
-        if (!_way.IsApp) return Seconds;
-        _client = new HttpClient { BaseAddress = new Uri(line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..].Trim()), Timeout = TimeSpan.FromMinutes(30) };
-        // What it logs is of no interest, but has to go somewhere.
-        _ = _process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
-        return await StreamAsync(tokens: 1, number: 0);
+        if (_way.ServedModel is not null)
+        {
+            await ListeningAsync();
+            return await StreamAsync(tokens: 1, number: 0);
+        }
+        await LineAsync(OneToken.Sign);
+        return Seconds;
     }
 
     /// <summary>Sends requests at once, each with a prompt of its own.</summary>
@@ -73,9 +73,7 @@ internal sealed class StartedProcess : IAsyncDisposable
     /// <summary>Waits until the app is ready, without asking for a token.</summary>
     public async Task ReadyAsync()
     {
-        string line = await LineAsync(Listening);
-        _client = new HttpClient { BaseAddress = new Uri(line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..].Trim()), Timeout = TimeSpan.FromMinutes(30) };
-        _ = _process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
+        await ListeningAsync();
         for (int tries = 0; tries < MostTries; tries++)
         {
             if (await StatusAsync("healthz") == HttpStatusCode.OK) return;
@@ -83,14 +81,8 @@ internal sealed class StartedProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Most memory that it had resident.</summary>
-    public long PeakBytes()
-    {
-        const string key = "VmHWM:";
-        // setsid becomes the program itself.
-        string line = File.ReadLines($"/proc/{_process.Id}/status").First(text => text.StartsWith(key, StringComparison.Ordinal));
-        return long.Parse(line.AsSpan(key.Length).Trim().TrimEnd("kB").Trim(), CultureInfo.InvariantCulture) * 1024;
-    }
+    /// <summary>Most memory that it had resident; under a host that of host and app together.</summary>
+    public long PeakBytes() => Directory.EnumerateDirectories("/proc").Select(Path.GetFileName).Where(IsOfThis).Sum(id => PeakBytes(id!));
 
     /// <summary>The app's device memory; null of others.</summary>
     public async Task<long?> DeviceBytesAsync()
@@ -119,10 +111,39 @@ internal sealed class StartedProcess : IAsyncDisposable
         _process.Dispose();
     }
 
+    // setsid becomes the program itself, and its id is that of the session. proc(5): the name, in brackets, may hold blanks; then come state, parent, group and session.
+    private bool IsOfThis(string? id)
+    {
+        try
+        {
+            return int.TryParse(id, out _) && File.ReadAllText($"/proc/{id}/stat").Split(") ")[^1].Split(' ')[3] == $"{_process.Id}";
+        }
+        // It has ended meanwhile.
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    private static long PeakBytes(string id)
+    {
+        const string key = "VmHWM:";
+        string line = File.ReadLines($"/proc/{id}/status").First(text => text.StartsWith(key, StringComparison.Ordinal));
+        return long.Parse(line.AsSpan(key.Length).Trim().TrimEnd("kB").Trim(), CultureInfo.InvariantCulture) * 1024;
+    }
+
     private void Kill(object? sender, EventArgs arguments)
     {
         using Process kill = Process.Start("kill", ["-KILL", "--", $"-{_process.Id}"]);
         kill.WaitForExit();
+    }
+
+    private async Task ListeningAsync()
+    {
+        string line = await LineAsync(Listening);
+        _client = new HttpClient { BaseAddress = new Uri(line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..].Trim()), Timeout = TimeSpan.FromMinutes(30) };
+        // What it logs is of no interest, but has to go somewhere.
+        _ = _process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
     }
 
     private async Task<string> LineAsync(string sign)
@@ -178,8 +199,9 @@ internal sealed class StartedProcess : IAsyncDisposable
     }
 
     // Ids that every vocabulary has, and no two prompts with the same first token after the begin.
-    private static Dictionary<string, object> Body(int tokens, int number) => new()
+    private Dictionary<string, object> Body(int tokens, int number) => new()
     {
+        ["model"] = _way.ServedModel!,
         ["prompt"] = Enumerable.Range(0, 16).Select(i => i == 0 ? 2 : 300 + ((number + (7 * i)) % 200)).ToArray(),
         ["max_tokens"] = tokens,
         ["min_tokens"] = tokens,

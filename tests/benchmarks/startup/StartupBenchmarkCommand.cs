@@ -12,6 +12,7 @@ internal sealed class StartupBenchmarkCommand
     private readonly Option<string?> _peerModel = new("--peer-model") { Description = "The same as a .gguf file, for the engines alone (without it: --model)." };
     private readonly Option<string?> _stored = new("--stored") { Description = "Its name in blob storage." };
     private readonly Option<string[]> _storages = new("--storage") { Description = "NAME=CONNECTION: where it is stored; several times, the first serves the played host too." };
+    private readonly Option<bool> _cached = new("--cached") { Description = "Also with a local cache of what comes from storage." };
     private readonly Option<string[]> _peers = new("--peer") { Description = "llama.cpp-cpu, llama.cpp-avx2, llama.cpp-vulkan; several times." };
     private readonly Option<string[]> _conditions = new("--condition")
     {
@@ -28,7 +29,7 @@ internal sealed class StartupBenchmarkCommand
     {
         var command = new RootCommand("Times starts of the app, of its engine alone and of llama.cpp, from process start to first token, in turns.")
         {
-            _app, _host, _model, _peerModel, _stored, _storages, _peers, _conditions, _bursts, _rounds, _state, _title, _report,
+            _app, _host, _model, _peerModel, _stored, _storages, _cached, _peers, _conditions, _bursts, _rounds, _state, _title, _report,
         };
         command.SetAction((parse, _) => RunAsync(parse));
         return command;
@@ -39,7 +40,7 @@ internal sealed class StartupBenchmarkCommand
         string state = Path.GetFullPath(parse.GetRequiredValue(_state)), model = parse.GetRequiredValue(_model);
         if (Directory.Exists(state)) Directory.Delete(state, recursive: true);
         Dictionary<string, string> storages = (parse.GetValue(_storages) ?? []).Select(text => text.Split('=', 2)).ToDictionary(parts => parts[0], parts => parts[1]);
-        Way[] ways = [.. new Ways(parse.GetRequiredValue(_app), parse.GetValue(_host), parse.GetValue(_stored), storages, parse.GetValue(_peers) ?? [], state)
+        Way[] ways = [.. new Ways(parse.GetRequiredValue(_app), parse.GetValue(_host), parse.GetValue(_stored), storages, parse.GetValue(_cached), parse.GetValue(_peers) ?? [], state)
             .Of(model, parse.GetValue(_peerModel) ?? model)];
         int rounds = parse.GetValue(_rounds);
         var measurements = new List<Measurement>();

@@ -5,9 +5,9 @@ namespace Gemma2.Benchmarks.Startup;
 /// <param name="Program">What is started.</param>
 /// <param name="Arguments">With these.</param>
 /// <param name="Environment">And these variables.</param>
-/// <param name="IsApp">Whether it is the app, which is asked over HTTP; else it is a process that says that the token is there.</param>
+/// <param name="ServedModel">The model's name, where it is the app, which is asked over HTTP; null for a process that says that the token is there.</param>
 /// <param name="Caches">Folders that belong to compiled pipelines: they are emptied where these are to be cold.</param>
-internal sealed record Way(string Name, string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string> Environment, bool IsApp, IReadOnlyList<string> Caches)
+internal sealed record Way(string Name, string Program, IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string> Environment, string? ServedModel, IReadOnlyList<string> Caches)
 {
     /// <summary>Whether it is llama.cpp.</summary>
     public bool IsTheirs => Name.StartsWith("llama.cpp", StringComparison.Ordinal);

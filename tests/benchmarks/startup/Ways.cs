@@ -7,10 +7,13 @@ namespace Gemma2.Benchmarks.Startup;
 /// <param name="host">The played Functions host; null leaves it out.</param>
 /// <param name="stored">The model's name in blob storage; null leaves out what comes from there.</param>
 /// <param name="storages">Connection strings, by what tables call them.</param>
+/// <param name="isCached">Whether what comes from storage is also kept in a local cache.</param>
 /// <param name="peers">Sides of llama.cpp's.</param>
 /// <param name="state">Where caches go.</param>
-internal sealed class Ways(string app, string? host, string? stored, IReadOnlyDictionary<string, string> storages, IReadOnlyList<string> peers, string state)
+internal sealed class Ways(string app, string? host, string? stored, IReadOnlyDictionary<string, string> storages, bool isCached, IReadOnlyList<string> peers, string state)
 {
+    private const string Stored = "blob:";
+
     private static readonly string Threads = $"{Environment.ProcessorCount}";
 
     /// <summary>All ways for a model.</summary>
@@ -23,8 +26,8 @@ internal sealed class Ways(string app, string? host, string? stored, IReadOnlyDi
         {
             foreach ((string name, string connection) in storages)
             {
-                yield return App($"app, from {name}", $"blob:{stored}", connection, caches: false);
-                yield return App($"app, from {name}, cached", $"blob:{stored}", connection, caches: true);
+                yield return App($"app, from {name}", $"{Stored}{stored}", connection, caches: false);
+                if (isCached) yield return App($"app, from {name}, cached", $"{Stored}{stored}", connection, caches: true);
             }
         }
         if (host is not null && storages.Count > 0) yield return Hosted(Path.GetFullPath(model), storages.First().Value);
@@ -43,7 +46,7 @@ internal sealed class Ways(string app, string? host, string? stored, IReadOnlyDi
             environment["Gemma2__CacheFolder"] = folder;
             pipelines.Add(Path.Combine(folder, "pipelines"));
         }
-        return new Way(name, Path.GetFullPath(Path.Combine(app, "Gemma2.Functions")), [], Served(environment), IsApp: true, pipelines);
+        return new Way(name, Path.GetFullPath(Path.Combine(app, "Gemma2.Functions")), [], Served(environment), NameOf(model), pipelines);
     }
 
     private Way Hosted(string model, string connection)
@@ -52,14 +55,18 @@ internal sealed class Ways(string app, string? host, string? stored, IReadOnlyDi
         (Dictionary<string, string> environment, List<string> pipelines) = Caches(name);
         environment["Gemma2__Model"] = model;
         environment["AzureWebJobsStorage"] = connection;
-        return new Way(name, Path.GetFullPath(host!), ["--app", Path.GetFullPath(app), "--urls", "http://127.0.0.1:0"], Served(environment), IsApp: true, pipelines);
+        return new Way(name, Path.GetFullPath(host!), ["--app", Path.GetFullPath(app), "--urls", "http://127.0.0.1:0"], Served(environment), NameOf(model), pipelines);
     }
 
     private Way Engine(string name, string side, string model)
     {
         (Dictionary<string, string> environment, List<string> pipelines) = Caches(name);
-        return new Way(name, Environment.ProcessPath!, [OneToken.Command, side, Path.GetFullPath(model), Threads], environment, IsApp: false, pipelines);
+        return new Way(name, Environment.ProcessPath!, [OneToken.Command, side, Path.GetFullPath(model), Threads], environment, ServedModel: null, pipelines);
     }
+
+    // As the app names what it serves.
+    private static string NameOf(string model) =>
+        model.StartsWith(Stored, StringComparison.Ordinal) ? model[Stored.Length..] : File.Exists(model) ? Path.GetFileNameWithoutExtension(model) : Path.GetFileName(Path.TrimEndingDirectorySeparator(model));
 
     private static Dictionary<string, string> Served(Dictionary<string, string> environment) => new(environment)
     {

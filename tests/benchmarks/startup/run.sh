@@ -115,7 +115,7 @@ add_storage() {
   $storage || return 0
   say "Pushing $model"
   run "$gemma2" push "$source" "$model"
-  options+=(--stored "$model" --storage "Azurite=$AzureWebJobsStorage")
+  options+=(--stored "$model" --cached --storage "Azurite=$AzureWebJobsStorage")
   if [[ -n ${BLOB_STORAGE-} ]]; then options+=(--storage "the loopback blob server=$BLOB_STORAGE"); fi
   if $host; then options+=(--host tests/played-host/bin/Release/net10.0/PlayedHost); fi
 }

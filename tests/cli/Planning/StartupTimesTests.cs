@@ -19,6 +19,14 @@ public sealed class StartupTimesTests
     }
 
     [Fact]
+    public void Of_PipelinesThatTheWarmUpWaitsFor_AreBesideTheWeights()
+    {
+        StartupTimes times = Times(Stage("weights", 1, 5), Stage("pipelines", 1, 9.75));
+
+        Assert.Equal((1.0, 8.75, 0.25), (times.BeforeSeconds, times.BesideSeconds, times.AfterSeconds));
+    }
+
+    [Fact]
     public void Of_WeightsAlone_AreReplaced()
     {
         StartupTimes times = Times(Stage("pipelines", 1, 3), Stage("weights", 3, 8.5), Stage("file", 3, 6) with { Of = "a", Bytes = 40 }, Stage("file", 3, 7) with { Of = "b", Bytes = 15 });
