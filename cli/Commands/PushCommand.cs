@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.Text.Json.Serialization;
+using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Tensors;
@@ -24,26 +26,37 @@ internal static class PushCommand
         Argument<string> name = Shared.StoredModel();
         Option<TensorType?> type = Shared.WeightType("Quantize on the way, as `gemma2 quantize` does, and store one GGUF file.");
         Option<bool> pure = new("--pure") { Description = "With --type: give all matrices the same type, where their rows allow it." };
+        Option<bool> warm = new("--warm") { Description = "Then do as `gemma2 warm` does: replicas on devices as this machine's start with compiled pipelines." };
+        Option<string?> device = Shared.Device();
         Option<bool> json = Shared.Json();
         var command = new Command("push", "Store a model in blob storage. What is there already is not sent again; an interrupted push goes on where it was.")
         {
-            path, name, type, pure, json,
+            path, name, type, pure, warm, device, json,
         };
         command.Validators.Add(result =>
         {
             if (result.GetResult(pure) is not null && result.GetResult(type) is null) result.AddError("--pure goes with --type.");
+            if (result.GetResult(device) is not null && result.GetResult(warm) is null) result.AddError($"{device.Name} goes with --warm.");
         });
-        command.SetAction((parse, cancellationToken) =>
-            RunAsync(parse.GetRequiredValue(path), parse.GetRequiredValue(name), parse.GetValue(type), parse.GetValue(pure), parse.GetValue(json), cancellationToken));
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            string stored = parse.GetRequiredValue(name);
+            PushResult result = await PushAsync(parse.GetRequiredValue(path), stored, parse.GetValue(type), parse.GetValue(pure), cancellationToken);
+            var options = new EngineOptions { Device = parse.GetValue(device), AllowSoftwareDevice = true, MaxSequences = 1 };
+            WarmReport? warmed = parse.GetValue(warm) ? await WarmCommand.RunAsync(stored, options, cancellationToken) : null;
+            var report = new PushReport(stored, result.FilesUploaded, result.FilesSkipped, result.BytesUploaded, warmed);
+            if (parse.GetValue(json)) StandardOutput.WriteJson(report, CliJson.Document.PushReport);
+            else Print(report);
+        });
         return command;
     }
 
-    private static async Task RunAsync(string path, string name, TensorType? type, bool pure, bool json, CancellationToken cancellationToken)
+    private static async Task<PushResult> PushAsync(string path, string name, TensorType? type, bool pure, CancellationToken cancellationToken)
     {
         HubReference? reference = HubReference.Parse(path);
         using HubClient? hub = reference is null ? null : new HubClient(HubSettings.FromEnvironment());
         var store = new ModelStore(StorageConnection.FromEnvironment());
-        PushResult result = await ProgressBar.RunAsync(type is null ? "Uploading" : "Quantizing", async progress =>
+        return await ProgressBar.RunAsync(type is null ? "Uploading" : "Quantizing", async progress =>
         {
             IReadOnlyList<HubFile>? files = reference is null ? null : await HubFile.FindAsync(hub!, reference, cancellationToken);
             if (type is { } wanted)
@@ -54,8 +67,12 @@ internal static class PushCommand
             }
             return files is null ? await store.PushAsync(path, name, progress, cancellationToken) : await store.PushAsync(files, name, progress, cancellationToken);
         });
-        if (json) StandardOutput.WriteJson(new PushReport(name, result.FilesUploaded, result.FilesSkipped, result.BytesUploaded), CliJson.Document.PushReport);
-        else Console.WriteLine($"blob:{name}: {result.FilesUploaded} files sent ({Sizes.Describe(result.BytesUploaded)}), {result.FilesSkipped} were there already.");
+    }
+
+    private static void Print(PushReport report)
+    {
+        Console.WriteLine($"blob:{report.Model}: {report.FilesUploaded} files sent ({Sizes.Describe(report.BytesUploaded)}), {report.FilesSkipped} were there already.");
+        if (report.Warmed is { } warmed) Console.WriteLine(warmed.Describe());
     }
 }
 
@@ -64,4 +81,6 @@ internal static class PushCommand
 /// <param name="FilesUploaded">Files of which something was sent.</param>
 /// <param name="FilesSkipped">Files that were there already.</param>
 /// <param name="BytesUploaded">Bytes that were sent.</param>
-internal sealed record PushReport(string Model, int FilesUploaded, int FilesSkipped, long BytesUploaded);
+/// <param name="Warmed">What came of <c>--warm</c>; left out without it.</param>
+internal sealed record PushReport(
+    string Model, int FilesUploaded, int FilesSkipped, long BytesUploaded, [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] WarmReport? Warmed);

@@ -54,7 +54,8 @@ internal static class StartupCommand
     /// <summary>Loads a model as the app does, and lets it make a token.</summary>
     private static async Task<IReadOnlyList<StartupReport>> LoadAsync(string model, EngineOptions options, CancellationToken cancellationToken)
     {
-        await using InferenceEngine engine = await EngineLoader.LoadAsync(model, options, cancellationToken, warm: true);
+        EngineOptions asApp = options with { Pipelines = options.Pipelines with { CompileAll = true } };
+        await using InferenceEngine engine = await EngineLoader.LoadAsync(model, asApp, cancellationToken, warm: true);
         var request = new GenerationRequest { PromptTokens = [engine.Config.BeginToken], MaxTokens = 1 };
         await foreach (GeneratedToken token in engine.GenerateAsync(request, cancellationToken)) _ = token;
         return [ProcessTimeline.Current.Report()];

@@ -18,6 +18,7 @@ internal sealed class SharedPipelines(Gemma2Options options, ILogger<SharedPipel
         Pipelines = engine.Pipelines with
         {
             CompileAll = true,
+            Folder = options.CacheFolder is { } folder ? Path.Combine(folder, "pipelines") : engine.Pipelines.Folder,
             Store = options.SharePipelines && storage is not null ? new PipelineStore(storage) : null,
             Log = line => log.LogInformation("{Line}", line),
         },

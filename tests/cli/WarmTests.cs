@@ -24,6 +24,24 @@ public sealed class WarmTests(AzuriteFixture azurite)
     }
 
     [Fact]
+    public async Task Push_Warm_StoresWhatWasCompiledToo()
+    {
+        Machine.NeedsDevice();
+        using TemporaryFolder cache = new();
+        string folder = GoldenModels.Open("a-base").Folder;
+
+        using JsonDocument pushed = JsonDocument.Parse((await RunAsync(cache, "push", folder, "base", "--warm", "--json")).Succeeded());
+        string again = (await RunAsync(cache, "push", folder, "base", "--warm")).Succeeded();
+
+        Assert.True(Bytes(pushed.RootElement.GetProperty("warmed").GetRawText()) > 0);
+        Assert.Contains("compiled pipelines for", again, StringComparison.Ordinal);
+        Assert.Contains("were there already", again.Split('\n')[1], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Push_DeviceWithoutWarm_IsRefused() => (await RunAsync(null, "push", ".", "base", "--device", "0")).Failed(2, "--device goes with --warm.");
+
+    [Fact]
     public async Task Warm_ModelThatIsNotThere_Fails() => (await RunAsync(null, "warm", "nothing")).Failed(1, "Model 'nothing' is not in the container");
 
     private static long Bytes(string json)

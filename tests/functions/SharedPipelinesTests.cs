@@ -44,6 +44,16 @@ public sealed class SharedPipelinesTests(PublishedApp published, AzuriteFixture 
         Assert.Equal(isShared, pipelines.Store is not null);
     }
 
+    [Fact]
+    public void AddTo_CacheFolder_HasThePipelinesToo()
+    {
+        var options = new Gemma2Options { Model = "nano", CacheFolder = "/cache" };
+
+        PipelineOptions pipelines = new SharedPipelines(options, NullLogger<SharedPipelines>.Instance).AddTo(options.ToEngineOptions()).Pipelines;
+
+        Assert.Equal("/cache/pipelines", pipelines.Folder);
+    }
+
     private static async Task WaitForArchiveAsync(BlobContainerClient models)
     {
         while ((await ArchivesAsync(models)).Count == 0)
