@@ -215,9 +215,7 @@ var checkedApiKeys = empty(apiKeys) && settings.?allowAnonymous != true
 var checkedCallbackSecret = empty(callbackSecret) && !empty(settings.?callbackHosts)
   ? fail('callbackSecret is empty, and settings.callbackHosts names hosts: callbacks are signed.')
   : callbackSecret
-var checkedAdminKey = empty(adminKey) && hasAdminKey
-  ? fail('adminKey is empty, and hasAdminKey is true.')
-  : adminKey
+var checkedAdminKey = empty(adminKey) && hasAdminKey ? fail('adminKey is empty, and hasAdminKey is true.') : adminKey
 var checkedMaxReplicas = minReplicas > maxReplicas
   ? fail('minReplicas is ${minReplicas}, more than maxReplicas, which is ${maxReplicas}.')
   : maxReplicas

@@ -193,7 +193,8 @@ public sealed class WeightReaderTests
             ("config.json", SafetensorsWriter.ConfigJson(_config)),
             (First, SafetensorsWriter.Write(tensors.Where(tensor => index[tensor.Name] == First))),
             (Second, SafetensorsWriter.Write(tensors.Where(tensor => index[tensor.Name] == Second))),
-            (Index, JsonSerializer.SerializeToUtf8Bytes(new { weight_map = index }))) { BlockBytes = BlockBytes };
+            (Index, JsonSerializer.SerializeToUtf8Bytes(new { weight_map = index })))
+        { BlockBytes = BlockBytes };
     }
 
     private sealed class Reports : IProgress<LoadProgress>

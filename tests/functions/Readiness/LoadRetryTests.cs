@@ -13,7 +13,11 @@ public sealed class LoadRetryTests
 {
     private static readonly LoadRetry Quick = new()
     {
-        HasStorage = true, IsModelStored = true, FirstWait = TimeSpan.FromMilliseconds(20), LongestWait = TimeSpan.FromMilliseconds(40), DeviceTries = 3,
+        HasStorage = true,
+        IsModelStored = true,
+        FirstWait = TimeSpan.FromMilliseconds(20),
+        LongestWait = TimeSpan.FromMilliseconds(40),
+        DeviceTries = 3,
     };
 
     private static readonly ScriptedEngine Engine = new(Vocabulary.Tokenizer);
