@@ -69,14 +69,14 @@ await_access() {
   done
 }
 
-# pull_model: a job in the app's environment downloads the model and pushes it, as the app's identity. The weights never come here.
+# pull_model: a job in the app's environment streams the model from the hub into storage, as the app's identity. The weights never come here.
 pull_model() {
   local job=pull-$AZURE_ENV_NAME path execution status
   path=$(group_path)/providers/Microsoft.App/jobs/$job
   job_description | azure rest --method put --url "$path?api-version=$app_api_version" --headers Content-Type=application/json --body @- --output none
   await_job "$path"
   execution=$(azure containerapp job start --name "$job" --resource-group "$AZURE_RESOURCE_GROUP" --query name --output tsv)
-  printf '    the job %s downloads %s and stores it as %s\n' "$execution" "${GEMMA2_MODEL_PATH#hf:}" "$GEMMA2_MODEL"
+  printf '    the job %s fetches %s and stores it as %s\n' "$execution" "${GEMMA2_MODEL_PATH#hf:}" "$GEMMA2_MODEL"
   until status=$(ask containerapp job execution show --name "$job" --resource-group "$AZURE_RESOURCE_GROUP" --job-execution-name "$execution" --query properties.status --output tsv) &&
     [[ $status == @(Succeeded|Failed|Stopped|Degraded) ]]; do sleep "$role_seconds"; done
   if [[ $status != Succeeded ]]; then
@@ -98,7 +98,7 @@ await_job() {
 job_description() {
   jq --null-input --arg location "$AZURE_LOCATION" --arg environment "$(group_path)/providers/Microsoft.App/managedEnvironments/$(output environmentName)" \
     --arg identity "$(output identityId)" --arg client "$(output identityClientId)" --arg account "$(output storageAccountName)" --arg server "$(output registryLoginServer)" \
-    --arg image "$(output registryLoginServer)/$(output imageName):$GEMMA2_IMAGE_TAG" --arg model "$GEMMA2_MODEL" --arg source "${GEMMA2_MODEL_PATH#hf:}" --arg name "$AZURE_ENV_NAME" '
+    --arg image "$(output registryLoginServer)/$(output imageName):$GEMMA2_IMAGE_TAG" --arg model "$GEMMA2_MODEL" --arg source "$GEMMA2_MODEL_PATH" --arg name "$AZURE_ENV_NAME" '
     (env.HF_TOKEN // "") as $token
     | {
         location: $location,
@@ -119,8 +119,8 @@ job_description() {
             containers: [{
               name: "pull",
               image: $image,
-              command: ["/bin/bash", "/opt/gemma2/pull-model.sh"],
-              args: [$source, $model],
+              command: ["gemma2"],
+              args: ["push", $source, $model],
               resources: {cpu: 4, memory: "8Gi"},
               env: ([
                 {name: "AzureWebJobsStorage__accountName", value: $account},
