@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using Gemma2.Backend;
 using Gemma2.Storage.Models.Cache;
 
@@ -25,17 +24,6 @@ public sealed record ModelManifest(IReadOnlyList<ModelFile> Files)
     /// <summary>A manifest is at most this long: the blocks of a model of 100 GB take a quarter of it.</summary>
     public const int MaxBytes = 4 << 20;
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
-    {
-        AllowDuplicateProperties = false,
-        PropertyNameCaseInsensitive = false,
-        NumberHandling = JsonNumberHandling.Strict,
-        RespectNullableAnnotations = true,
-        RespectRequiredConstructorParameters = true,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        WriteIndented = true,
-    };
-
     /// <summary>Reads a manifest. Fields that it does not know are passed over.</summary>
     /// <param name="model">The model's name, for messages.</param>
     /// <param name="json">The blob's bytes.</param>
@@ -45,7 +33,7 @@ public sealed record ModelManifest(IReadOnlyList<ModelFile> Files)
         ModelManifest manifest;
         try
         {
-            manifest = JsonSerializer.Deserialize<ModelManifest>(json, Json) ?? throw new JsonException("it is null");
+            manifest = JsonSerializer.Deserialize(json, ManifestJson.Default.ModelManifest) ?? throw new JsonException("it is null");
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
@@ -66,5 +54,5 @@ public sealed record ModelManifest(IReadOnlyList<ModelFile> Files)
     }
 
     /// <summary>The manifest as it is stored.</summary>
-    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Json);
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, ManifestJson.Default.ModelManifest);
 }

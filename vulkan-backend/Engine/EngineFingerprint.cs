@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
@@ -21,6 +23,9 @@ internal sealed record EngineFingerprint(string Weights, Gemma2Config Config, Ge
     /// <summary>Version of the host's part of the arithmetic: raised when sampling, rotary angles, tokens or templates come out otherwise than before.</summary>
     private const int HostVersion = 1;
 
+    // Of a piece of the vocabulary: about so many, and those of its end, type and score.
+    private const int BytesAPiece = 16, RestBytes = 2 + sizeof(float);
+
     /// <param name="weights">Hash of the weights as they lie in device memory.</param>
     /// <param name="config">The model's numbers.</param>
     /// <param name="tokenizer">Its vocabulary.</param>
@@ -33,7 +38,7 @@ internal sealed record EngineFingerprint(string Weights, Gemma2Config Config, Ge
 
     /// <summary>32 hexadecimal digits.</summary>
     public override string ToString() => Hash(
-        $"{HostVersion}\n{ComputePipeline.EmbeddedHash}\n{Weights}\n{JsonSerializer.Serialize(Config)}\n{HashVocabulary(Tokenizer)}\n{KvCacheType}\n{Families}\n{Device}");
+        $"{HostVersion}\n{ComputePipeline.EmbeddedHash}\n{Weights}\n{JsonSerializer.Serialize(Config, ConfigJson.Default.Gemma2Config)}\n{HashVocabulary(Tokenizer)}\n{KvCacheType}\n{Families}\n{Device}");
 
     private static string Describe(KernelSet kernels) =>
         $"{string.Join(' ', kernels.Matrices.Order(RowKind.Decoding))}; {string.Join(' ', kernels.Matrices.Order(RowKind.Prompt))}; {kernels.PromptAttention}";
@@ -41,15 +46,18 @@ internal sealed record EngineFingerprint(string Weights, Gemma2Config Config, Ge
     private static string HashVocabulary(GemmaTokenizer? tokenizer)
     {
         if (tokenizer is null) return "";
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        hash.AppendData(Encoding.UTF8.GetBytes($"{tokenizer.HasGemmasChatTemplate} {tokenizer.Vocabulary.Surface(tokenizer.Unknown)}\n"));
+        var bytes = new ArrayBufferWriter<byte>(tokenizer.VocabularySize * BytesAPiece);
+        Encoding.UTF8.GetBytes($"{tokenizer.HasGemmasChatTemplate} {tokenizer.Vocabulary.Surface(tokenizer.Unknown)}\n", bytes);
         for (int id = 0; id < tokenizer.VocabularySize; id++)
         {
             (string text, float score, PieceType type) = tokenizer.Vocabulary[id];
-            hash.AppendData(Encoding.UTF8.GetBytes(text));
-            hash.AppendData([0, (byte)type, .. BitConverter.GetBytes(score)]);
+            Encoding.UTF8.GetBytes(text, bytes);
+            Span<byte> rest = bytes.GetSpan(RestBytes);
+            (rest[0], rest[1]) = (0, (byte)type);
+            BinaryPrimitives.WriteSingleLittleEndian(rest[2..], score);
+            bytes.Advance(RestBytes);
         }
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        return Convert.ToHexStringLower(SHA256.HashData(bytes.WrittenSpan));
     }
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 16));

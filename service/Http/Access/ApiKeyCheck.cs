@@ -1,7 +1,6 @@
 using System.Net;
 using System.Security.Cryptography;
 using Gemma2.Service.Api;
-using Gemma2.Service.Http.Admin;
 using Gemma2.Service.Options;
 using Microsoft.AspNetCore.Authorization;
 

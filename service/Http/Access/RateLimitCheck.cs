@@ -1,4 +1,3 @@
-using Gemma2.Service.Http.Admin;
 using Microsoft.AspNetCore.Authorization;
 
 namespace Gemma2.Service.Http.Access;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Gemma2.Backend;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
+using Gemma2.Service.Http.Access;
 using Gemma2.Service.Model;
 
 namespace Gemma2.Service.Http.Admin;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using Gemma2.Backend.Engine;
 using Gemma2.Service.Api;
 using Gemma2.Service.Dialects.Vllm;
+using Gemma2.Service.Http.Completions;
 using Gemma2.Service.Model;
 using Gemma2.Service.Options;
 

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using Gemma2.Backend.Engine;
 using Gemma2.Service.Http;
+using Gemma2.Service.Http.Completions;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace Gemma2.Functions.Tests.Readiness;

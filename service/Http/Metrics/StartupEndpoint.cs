@@ -3,7 +3,7 @@ using Gemma2.Service.Api;
 using Gemma2.Service.Http.Access;
 using Gemma2.Service.Telemetry;
 
-namespace Gemma2.Service.Http;
+namespace Gemma2.Service.Http.Metrics;
 
 /// <summary><c>GET /startup</c>: the last starts of this process, stage by stage, newest first; also while one is under way.</summary>
 internal static class StartupEndpoint

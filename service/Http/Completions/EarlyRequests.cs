@@ -3,7 +3,7 @@ using Gemma2.Service.Http.Streaming;
 using Gemma2.Service.Model;
 using Gemma2.Service.Options;
 
-namespace Gemma2.Service.Http;
+namespace Gemma2.Service.Http.Completions;
 
 /// <summary>Lets requests wait that come before the model is ready: a bounded number of them, for a bounded time. Keys and limits of requests were checked by then.</summary>
 internal sealed class EarlyRequests(ModelHost model, Gemma2Options options, StreamOptions streams)

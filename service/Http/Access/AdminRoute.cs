@@ -1,4 +1,4 @@
-namespace Gemma2.Service.Http.Admin;
+namespace Gemma2.Service.Http.Access;
 
 /// <summary>Marks an endpoint that is the operator's: the admin key opens it, and no client's.</summary>
 /// <param name="Name">The method and the path, for messages.</param>
