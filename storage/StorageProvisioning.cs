@@ -5,11 +5,16 @@ public static class StorageProvisioning
 {
     /// <summary>Creates what is missing. An identity that may not create them is fine where they exist.</summary>
     /// <exception cref="StorageException">One does not exist and may not be created, or storage cannot be reached.</exception>
-    public static Task EnsureCreatedAsync(StorageConnection connection, CancellationToken cancellationToken) => Task.WhenAll(
-    [
-        .. StorageNames.Containers.Select(container => EnsureContainerAsync(connection, container, cancellationToken)),
-        .. StorageNames.Queues.Select(queue => EnsureQueueAsync(connection, queue, cancellationToken)),
-    ]);
+    public static async Task EnsureCreatedAsync(StorageConnection connection, CancellationToken cancellationToken)
+    {
+        // What is wrong with the account itself shows with the first; all others are looked at side by side.
+        await EnsureContainerAsync(connection, StorageNames.Containers[0], cancellationToken);
+        await Task.WhenAll(
+        [
+            .. StorageNames.Containers.Skip(1).Select(container => EnsureContainerAsync(connection, container, cancellationToken)),
+            .. StorageNames.Queues.Select(queue => EnsureQueueAsync(connection, queue, cancellationToken)),
+        ]);
+    }
 
     internal static Task EnsureContainerAsync(StorageConnection connection, string name, CancellationToken cancellationToken)
     {

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using Gemma2.Chaos.Tests.Processes;
 using Gemma2.Testing;
@@ -29,7 +30,9 @@ public sealed class ChaosTests(ITestOutputHelper output)
         else if (await OwnNetwork.CanBeMadeAsync(Cancellation))
         {
             string[] command = [Path.Combine(AppContext.BaseDirectory, "Chaos.Tests"), "-method", $"*.{nameof(ChaosTests)}.{test}", "-showLiveOutput", "-noLogo", "-noColor"];
-            Assert.Equal(0, await OwnNetwork.RunAsync(command, output.WriteLine, Cancellation));
+            var said = new ConcurrentQueue<string>();
+            int exitCode = await OwnNetwork.RunAsync(command, line => { output.WriteLine(line); said.Enqueue(line); }, Cancellation);
+            Assert.True(exitCode == 0, string.Join('\n', said));
         }
         else
         {

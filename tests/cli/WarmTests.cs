@@ -53,5 +53,7 @@ public sealed class WarmTests(AzuriteFixture azurite)
     }
 
     private Task<Outcome> RunAsync(TemporaryFolder? cache, params string[] arguments) =>
-        Gemma2Program.RunAsync(arguments, "", ("AzureWebJobsStorage", _connection), ("XDG_CACHE_HOME", cache?.Path));
+        Gemma2Program.RunAsync(
+            // Not the shader cache of all tests, into which others write at the same time.
+            arguments, "", ("AzureWebJobsStorage", _connection), ("XDG_CACHE_HOME", cache?.Path), ("MESA_SHADER_CACHE_DIR", null));
 }

@@ -4,6 +4,7 @@ using Gemma2.Storage;
 using Gemma2.Storage.Batches;
 using Gemma2.Storage.Files;
 using Gemma2.Storage.Jobs;
+using Gemma2.Storage.Pipelines;
 
 namespace Gemma2.Chaos.Tests.Audit;
 
@@ -150,7 +151,7 @@ internal sealed class Auditor(Account account, Ledger ledger, Reference referenc
         await CheckContainerAsync(StorageNames.Requests, jobs, cancellationToken);
         await CheckContainerAsync(StorageNames.Jobs, jobs, cancellationToken);
         await CheckContainerAsync(StorageNames.Completions, [.. jobs, .. garbage.Select(RejectedJobOf).OfType<OwnedId>().Select(key => $"{key}.json")], cancellationToken);
-        await CheckContainerAsync(StorageNames.Models, [], cancellationToken);
+        await CheckContainerAsync(StorageNames.Models, await ListArchivesAsync(cancellationToken), cancellationToken);
         foreach (string container in (await account.ListContainersAsync(cancellationToken)).Except(StorageNames.Containers)) Find($"Container {container} is nobody's.");
     }
 
@@ -174,6 +175,10 @@ internal sealed class Auditor(Account account, Ledger ledger, Reference referenc
         IReadOnlyList<string> markers = await account.ListMarkersAsync(cancellationToken);
         return (await account.ListBlobsAsync(StorageNames.Batches, cancellationToken)).Where(blob => blob.StartsWith("_active/", StringComparison.Ordinal)).Except(markers);
     }
+
+    /// <summary>What the processes compiled for each other: they are of one build, on one device.</summary>
+    private async Task<HashSet<string>> ListArchivesAsync(CancellationToken cancellationToken) =>
+        [.. (await account.ListBlobsAsync(StorageNames.Models, cancellationToken)).Where(blob => blob.StartsWith(PipelineStore.Prefix, StringComparison.Ordinal)).Take(1)];
 
     private async Task CheckContainerAsync(string container, HashSet<string> owned, CancellationToken cancellationToken)
     {

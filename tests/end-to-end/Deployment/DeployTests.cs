@@ -38,7 +38,7 @@ public sealed class DeployTests : IDisposable
         Assert.Equal(
             [
                 "AZURE_ENV_NAME=trial", "AZURE_LOCATION=swedencentral", "AZURE_PRINCIPAL_ID=11111111-2222-3333-4444-555555555555", "AZURE_PRINCIPAL_TYPE=User",
-                "AZURE_RESOURCE_GROUP=rg-trial", $"AZURE_SUBSCRIPTION_ID={FakeAzure.Subscription}", "GEMMA2_GPU=T4", "GEMMA2_HOST=functions", "GEMMA2_IMAGE_TAG=v1", "GEMMA2_MODEL=gemma-2-2b-it",
+                "AZURE_RESOURCE_GROUP=rg-trial", $"AZURE_SUBSCRIPTION_ID={FakeAzure.Subscription}", "GEMMA2_ADMIN_KEY=", "GEMMA2_GPU=T4", "GEMMA2_HOST=functions", "GEMMA2_IMAGE_TAG=v1", "GEMMA2_MODEL=gemma-2-2b-it",
                 "GEMMA2_PARAMETERS=infra/bicep/main.bicepparam", "GEMMA2_STAGE=complete",
             ],
             _azure.Parameters);
