@@ -10,7 +10,7 @@ namespace Gemma2.Image.Tests;
 /// <summary>What lies in the images.</summary>
 public sealed class ContentTests(Images images)
 {
-    private const long LargestApp = 30 << 20;
+    private const long LargestApp = 48 << 20;
 
     [Fact]
     public async Task App_Shaders_AreAllInIt()
