@@ -73,6 +73,9 @@ public sealed class InferenceEngine : IInferenceEngine
     /// <summary>The device that computes.</summary>
     public DeviceDescription Device => _resources.Device.Description;
 
+    /// <summary>The prompt of a warm-up: long enough to wake a GPU; on a CPU, which is awake, seconds of a large model's work for nothing.</summary>
+    private int WarmUpTokens => Device.Kind == DeviceKind.Software ? 4 : 64;
+
     /// <summary>Bytes of the weights in device memory.</summary>
     public long WeightBytes => _resources.WeightBytes;
 
@@ -172,7 +175,7 @@ public sealed class InferenceEngine : IInferenceEngine
         await compiled.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
         var request = new GenerationRequest
         {
-            PromptTokens = [.. Enumerable.Repeat(Config.BeginToken, Math.Min(64, ContextLength - 1))],
+            PromptTokens = [.. Enumerable.Repeat(Config.BeginToken, Math.Min(WarmUpTokens, ContextLength - 1))],
             MaxTokens = 2,
             IgnoreEndTokens = true,
             Sampling = new SamplingOptions { Temperature = 0 },
