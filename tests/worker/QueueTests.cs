@@ -96,7 +96,11 @@ public sealed class QueueTests(SharedApps apps)
     public async Task Log_NothingToDo_IsSilent()
     {
         (App app, Account account) = await apps.HostedAsync();
-        await app.Program.WaitAsync(account.IsEmptyAsync, "empty queues");
+        await account.SubmitShortAsync("before-the-silence");
+        await WaitForEndAsync(app, account, "before-the-silence");
+        // What a start says once.
+        await app.Program.WaitAsync(() => app.Program.Lines.Count(IsStartup) >= 2, "the start's line at ready and that at the first token");
+        await app.Program.WaitAsync(() => app.Program.Lines.Any(IsStoringOfPipelines), "compiled pipelines in storage");
         int before = app.Program.Lines.Count;
 
         // All queues are looked into several times meanwhile.
@@ -105,6 +109,10 @@ public sealed class QueueTests(SharedApps apps)
         Assert.Empty(app.Program.Lines.Skip(before));
         Assert.DoesNotContain(app.Program.Lines, line => line.Contains("Azure.Core", StringComparison.Ordinal));
     }
+
+    private static bool IsStartup(string line) => line.Contains("{\"startup\":", StringComparison.Ordinal);
+
+    private static bool IsStoringOfPipelines(string line) => line.Contains("Compiled pipelines were stored", StringComparison.Ordinal);
 
     private static async Task WaitForEndAsync(App app, Account account, string job)
     {
