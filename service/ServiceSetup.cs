@@ -58,6 +58,7 @@ internal static class ServiceSetup
         services.AddSingleton<ModelGrammars>();
         services.AddSingleton<CompletionFactory>();
         services.AddSingleton<CompletionResponder>();
+        services.AddSingleton<IWarmUp, FirstAnswers>();
         services.AddSingleton<StateStream>();
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<FailedKeys>();

@@ -14,7 +14,7 @@ namespace Gemma2.Service.Model;
 
 /// <summary>Brings the configured model onto the configured device, and beside it makes the containers and queues that are missing.</summary>
 internal sealed class EngineLoader(
-    Gemma2Options options, Startups startups, SharedPipelines pipelines, ModelGrammars grammars, ILogger<EngineLoader> log, StorageConnection? storage = null) : IEngineLoader
+    Gemma2Options options, Startups startups, SharedPipelines pipelines, ModelGrammars grammars, IWarmUp warmUp, ILogger<EngineLoader> log, StorageConnection? storage = null) : IEngineLoader
 {
     private readonly ConditionalWeakTable<IInferenceEngine, string> _versions = [];
     private readonly ModelCache? _cache = options.CacheFolder is { } folder ? new ModelCache(folder, options.CacheSize) : null;
@@ -33,7 +33,7 @@ internal sealed class EngineLoader(
         try
         {
             engine = await LoadEngineAsync(timeline, progress, load.Token);
-            await Task.WhenAll(engine.WarmUpAsync(load.Token), grammars.WarmUpAsync(engine, load.Token));
+            await WarmUpAsync(engine, timeline, load.Token);
             await provisioning;
             startups.End(timeline, engine.ModelName);
             pipelines.Share(engine);
@@ -89,6 +89,13 @@ internal sealed class EngineLoader(
             return engine;
         await engine.DisposeAsync();
         throw new ModelException($"Model '{engine.ModelName}' has no tokenizer.model, nor a vocabulary in a GGUF file: serving text needs one.");
+    }
+
+    private async Task WarmUpAsync(InferenceEngine engine, StartupTimeline timeline, CancellationToken cancellationToken)
+    {
+        using StartupSpan warming = timeline.Begin(StartupStages.Warm);
+        await Task.WhenAll(engine.CompileAsync(cancellationToken), grammars.WarmUpAsync(engine, cancellationToken));
+        await warmUp.WarmUpAsync(engine, engine.WarmUpTokens, cancellationToken);
     }
 
     /// <summary>Makes what is missing; where that fails, loading need not go on.</summary>

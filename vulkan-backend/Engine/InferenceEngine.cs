@@ -74,7 +74,7 @@ public sealed class InferenceEngine : IInferenceEngine
     public DeviceDescription Device => _resources.Device.Description;
 
     /// <summary>The prompt of a warm-up: long enough to wake a GPU; on a CPU, which is awake, seconds of a large model's work for nothing.</summary>
-    private int WarmUpTokens => Device.Kind == DeviceKind.Software ? 4 : 64;
+    public int WarmUpTokens => Device.Kind == DeviceKind.Software ? 4 : 64;
 
     /// <summary>Bytes of the weights in device memory.</summary>
     public long WeightBytes => _resources.WeightBytes;
@@ -139,7 +139,7 @@ public sealed class InferenceEngine : IInferenceEngine
 
     /// <inheritdoc/>
     public IAsyncEnumerable<GeneratedToken> GenerateAsync(GenerationRequest request, CancellationToken cancellationToken = default) =>
-        ReadAsync(NewSequence(request), _timeline, cancellationToken);
+        ReadAsync(NewSequence(request), cancellationToken);
 
     /// <summary>Computes the logits after a prompt's last token.</summary>
     /// <param name="tokens">At least one token id.</param>
@@ -161,18 +161,25 @@ public sealed class InferenceEngine : IInferenceEngine
         }
     }
 
-    /// <summary>Lets the driver compile every shader that any request can need, whatever its length and however many run beside it; then generates two tokens.</summary>
-    /// <exception cref="GenerationException">The model computes no finite numbers.</exception>
+    /// <summary>Lets the driver compile every shader that any request can need, whatever its length and however many run beside it.</summary>
     /// <exception cref="DeviceException">The device failed.</exception>
-    public async Task WarmUpAsync(CancellationToken cancellationToken = default)
+    public async Task CompileAsync(CancellationToken cancellationToken = default)
     {
-        using StartupSpan warming = _timeline.Begin(StartupStages.Warm);
         var compiled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         ObjectDisposedException.ThrowIf(_stopping.IsCancellationRequested, this);
         _toCompile.Enqueue(compiled);
         _work.Set();
         if (_fault is Exception fault) throw fault;
         await compiled.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Compiles, see <see cref="CompileAsync"/>, then generates two tokens.</summary>
+    /// <exception cref="GenerationException">The model computes no finite numbers.</exception>
+    /// <exception cref="DeviceException">The device failed.</exception>
+    public async Task WarmUpAsync(CancellationToken cancellationToken = default)
+    {
+        using StartupSpan warming = _timeline.Begin(StartupStages.Warm);
+        await CompileAsync(cancellationToken).ConfigureAwait(false);
         var request = new GenerationRequest
         {
             PromptTokens = [.. Enumerable.Repeat(Config.BeginToken, Math.Min(WarmUpTokens, ContextLength - 1))],
@@ -180,7 +187,7 @@ public sealed class InferenceEngine : IInferenceEngine
             IgnoreEndTokens = true,
             Sampling = new SamplingOptions { Temperature = 0 },
         };
-        await foreach (GeneratedToken token in ReadAsync(NewSequence(request), timeline: null, cancellationToken).ConfigureAwait(false))
+        await foreach (GeneratedToken token in GenerateAsync(request, cancellationToken).ConfigureAwait(false))
             _ = token;
     }
 
@@ -238,8 +245,7 @@ public sealed class InferenceEngine : IInferenceEngine
         return new GenerationSequence(prompt, maxTokens, decoding, _sampler, endTokens, request.Class, drafter, request.PromptLogProbabilities, _draftCounts);
     }
 
-    private async IAsyncEnumerable<GeneratedToken> ReadAsync(
-        GenerationSequence sequence, StartupTimeline? timeline, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private async IAsyncEnumerable<GeneratedToken> ReadAsync(GenerationSequence sequence, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         long asked = Stopwatch.GetTimestamp();
         cancellationToken.ThrowIfCancellationRequested();
@@ -251,7 +257,7 @@ public sealed class InferenceEngine : IInferenceEngine
             {
                 // The channel alone would first give all that has come already.
                 cancellationToken.ThrowIfCancellationRequested();
-                timeline?.GiveFirstToken(asked);
+                _timeline.GiveFirstToken(asked);
                 yield return token;
             }
         }

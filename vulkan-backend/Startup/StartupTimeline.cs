@@ -63,14 +63,14 @@ public sealed class StartupTimeline
         lock (_spans) (_model, _ready) = (_model ?? model, _ready ?? Now);
     }
 
-    /// <summary>The first token that somebody asked for is there; only the first call says so.</summary>
+    /// <summary>The first token that somebody asked for is there; only the first call says so. What comes before the model is ready is part of the warm-up.</summary>
     /// <param name="asked"><see cref="Stopwatch.GetTimestamp"/> when it was asked for.</param>
     public void GiveFirstToken(long asked)
     {
         if (_firstToken.Task.IsCompleted) return;
         lock (_spans)
         {
-            if (_firstToken.Task.IsCompleted) return;
+            if (_ready is null || _firstToken.Task.IsCompleted) return;
             _spans.Add(new StartupSpan(this, StartupStages.FirstToken, of: null, Stopwatch.GetElapsedTime(_origin, asked), Now));
             _firstToken.SetResult();
         }

@@ -38,12 +38,24 @@ public sealed class StartupTimelineTests
     public async Task GiveFirstToken_ManyAtOnce_CountsOne()
     {
         StartupTimeline timeline = StartupTimeline.FromNow();
+        timeline.BeReady("nano");
         long asked = Stopwatch.GetTimestamp();
 
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => timeline.GiveFirstToken(asked))));
 
         await timeline.FirstToken.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
         Assert.Single(timeline.Stages, stage => stage.Name == StartupStages.FirstToken);
+    }
+
+    [Fact]
+    public void GiveFirstToken_BeforeTheModelIsReady_IsPartOfTheWarmUp()
+    {
+        StartupTimeline timeline = StartupTimeline.FromNow();
+
+        timeline.GiveFirstToken(Stopwatch.GetTimestamp());
+
+        Assert.False(timeline.FirstToken.IsCompleted);
+        Assert.Empty(timeline.Stages);
     }
 
     [Fact]
