@@ -41,7 +41,11 @@ COPY functions functions
 COPY cli cli
 # Both into one folder: they share most of their files.
 RUN dotnet publish functions --configuration Release --output /publish -p:PublishDocumentationFiles=false -p:RequireAllShaders=true \
-    && dotnet publish cli --configuration Release --output /publish -p:PublishDocumentationFiles=false -p:RequireAllShaders=true
+    && dotnet publish cli --configuration Release --output /publish -p:PublishDocumentationFiles=false -p:RequireAllShaders=true \
+    && rm -rf /publish/runtimes/win /publish/.azurefunctions/runtimes/win /publish/.azurefunctions/runtimes/browser \
+    && find /publish -type d -empty -delete
+# What is for a host is of no use to the app by itself.
+RUN cp -r /publish /publish-app && rm -r /publish-app/.azurefunctions
 # What they are made of. The third project is what the Functions SDK generates for the triggers' part in the host.
 RUN dotnet tool restore \
     && for project in functions/Functions.csproj functions/obj/Release/net10.0/WorkerExtensions/WorkerExtensions.csproj cli/Cli.csproj; do \
@@ -53,7 +57,7 @@ ARG VULKAN_DRIVER=nvidia
 COPY infra/container/install-packages.sh /tmp/
 RUN /tmp/install-packages.sh "$VULKAN_DRIVER" && rm /tmp/install-packages.sh
 COPY infra/container/entrypoint /opt/gemma2
-COPY --from=build /publish /app
+COPY --from=build /publish-app /app
 COPY --from=build /bom /usr/share/gemma2/
 COPY infra/container/describe-image.sh /tmp/
 ARG SHADER_IMAGE

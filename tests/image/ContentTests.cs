@@ -10,7 +10,7 @@ namespace Gemma2.Image.Tests;
 /// <summary>What lies in the images.</summary>
 public sealed class ContentTests(Images images)
 {
-    private const long LargestApp = 48 << 20;
+    private const long LargestApp = 44 << 20;
 
     [Fact]
     public async Task App_Shaders_AreAllInIt()
@@ -38,6 +38,17 @@ public sealed class ContentTests(Images images)
             Assert.All(frameworks, framework => Assert.StartsWith("10.0.", framework.GetProperty("version").GetString(), StringComparison.Ordinal));
         }
         Assert.True(new DirectoryInfo(image.App).EnumerateFiles("*", SearchOption.AllDirectories).Sum(file => file.Length) < LargestApp);
+    }
+
+    [Theory]
+    [InlineData("app", "software", false)]
+    [InlineData("functions", "mesa", true)]
+    public async Task Image_Folders_AreThoseOfItsKindOnLinux(string target, string driver, bool hasHost)
+    {
+        BuiltImage image = await images.GetAsync(target, driver);
+
+        Assert.Equal(hasHost, Directory.Exists(Path.Combine(image.App, ".azurefunctions")));
+        Assert.DoesNotContain(Directory.EnumerateDirectories(image.App, "*", SearchOption.AllDirectories), folder => Path.GetFileName(folder) is "win" or "browser");
     }
 
     // Two programs share files, the one published last has overwritten the other's: each must find what it was built with, or something newer.
