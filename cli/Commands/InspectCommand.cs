@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Gemma2.Backend.Config;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
@@ -53,7 +54,7 @@ internal static class InspectCommand
         long needed = MemoryEstimate.Of(config, tensors, length, kv, sequences).TotalBytes + ActivationBytes;
         long parameters = tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size));
         return new ModelReport(source.Name, parameters, config,
-            new MemoryReport(length, kv, memory.WeightBytes, memory.KvCacheBytes, memory.TotalBytes, SmallestDevice(needed), sequences), tensors);
+            new MemoryReport(length, kv, memory.WeightBytes, memory.KvCacheBytes, memory.TotalBytes, SmallestDevice(needed), sequences), model.Description.Sampling, model.Description.Notes, tensors);
     }
 
     /// <returns>Gigabytes; null where none is large enough.</returns>
@@ -62,6 +63,7 @@ internal static class InspectCommand
     private static void Print(ModelReport report)
     {
         Tables.Print([report.Model, ""], Facts(report));
+        foreach (string note in report.Notes) Console.WriteLine($"Note: {note}");
         Console.WriteLine();
         Tables.Print(["tensor", "type", "shape", "size", "file"], report.Tensors.Select(Row));
     }
@@ -81,10 +83,19 @@ internal static class InspectCommand
         yield return ["RoPE base, norm epsilon", $"{Text(config.RopeTheta)}, {Text(config.RmsNormEpsilon)}"];
         yield return ["longest sequence", Text(config.MaxPositions)];
         yield return ["begin and end tokens", $"{config.BeginToken}; {string.Join(", ", config.EndTokens)}"];
+        yield return ["sampling", Sampling(report.Sampling)];
         yield return ["device memory", $"{Sizes.Describe(memory.TotalBytes)} = {Sizes.Describe(memory.WeightBytes)} weights "
             + $"+ {Sizes.Describe(memory.KvCacheBytes)} {memory.KvCacheType.ToString().ToLowerInvariant()} cache for one sequence of {memory.ContextLength}"];
         yield return ["fits a device of", $"{(memory.SmallestDeviceGigabytes is { } size ? $"{size} GB" : "no size that is known")}, "
             + $"with {memory.Sequences} sequences and all that computing needs beside"];
+    }
+
+    private static string Sampling(SamplingDefaults sampling)
+    {
+        (string Name, double? Value)[] all =
+            [("temperature", sampling.Temperature), ("top_k", sampling.TopK), ("top_p", sampling.TopP), ("min_p", sampling.MinP), ("repetition_penalty", sampling.RepetitionPenalty)];
+        string[] said = [.. all.Where(one => one.Value is not null).Select(one => $"{one.Name} {Text(one.Value!.Value)}")];
+        return said.Length == 0 ? "the model's files say nothing" : $"{string.Join(", ", said)}, where a request says nothing";
     }
 
     private static string Layers(IGrouping<int?, LayerConfig> alike) =>
@@ -101,8 +112,10 @@ internal static class InspectCommand
 /// <param name="Parameters">Numbers in all tensors.</param>
 /// <param name="Config">The configuration.</param>
 /// <param name="Memory">Device memory for one sequence.</param>
+/// <param name="Sampling">How tokens are picked where a request says nothing.</param>
+/// <param name="Notes">What was left aside or taken for granted.</param>
 /// <param name="Tensors">All tensors that are loaded.</param>
-internal sealed record ModelReport(string Model, long Parameters, Gemma2Config Config, MemoryReport Memory, IReadOnlyList<TensorEntry> Tensors);
+internal sealed record ModelReport(string Model, long Parameters, Gemma2Config Config, MemoryReport Memory, SamplingDefaults Sampling, IReadOnlyList<string> Notes, IReadOnlyList<TensorEntry> Tensors);
 
 /// <summary>Device memory for one sequence, without the small buffers for activations.</summary>
 /// <param name="ContextLength">Longest prompt plus answer, in tokens.</param>

@@ -1,4 +1,5 @@
 using Gemma2.Backend.Config;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Engine;
@@ -14,6 +15,9 @@ public interface IInferenceEngine : IAsyncDisposable
 
     /// <summary>The model's vocabulary; null when the model has none.</summary>
     GemmaTokenizer? Tokenizer { get; }
+
+    /// <summary>How the model's makers want tokens picked where a request says nothing.</summary>
+    SamplingDefaults SamplingDefaults => SamplingDefaults.None;
 
     /// <summary>Longest prompt plus answer, in tokens.</summary>
     int ContextLength { get; }

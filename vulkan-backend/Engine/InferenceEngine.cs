@@ -41,12 +41,12 @@ public sealed class InferenceEngine : IInferenceEngine
     private Task _sharing = Task.CompletedTask;
     private volatile Exception? _fault;
 
-    private InferenceEngine(EngineResources resources, EngineOptions options, string modelName, GemmaTokenizer? tokenizer)
+    private InferenceEngine(EngineResources resources, EngineOptions options, string modelName, ModelDescription description)
     {
         _resources = resources;
         _timeline = options.Timeline;
         ModelName = modelName;
-        Tokenizer = tokenizer;
+        (Tokenizer, SamplingDefaults, Notes) = (description.Tokenizer, description.Sampling, description.Notes);
         _scheduler = resources.CreateScheduler();
         _runner = new StepRunner(resources.Forward, _scheduler, options.StepTimed);
         _waitingRoom = new WaitingRoom(options.MaxWaiting + options.MaxSequences, options.MaxWaitingTokens);
@@ -63,6 +63,12 @@ public sealed class InferenceEngine : IInferenceEngine
 
     /// <inheritdoc/>
     public GemmaTokenizer? Tokenizer { get; }
+
+    /// <inheritdoc/>
+    public SamplingDefaults SamplingDefaults { get; }
+
+    /// <summary>What was left aside or taken for granted while the model's files were read: a line each, mostly none.</summary>
+    public IReadOnlyList<string> Notes { get; }
 
     /// <inheritdoc/>
     public int ContextLength => _resources.ContextLength;
@@ -128,7 +134,7 @@ public sealed class InferenceEngine : IInferenceEngine
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken).ConfigureAwait(false);
         reading.Dispose();
         EngineResources resources = await EngineResources.LoadAsync(model, opening, options, progress, cancellationToken).ConfigureAwait(false);
-        return new InferenceEngine(resources, options, source.Name, model.Tokenizer);
+        return new InferenceEngine(resources, options, source.Name, model.Description);
     }
 
     /// <inheritdoc/>

@@ -10,17 +10,20 @@ public sealed class OpenModel : IAsyncDisposable
 {
     private readonly IReadOnlyList<WeightFile> _files;
 
-    internal OpenModel(Gemma2Config config, GemmaTokenizer? tokenizer, IReadOnlyList<WeightFile> files)
+    internal OpenModel(ModelDescription description, IReadOnlyList<WeightFile> files)
     {
-        (Config, Tokenizer, _files) = (config, tokenizer, [.. files.OrderBy(FirstLayer)]);
+        (Description, _files) = (description, [.. files.OrderBy(FirstLayer)]);
         Tensors = [.. _files.SelectMany(file => file.Tensors).Where(IsUsed)];
     }
 
+    /// <summary>What the files say beside the weights.</summary>
+    public ModelDescription Description { get; }
+
     /// <summary>The model's configuration.</summary>
-    public Gemma2Config Config { get; }
+    public Gemma2Config Config => Description.Config;
 
     /// <summary>The model's vocabulary; null when it comes without one.</summary>
-    public GemmaTokenizer? Tokenizer { get; }
+    public GemmaTokenizer? Tokenizer => Description.Tokenizer;
 
     /// <summary>The tensors that the engine needs, in the order in which they are read.</summary>
     public IReadOnlyList<TensorEntry> Tensors { get; }

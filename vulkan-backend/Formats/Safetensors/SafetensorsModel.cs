@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Tensors;
-using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Formats.Safetensors;
 
@@ -26,8 +25,8 @@ internal static class SafetensorsModel
     {
         byte[] json = await ModelStream.ReadFileAsync(source, listed, ConfigFile, LongestConfig, cancellationToken);
         Gemma2Config config = Gemma2Config.Parse(json, $"{source.Name}/{ConfigFile}");
-        GemmaTokenizer? tokenizer = await SentencePieceModel.ReadAsync(source, config, cancellationToken);
-        return new OpenModel(config, tokenizer, await OpenFilesAsync(source, listed, config, cancellationToken));
+        var description = new ModelDescription { Config = config, Tokenizer = await SentencePieceModel.ReadAsync(source, config, cancellationToken) };
+        return new OpenModel(description, await OpenFilesAsync(source, listed, config, cancellationToken));
     }
 
     private static async Task<IReadOnlyList<WeightFile>> OpenFilesAsync(

@@ -1,0 +1,21 @@
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Decoding;
+using Gemma2.Backend.Text;
+
+namespace Gemma2.Backend.Formats.Files;
+
+/// <summary>What a model's files say beside its weights, whatever their format.</summary>
+public sealed record ModelDescription
+{
+    /// <summary>The model's configuration.</summary>
+    public required Gemma2Config Config { get; init; }
+
+    /// <summary>The model's vocabulary; null when it comes without one.</summary>
+    public GemmaTokenizer? Tokenizer { get; init; }
+
+    /// <summary>How the model's makers want tokens picked where a request says nothing.</summary>
+    public SamplingDefaults Sampling { get; init; } = SamplingDefaults.None;
+
+    /// <summary>What was left aside or taken for granted while the files were read, for whoever wants to know: a line each, mostly none.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+}
