@@ -20,6 +20,7 @@ internal static class EngineLoader
         InferenceEngine engine = await ProgressBar.RunAsync(
             $"Loading {source.Name}", progress => LoadAsync(source, options with { Timeline = ProcessTimeline.Current }, warm, progress, cancellationToken));
         ProcessTimeline.Current.BeReady(engine.ModelName);
+        if (ModelLocation.CacheProblem(source) is { } problem) Console.Error.WriteLine($"gemma2: {problem}");
         foreach (string warning in engine.Warnings) Console.Error.WriteLine($"gemma2: {warning}");
         if (engine.Device.Kind == DeviceKind.Software && !Console.IsErrorRedirected)
             Console.Error.WriteLine($"gemma2: computing on the CPU with {engine.Device.Name}; a GPU is many times faster.");

@@ -22,6 +22,9 @@ internal static class ModelLocation
         return LocalModel.Find(model) ?? throw new ModelException($"'{model}' does not exist; MODEL is {LocalModel.Allowed}, or blob:NAME.");
     }
 
+    /// <summary>What kept the local cache from its work while a model in blob storage was read; null for nothing.</summary>
+    public static string? CacheProblem(IModelSource source) => (source as BlobModelSource)?.CacheProblem;
+
     /// <summary>The vocabulary of a model, or of a bare tokenizer.model.</summary>
     /// <exception cref="Gemma2Exception">There is none, or it is not usable.</exception>
     public static async Task<GemmaTokenizer> LoadTokenizerAsync(string model, CancellationToken cancellationToken)

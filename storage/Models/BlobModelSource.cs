@@ -27,6 +27,9 @@ public sealed class BlobModelSource(StorageConnection connection, string name, M
     /// <summary>Names the version that is read, as <see cref="StoredModelVersion"/> does; null before anything was.</summary>
     public string? Version { get; private set; }
 
+    /// <summary>The first thing that kept the cache from its work; null for none.</summary>
+    public string? CacheProblem => cache?.Problem;
+
     /// <summary>What all files share.</summary>
     internal Link Link { get; init; } = new(TimeProvider.System);
 
