@@ -43,9 +43,9 @@ internal sealed class TestStorage
 
     private static ModelFile Hash(string path, int blockBytes)
     {
-        using var hash = new ModelFileHash(blockBytes);
-        hash.Append(File.ReadAllBytes(path));
-        return hash.Finish(Path.GetFileName(path));
+        byte[] bytes = File.ReadAllBytes(path);
+        string[] blocks = [.. bytes.Chunk(blockBytes).Select(block => Convert.ToHexStringLower(SHA256.HashData(block)))];
+        return new ModelFile(Path.GetFileName(path), bytes.Length, Convert.ToHexStringLower(SHA256.HashData(bytes)), new ModelBlocks(blockBytes, blocks));
     }
 
     public static StorageConnection Connect(string connectionString, StorageTuning tuning) =>

@@ -17,11 +17,18 @@ internal static class ServedModel
         var hashed = new List<ModelFile>();
         foreach (FileInfo file in files)
         {
-            await using FileStream stream = file.OpenRead();
-            hashed.Add(await ModelFileHash.ComputeAsync(file.Name, stream, default));
+            hashed.Add(await HashAsync(file));
             blobs.Add($"{StorageNames.Models}/{name}/{file.Name}", new ServedBlob(file));
         }
         blobs.Add($"{StorageNames.Models}/{name}/{ModelManifest.FileName}", new ServedBlob(new ModelManifest(hashed).ToJson()));
         return blobs;
+    }
+
+    private static async Task<ModelFile> HashAsync(FileInfo file)
+    {
+        using var hasher = new ContentHasher(file.Name, file.Length, expected: null);
+        await using LocalFile local = LocalFile.Open(file.FullName);
+        await local.ReadBlocksAsync(0, SourceFile.BlockBytes, (index, block, token) => hasher.AddAsync(index, block, null, token), default);
+        return hasher.Finish(file.Name);
     }
 }

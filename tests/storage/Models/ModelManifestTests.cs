@@ -63,27 +63,6 @@ public class ModelManifestTests
     }
 
     [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    [InlineData(4095)]
-    [InlineData(4096)]
-    [InlineData(4097)]
-    [InlineData(3 * 4096)]
-    [InlineData(50_000)]
-    public void Append_InAnyPieces_GivesTheHashesOfTheWholeAndOfItsBlocks(int length)
-    {
-        byte[] bytes = [.. Enumerable.Range(0, length).Select(i => (byte)(i * 7 + i / 251))];
-        ModelFile expected = new("a", length, Convert.ToHexStringLower(SHA256.HashData(bytes)), new ModelBlocks(4096, [.. bytes.Chunk(4096).Select(block => Convert.ToHexStringLower(SHA256.HashData(block)))]));
-
-        foreach (int piece in new[] { 1, 1000, 4096, 10_000, 100_000 })
-        {
-            using var hash = new ModelFileHash(4096);
-            foreach (byte[] part in bytes.Chunk(piece)) hash.Append(part);
-            Assert.Equal(expected, hash.Finish("a"));
-        }
-    }
-
-    [Theory]
     [InlineData("", "is malformed")]
     [InlineData("null", "is malformed")]
     [InlineData("[]", "is malformed")]
