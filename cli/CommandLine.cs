@@ -17,11 +17,11 @@ internal static class CommandLine
     // A command that is interrupted ends within one step; this is for a step on a slow, busy machine. A chat looks after interruptions itself.
     private static readonly TimeSpan LongestEnd = TimeSpan.FromSeconds(10);
 
-    /// <summary>Runs <c>gemma2 ARGS</c>: 0 is success, 1 failure, 2 bad usage, 130 an interruption.</summary>
+    /// <summary>Runs <c>gemma2 ARGS</c>, and shows what there is where there are none: 0 is success, 1 failure, 2 bad usage, 130 an interruption.</summary>
     public static async Task<int> RunAsync(string[] args)
     {
         // A prompt may begin with '@' or with a dash and letters: neither is a response file nor a bundle of options.
-        ParseResult parse = Root().Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
+        ParseResult parse = Root().Parse(args is [] ? ["--help"] : args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parse.Errors.Count > 0)
             return Fail(BadUsage, $"{WhatIsWrong(parse)} See: {CommandPath(parse)} --help");
         if (!Descriptor.IsInherited(1)) return Fail(Failed, "Standard output is closed.");
@@ -62,6 +62,7 @@ internal static class CommandLine
         BatchCommand.Create(),
         PlanCommand.Create(),
         StartupCommand.Create(),
+        CompletionCommand.Create(),
     };
 
     private static int Fail(int exitCode, string message)
@@ -71,7 +72,9 @@ internal static class CommandLine
     }
 
     private static string WhatIsWrong(ParseResult parse) =>
-        parse.UnmatchedTokens is [var unknown, ..] ? $"Unknown command or option '{unknown}'." : parse.Errors[0].Message;
+        parse.UnmatchedTokens is [var unknown, ..] ? $"Unknown command or option '{unknown}'.{DidYouMean(unknown, parse.CommandResult.Command)}" : parse.Errors[0].Message;
+
+    private static string DidYouMean(string unknown, Command command) => Suggestion.For(unknown, command) is { } name ? $" Did you mean {name}?" : "";
 
     private static string CommandPath(ParseResult parse)
     {

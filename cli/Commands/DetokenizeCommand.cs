@@ -18,7 +18,7 @@ internal static class DetokenizeCommand
         command.SetAction(async (parse, cancellationToken) =>
         {
             GemmaTokenizer tokenizer = await ModelLocation.LoadTokenizerAsync(parse.GetRequiredValue(model), cancellationToken);
-            await JsonLines.AnswerAsync(line => JsonSerializer.Serialize(tokenizer.Decode(ReadIds(line)), CliJson.Lines.String), cancellationToken);
+            return await JsonLines.AnswerAsync(line => JsonSerializer.Serialize(tokenizer.Decode(ReadIds(line)), CliJson.Lines.String), cancellationToken);
         });
         return command;
     }

@@ -23,7 +23,7 @@ internal static class TokenizeCommand
             GemmaTokenizer tokenizer = await ModelLocation.LoadTokenizerAsync(parse.GetRequiredValue(model), cancellationToken);
             bool isChat = parse.GetValue(chat), isSpecial = parse.GetValue(special);
             Func<string, int[]> encode = isChat ? line => EncodeChat(tokenizer, line) : line => tokenizer.Encode(ReadText(line), isSpecial);
-            await JsonLines.AnswerAsync(line => JsonSerializer.Serialize(encode(line), CliJson.Lines.Int32Array), cancellationToken);
+            return await JsonLines.AnswerAsync(line => JsonSerializer.Serialize(encode(line), CliJson.Lines.Int32Array), cancellationToken);
         });
         return command;
     }

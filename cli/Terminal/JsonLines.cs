@@ -8,16 +8,19 @@ namespace Gemma2.Cli.Terminal;
 /// <summary>A conversation over stdin and stdout: one question a line, one JSON answer a line, each as soon as it is known.</summary>
 internal static class JsonLines
 {
-    /// <summary>Answers every line of stdin. A line that cannot be answered gets <c>{"error":"..."}</c> and the conversation goes on.</summary>
+    /// <summary>Answers every line of stdin. A line that cannot be answered gets <c>{"error":"..."}</c>, and the conversation goes on: it ends with exit code 1.</summary>
     /// <param name="answer">Makes the JSON answer to one line.</param>
     /// <param name="cancellationToken">Ends the conversation.</param>
-    public static async Task AnswerAsync(Func<string, string> answer, CancellationToken cancellationToken)
+    /// <returns>The exit code.</returns>
+    public static async Task<int> AnswerAsync(Func<string, string> answer, CancellationToken cancellationToken)
     {
         // UTF8 skips a byte order mark and turns what is not UTF-8 into U+FFFD; a mark of another encoding is not looked for.
         using var input = new StreamReader(StandardInput.Open(), Encoding.UTF8, detectEncodingFromByteOrderMarks: false);
         await using StreamWriter output = StandardOutput.OpenWriter();
+        bool hasFailed = false;
         while (await NextLineAsync(input, cancellationToken) is { } line)
-            await output.WriteLineAsync(AnswerOrError(line, answer));
+            await output.WriteLineAsync(AnswerOrError(line, answer, ref hasFailed));
+        return hasFailed ? 1 : 0;
     }
 
     /// <summary>Reads a question.</summary>
@@ -45,7 +48,7 @@ internal static class JsonLines
     private static Task<string?> NextLineAsync(StreamReader input, CancellationToken cancellationToken) =>
         Task.Run(input.ReadLine, cancellationToken).WaitAsync(cancellationToken);
 
-    private static string AnswerOrError(string line, Func<string, string> answer)
+    private static string AnswerOrError(string line, Func<string, string> answer, ref bool hasFailed)
     {
         try
         {
@@ -53,6 +56,7 @@ internal static class JsonLines
         }
         catch (Exception error)
         {
+            hasFailed = true;
             return JsonSerializer.Serialize(new ErrorAnswer(ErrorText.Describe(error)), CliJson.Lines.ErrorAnswer);
         }
     }

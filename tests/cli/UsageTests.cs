@@ -4,7 +4,43 @@ namespace Gemma2.Cli.Tests;
 public sealed class UsageTests
 {
     [Fact]
-    public async Task Run_NoCommand_IsBadUsage() => (await Gemma2Program.RunAsync()).Failed(2, "gemma2 --help");
+    public async Task Run_NoCommand_ShowsWhatThereIs() => Assert.Equal((await Gemma2Program.RunAsync("--help")).Succeeded(), (await Gemma2Program.RunAsync()).Succeeded());
+
+    [Theory]
+    [InlineData("generate", "genrate")]
+    [InlineData("tokenize", "Tokenise")]
+    [InlineData("batch", "bacth")]
+    [InlineData("retry", "batch", "rerty")]
+    [InlineData("--prompt", "generate", "model", "--promt", "Hi")]
+    [InlineData("--max-tokens", "generate", "model", "--max_tokens=3")]
+    [InlineData("--json", "devices", "--jason")]
+    [InlineData("--help", "devices", "--hlep")]
+    public async Task Run_WordWithAMistake_NamesTheOneThatIsMeant(string meant, params string[] arguments) =>
+        (await Gemma2Program.RunAsync(arguments)).Failed(2, $"Did you mean {meant}?", "--help");
+
+    [Fact]
+    public async Task Run_WordLikeNoOther_GuessesNothing() => Assert.DoesNotContain("Did you mean", (await Gemma2Program.RunAsync("zzzzzz")).Error, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("gemma2 gen", "generate")]
+    [InlineData("gemma2 batch re", "results retry")]
+    [InlineData("gemma2 generate model --max-t", "--max-tokens")]
+    [InlineData("gemma2 completion ", "bash pwsh zsh")]
+    [InlineData("gemma2 inspect /tm", "")]
+    public async Task Completion_InBash_OffersWhatMayComeNext(string line, string offered)
+    {
+        string script = $$"""
+            source <("$GEMMA2" completion bash)
+            COMP_LINE='{{line}}' COMP_POINT={{line.Length}}
+            _gemma2 "$GEMMA2" '{{line[(line.LastIndexOf(' ') + 1)..]}}' ''
+            printf '%s\n' "${COMPREPLY[@]}" | grep --invert-match '^-h\|^--help' | sort | paste --serial --delimiters=' '
+            complete -p gemma2
+            """;
+
+        string output = (await Gemma2Program.RunInShellAsync($"bash -euo pipefail -c '{script.Replace("'", "'\\''", StringComparison.Ordinal)}'")).Succeeded();
+
+        Assert.Equal($"{offered}\ncomplete -o default -F _gemma2 gemma2\n", output);
+    }
 
     [Theory]
     [InlineData("fly")]

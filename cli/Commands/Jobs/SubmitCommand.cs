@@ -20,7 +20,7 @@ internal static class SubmitCommand
             "--id", "The job's id (without it: a new one). The same id twice is one job with one result.", "ID", JobId.Allowed, JobId.IsValid);
         Option<Uri?> callback = Values.Address(
             "--callback", "Where the service posts the job when it has ended; it must allow the host.", JobMessage.MaxCallbackUrlLength);
-        Option<bool> wait = new("--wait") { Description = "Wait for the result and print the answer. Ctrl+C stops the wait, not the job." };
+        Option<bool> wait = new("--wait") { Description = "Wait for the result and print the answer alone. Ctrl+C stops the wait, not the job." };
         Option<int?> timeout = Values.Number<int>("--timeout", $"Wait at most N seconds (without it: {DefaultTimeoutSeconds}).", "1 or more", n => n >= 1);
         Option<string?> owner = TargetArguments.Owner();
         Option<bool> json = Shared.Json();
@@ -44,7 +44,8 @@ internal static class SubmitCommand
         await StorageProvisioning.EnsureCreatedAsync(connection, cancellationToken);
         var jobs = new JobStore(connection);
         await jobs.SubmitAsync(job, cancellationToken);
-        if (!json) Console.WriteLine(job.Key.Id);
+        // Whoever waits gets the answer alone.
+        if (!json && patience is null) Console.WriteLine(job.Key.Id);
 
         JobSnapshot now = patience is { } time
             ? await JobWatch.ToEndAsync(jobs, job.Key, time, cancellationToken)
