@@ -43,7 +43,7 @@ internal static class SubmitCommand
         StorageConnection connection = StorageConnection.FromEnvironment();
         await StorageProvisioning.EnsureCreatedAsync(connection, cancellationToken);
         var jobs = new JobStore(connection);
-        await jobs.SubmitAsync(job, cancellationToken);
+        await SubmitAsync(jobs, job, cancellationToken);
         // Whoever waits gets the answer alone.
         if (!json && patience is null) Console.WriteLine(job.Key.Id);
 
@@ -54,5 +54,17 @@ internal static class SubmitCommand
         if (patience is null) return;
         string answer = JobText.AnswerOf(now);
         if (!json) Console.WriteLine(answer);
+    }
+
+    private static async Task SubmitAsync(JobStore jobs, CompletionJob job, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await jobs.SubmitAsync(job, cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            throw new InterruptedException($"interrupted; job {job.Key.Id} may be queued already, look for it with: gemma2 jobs show {job.Key.ForCommandLine()}");
+        }
     }
 }
