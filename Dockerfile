@@ -30,7 +30,7 @@ ENV PATH=/usr/share/dotnet:$PATH \
     MSBUILDDISABLENODEREUSE=1 \
     UseSharedCompilation=false
 WORKDIR /source
-COPY .editorconfig Directory.Build.props Directory.Packages.props ReadyToRun.targets host.json local.settings.sample.json ./
+COPY .editorconfig README.md Directory.Build.props Directory.Packages.props ReadyToRun.targets host.json local.settings.sample.json ./
 COPY .config .config
 COPY shaders shaders
 COPY vulkan-backend vulkan-backend

@@ -1,12 +1,18 @@
 using System.Diagnostics;
 using Gemma2.Backend;
 using Gemma2.Backend.Startup;
+using Gemma2.Functions.Configuration;
 using Gemma2.Functions.Hosts.Standalone;
 using Gemma2.Functions.Hosts.Worker;
 using Gemma2.Service.Lifetime;
 using Grpc.Core;
 
 const int Failed = 1;
+if (SettingsHelp.IsWanted(args))
+{
+    SettingsHelp.Print(Console.Out);
+    return 0;
+}
 StartupTimeline timeline = StartupTimeline.OfProcess(Stopwatch.GetTimestamp());
 StartupSpan hosting = timeline.Begin(StartupStages.Host);
 bool isWorker = WorkerHost.IsWanted(args);

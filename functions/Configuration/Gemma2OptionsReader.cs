@@ -27,7 +27,8 @@ internal static class Gemma2OptionsReader
     private const int LongestStartupWait = 3600;
     private const int LongestRetention = 3650;
 
-    private static readonly string[] Keys =
+    /// <summary>The settings of the section.</summary>
+    internal static readonly string[] Keys =
     [
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
         nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.JobsAtOnce), nameof(Gemma2Options.KvCacheMemory), nameof(Gemma2Options.MaxWaitingRequests), nameof(Gemma2Options.MaxWaitingTokens),
