@@ -43,7 +43,7 @@ internal sealed class PromptArguments
             ?? throw new ModelException($"{engine.ModelName} has no tokenizer.model, nor a vocabulary in a GGUF file, so text cannot be read; give --tokens.");
         return parse.GetValue(Prompt) is { } prompt
             ? [engine.Config.BeginToken, .. tokenizer.Encode(prompt)]
-            : ChatTemplate.Encode(tokenizer, Conversation.Turns(Messages(parse)));
+            : engine.ChatTemplate!.Encode(Messages(parse));
     }
 
     private IReadOnlyList<ChatMessage> Messages(ParseResult parse)

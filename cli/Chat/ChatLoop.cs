@@ -94,11 +94,11 @@ internal sealed class ChatLoop(InferenceEngine engine, ChatSession session, Chat
 
     private GenerationRequest Request()
     {
-        IReadOnlyList<ChatMessage> turns = session.Turns(tools?.Instruction);
-        if (settings.ShowsPrompt) Console.Error.WriteLine(ChatTemplate.Render(turns));
+        IReadOnlyList<ChatMessage> messages = session.Messages(tools?.Instruction);
+        if (settings.ShowsPrompt) Console.Error.WriteLine(engine.ChatTemplate!.Render(messages));
         return new GenerationRequest
         {
-            PromptTokens = ChatTemplate.Encode(engine.Tokenizer!, turns),
+            PromptTokens = engine.ChatTemplate!.Encode(messages),
             MaxTokens = settings.MaxTokens,
             Mask = tools?.Mask(),
             Sampling = settings.Sampling with { Seed = unchecked(_seed + _answers++) },

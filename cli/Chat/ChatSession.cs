@@ -14,12 +14,12 @@ internal sealed class ChatSession(string? instruction)
     /// <summary>True where an answer can be made anew.</summary>
     public bool HasQuestion => _messages.Exists(message => message.Role == ChatMessage.User);
 
-    /// <summary>The turns as the model gets them.</summary>
+    /// <summary>What the model gets.</summary>
     /// <param name="first">What it is told before all else; null for nothing.</param>
-    public IReadOnlyList<ChatMessage> Turns(ChatMessage? first)
+    public IReadOnlyList<ChatMessage> Messages(ChatMessage? first)
     {
         IEnumerable<ChatMessage> messages = Instruction is null ? _messages : _messages.Prepend(new ChatMessage(ChatMessage.Instruction, Instruction));
-        return Conversation.Turns([.. first is null ? messages : messages.Prepend(first)]);
+        return [.. first is null ? messages : messages.Prepend(first)];
     }
 
     /// <summary>The user says something.</summary>

@@ -20,22 +20,24 @@ internal static class TokenizeCommand
         command.AllowAtMostOneOf(special, chat);
         command.SetAction(async (parse, cancellationToken) =>
         {
-            GemmaTokenizer tokenizer = await ModelLocation.LoadTokenizerAsync(parse.GetRequiredValue(model), cancellationToken);
-            bool isChat = parse.GetValue(chat), isSpecial = parse.GetValue(special);
-            Func<string, int[]> encode = isChat ? line => EncodeChat(tokenizer, line) : line => tokenizer.Encode(ReadText(line), isSpecial);
+            string path = parse.GetRequiredValue(model);
+            Func<string, int[]> encode = parse.GetValue(chat)
+                ? ChatEncoder(await ModelLocation.LoadChatTemplateAsync(path, cancellationToken))
+                : TextEncoder(await ModelLocation.LoadTokenizerAsync(path, cancellationToken), parse.GetValue(special));
             return await JsonLines.AnswerAsync(line => JsonSerializer.Serialize(encode(line), CliJson.Lines.Int32Array), cancellationToken);
         });
         return command;
     }
 
-    private static string ReadText(string line) => JsonLines.Read(line, CliJson.Lines.String, "a JSON string");
+    private static Func<string, int[]> TextEncoder(GemmaTokenizer tokenizer, bool special) =>
+        line => tokenizer.Encode(JsonLines.Read(line, CliJson.Lines.String, "a JSON string"), special);
 
-    private static int[] EncodeChat(GemmaTokenizer tokenizer, string line)
+    private static Func<string, int[]> ChatEncoder(ChatTemplate template) => line => template.EncodeAsGiven(ReadMessages(line));
+
+    private static ChatMessage[] ReadMessages(string line)
     {
         const string expected = "a JSON array of messages, each with role and content";
         ChatMessage?[] messages = JsonLines.Read(line, CliJson.Lines.ChatMessageArray!, expected);
-        ChatMessage[] turns = [.. messages.Select(message => message ?? throw JsonLines.NotExpected(expected))];
-        ChatTemplate.RequireAlternation(turns);
-        return ChatTemplate.Encode(tokenizer, turns, controlTokensInContent: true);
+        return [.. messages.Select(message => message ?? throw JsonLines.NotExpected(expected))];
     }
 }

@@ -29,7 +29,7 @@ internal static class ModelLocation
     /// <exception cref="Gemma2Exception">There is none, or it is not usable.</exception>
     public static async Task<GemmaTokenizer> LoadTokenizerAsync(string model, CancellationToken cancellationToken)
     {
-        if (!model.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) && File.Exists(model))
+        if (IsTokenizer(model))
         {
             await using FileStream file = File.OpenRead(model);
             return GemmaTokenizer.Load(file, model);
@@ -37,6 +37,14 @@ internal static class ModelLocation
 
         return await TokenizerReader.ReadAsync(Open(model), cancellationToken);
     }
+
+    /// <summary>The chat template of a model, or Gemma 2's own for a bare tokenizer.model.</summary>
+    /// <exception cref="Gemma2Exception">There is no vocabulary, or a file is not usable.</exception>
+    public static async Task<ChatTemplate> LoadChatTemplateAsync(string model, CancellationToken cancellationToken) => IsTokenizer(model)
+        ? ChatTemplate.Of(await LoadTokenizerAsync(model, cancellationToken))
+        : await ChatTemplateReader.ReadAsync(Open(model), cancellationToken);
+
+    private static bool IsTokenizer(string model) => !model.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) && File.Exists(model);
 
     // Apart, so that Azure's libraries are loaded for blob:NAME only.
     private static BlobModelSource OpenBlob(string name) => new(StorageConnection.FromEnvironment(), name, OpenCache());

@@ -16,7 +16,7 @@ internal static class PromptEncoder
     private const string BeginText = "<bos>";
 
     /// <summary>The prompt's tokens.</summary>
-    /// <exception cref="InvalidRequestException">A token id is not in the vocabulary, or the conversation is not one that Gemma knows.</exception>
+    /// <exception cref="InvalidRequestException">A token id is not in the vocabulary, or the conversation is not one that the model knows.</exception>
     public static EncodedPrompt Encode(IInferenceEngine engine, Prompt prompt)
     {
         // A model without a tokenizer is not served.
@@ -28,13 +28,13 @@ internal static class PromptEncoder
                 new(prompt, [tokenizer.Bos, .. tokenizer.Encode(text.Value[BeginText.Length..])], 0),
             Prompt.Text text => new(prompt, [tokenizer.Bos, .. tokenizer.Encode(text.Value)], 1),
             Prompt.Tokens tokens => EncodeTokens(tokens, tokenizer.Bos, engine.Config.VocabularySize),
-            Prompt.Chat chat => new(prompt, EncodeChat(tokenizer, chat), 0),
+            Prompt.Chat chat => new(prompt, EncodeChat(engine, chat), 0),
             _ => throw new NotSupportedException($"{prompt.GetType()} is no prompt."),
         };
     }
 
-    private static int[] EncodeChat(GemmaTokenizer tokenizer, Prompt.Chat chat) =>
-        ChatTemplate.Encode(tokenizer, Conversation.Turns(chat.Messages), chat.ContinuesLast ? ChatEnding.ContinueLast : ChatEnding.OpenAnswer);
+    private static int[] EncodeChat(IInferenceEngine engine, Prompt.Chat chat) =>
+        engine.ChatTemplate!.Encode(chat.Messages, chat.ContinuesLast ? ChatEnding.ContinueLast : ChatEnding.OpenAnswer);
 
     private static EncodedPrompt EncodeTokens(Prompt.Tokens prompt, int bos, int vocabularySize)
     {

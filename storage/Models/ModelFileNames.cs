@@ -8,7 +8,7 @@ namespace Gemma2.Storage.Models;
 public static class ModelFileNames
 {
     // What of a Hugging Face folder the backend reads.
-    private static readonly string[] Patterns = ["config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.model"];
+    private static readonly string[] Patterns = ["config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.model", "tokenizer_config.json", "chat_template.jinja", "chat_template.json"];
 
     /// <summary>The files that a model in Hugging Face's format needs, sorted.</summary>
     public static IEnumerable<string> OfFolder(IEnumerable<string> there) =>

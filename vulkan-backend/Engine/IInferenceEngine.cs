@@ -16,6 +16,9 @@ public interface IInferenceEngine : IAsyncDisposable
     /// <summary>The model's vocabulary; null when the model has none.</summary>
     GemmaTokenizer? Tokenizer { get; }
 
+    /// <summary>How the model's conversations become prompts; null when the model has no vocabulary.</summary>
+    ChatTemplate? ChatTemplate { get; }
+
     /// <summary>How the model's makers want tokens picked where a request says nothing.</summary>
     SamplingDefaults SamplingDefaults => SamplingDefaults.None;
 

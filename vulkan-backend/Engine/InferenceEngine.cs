@@ -46,7 +46,7 @@ public sealed class InferenceEngine : IInferenceEngine
         _resources = resources;
         _timeline = options.Timeline;
         ModelName = modelName;
-        (Tokenizer, SamplingDefaults, Notes) = (description.Tokenizer, description.Sampling, description.Notes);
+        (Tokenizer, ChatTemplate, SamplingDefaults, Notes) = (description.Tokenizer, description.ChatTemplate, description.Sampling, description.Notes);
         _scheduler = resources.CreateScheduler();
         _runner = new StepRunner(resources.Forward, _scheduler, options.StepTimed);
         _waitingRoom = new WaitingRoom(options.MaxWaiting + options.MaxSequences, options.MaxWaitingTokens);
@@ -63,6 +63,9 @@ public sealed class InferenceEngine : IInferenceEngine
 
     /// <inheritdoc/>
     public GemmaTokenizer? Tokenizer { get; }
+
+    /// <inheritdoc/>
+    public ChatTemplate? ChatTemplate { get; }
 
     /// <inheritdoc/>
     public SamplingDefaults SamplingDefaults { get; }

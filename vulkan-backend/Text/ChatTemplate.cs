@@ -1,109 +1,69 @@
 namespace Gemma2.Backend.Text;
 
-/// <summary>
-/// Gemma 2's chat template, as published in its tokenizer_config.json: turns alternate between user and model, there is no system turn, content is stripped.
-/// </summary>
-public static class ChatTemplate
+/// <summary>How a model's conversations become prompts: by the template that came with it, or by Gemma 2's own. May be used from any thread.</summary>
+public sealed class ChatTemplate
 {
-    private const string StartOfTurn = "<start_of_turn>";
-    private const string EndOfTurn = "<end_of_turn>";
+    private readonly GemmaTokenizer _tokenizer;
+    private readonly Lazy<ChatEncoder> _encoder;
 
-    /// <summary>The template as Google publishes it, in Jinja.</summary>
-    internal const string Jinja =
-        "{{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-        + "{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
-        + "{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}"
-        + "{% if (message['role'] == 'assistant') %}{% set role = 'model' %}{% else %}{% set role = message['role'] %}{% endif %}"
-        + "{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}"
-        + "{% if add_generation_prompt %}{{'<start_of_turn>model\n'}}{% endif %}";
-
-    /// <summary>Whether a template that came with a model is the one that <see cref="Render"/> follows.</summary>
-    /// <param name="jinja">The template; line breaks in its texts may be written as such or as <c>\n</c>.</param>
-    public static bool IsGemmas(string jinja) => jinja.Replace("\\n", "\n").Trim() == Jinja;
-
-    /// <summary>The prompt tokens of a conversation, <c>&lt;bos&gt;</c> first.</summary>
-    /// <param name="tokenizer">The model's vocabulary.</param>
-    /// <param name="turns">At least one, of user and assistant (or model); <see cref="Conversation.Turns"/> makes them of other messages.</param>
-    /// <param name="ending">How it ends.</param>
-    /// <param name="controlTokensInContent">
-    /// True: names of control tokens inside the content become these, as with Hugging Face's tokenizer. False: they stay text, so that nobody's content can
-    /// begin or end a turn.
-    /// </param>
-    /// <exception cref="InvalidRequestException">The model has another template, or a turn is of nobody whom it knows; the parameter is "messages".</exception>
-    public static int[] Encode(
-        GemmaTokenizer tokenizer, IReadOnlyList<ChatMessage> turns, ChatEnding ending = ChatEnding.OpenAnswer, bool controlTokensInContent = false)
+    private ChatTemplate(GemmaTokenizer tokenizer, ChatTemplateText text, string? problem)
     {
-        if (!tokenizer.HasGemmasChatTemplate)
-            throw Invalid("This model's chat template is not Gemma 2's, so it takes no messages; completions of plain prompts work.");
-        if (controlTokensInContent) return tokenizer.Encode(Render(turns, ending), special: true);
-
-        // The same tokens as of the rendered text where no content names a control token: merging never reaches past those of the template.
-        List<int> ids = [];
-        foreach (Part part in Parts(turns, ending))
-            if (part.IsControl) ids.Add(tokenizer.Control(part.Text));
-            else ids.AddRange(tokenizer.EncodeContent(part.Text));
-        return [.. ids];
+        (_tokenizer, Text, Problem) = (tokenizer, text, problem);
+        _encoder = new Lazy<ChatEncoder>(() => new ChatEncoder(tokenizer));
     }
 
-    /// <summary>The prompt of a conversation as text, control tokens by name.</summary>
+    /// <summary>The template and where it is from.</summary>
+    public ChatTemplateText Text { get; }
+
+    /// <summary>Why no conversation can be rendered; null where it can. Plain texts are no matter of the template.</summary>
+    public string? Problem { get; }
+
+    /// <summary>The template of a model.</summary>
+    /// <param name="tokenizer">The model's vocabulary.</param>
+    /// <param name="text">What came with the model; null where nothing did, which gives Gemma 2's own.</param>
+    public static ChatTemplate Of(GemmaTokenizer tokenizer, ChatTemplateText? text = null)
+    {
+        text ??= new ChatTemplateText(GemmaTurns.Jinja, "Gemma 2's own, as the model came without one");
+        string? problem = GemmaTurns.IsGemmas(text.Jinja) ? null : "This model's chat template is not Gemma 2's, so it takes no messages; completions of plain prompts work.";
+        return new ChatTemplate(tokenizer, text, problem);
+    }
+
+    /// <summary>
+    /// The prompt's tokens. Names of control tokens inside the content stay text, so that nobody's content can begin or end a turn. Messages that the template cannot
+    /// take as they are become turns that it takes: see <see cref="Conversation"/>.
+    /// </summary>
+    /// <param name="messages">At least one.</param>
+    /// <param name="ending">How the prompt ends.</param>
+    /// <exception cref="InvalidRequestException">The template does not take the messages; the parameter is "messages".</exception>
+    public int[] Encode(IReadOnlyList<ChatMessage> messages, ChatEnding ending = ChatEnding.OpenAnswer) => _encoder.Value.Encode(Parts(messages, ending));
+
+    /// <summary>
+    /// The prompt's tokens as Hugging Face's tokenizer gives them: messages go to the template as they are, which refuses what it does not take, and names of control
+    /// tokens inside the content become these.
+    /// </summary>
     /// <inheritdoc cref="Encode" path="/param"/>
     /// <inheritdoc cref="Encode" path="/exception"/>
-    public static string Render(IReadOnlyList<ChatMessage> turns, ChatEnding ending = ChatEnding.OpenAnswer) =>
-        string.Concat(Parts(turns, ending).Select(part => part.Text));
-
-    /// <summary>Refuses what Google's template refuses, in its words: a system turn, and turns that are not user's and assistant's in turn.</summary>
-    /// <exception cref="InvalidRequestException">The parameter is "messages".</exception>
-    public static void RequireAlternation(IReadOnlyList<ChatMessage> turns)
+    public int[] EncodeAsGiven(IReadOnlyList<ChatMessage> messages, ChatEnding ending = ChatEnding.OpenAnswer)
     {
-        for (int i = 0; i < turns.Count; i++)
-        {
-            if (turns[i].Role is "system" or "developer")
-                throw Invalid($"messages[{i}]: System role not supported by Gemma 2; put the instruction into the first user message.");
-            if (IsUser(turns[i], i) != (i % 2 == 0))
-                throw Invalid($"messages[{i}]: Conversation roles must alternate user/assistant/user/assistant/...");
-        }
+        Check();
+        GemmaTurns.RequireAlternation(messages);
+        return _tokenizer.Encode(string.Concat(GemmaTurns.Parts(messages, ending).Select(part => part.Text)), special: true);
     }
 
-    private static IEnumerable<Part> Parts(IReadOnlyList<ChatMessage> turns, ChatEnding ending)
-    {
-        if (turns.Count == 0) throw Invalid("messages is empty; at least one message is needed.");
-        if (ending == ChatEnding.ContinueLast && IsUser(turns[^1], turns.Count - 1))
-            throw Invalid("The last message is the user's; only an answer that the assistant began can be continued.");
-        yield return new Part("<bos>", true);
-        for (int i = 0; i < turns.Count; i++)
-        {
-            yield return new Part(StartOfTurn, true);
-            yield return new Part($"{(IsUser(turns[i], i) ? "user" : "model")}\n{Strip(turns[i].Content)}");
-            if (ending == ChatEnding.ContinueLast && i == turns.Count - 1) yield break;
-            yield return new Part(EndOfTurn, true);
-            yield return new Part("\n");
-        }
+    /// <summary>The prompt as text, control tokens by name.</summary>
+    /// <inheritdoc cref="Encode" path="/param"/>
+    /// <inheritdoc cref="Encode" path="/exception"/>
+    public string Render(IReadOnlyList<ChatMessage> messages, ChatEnding ending = ChatEnding.OpenAnswer) =>
+        string.Concat(Parts(messages, ending).Select(part => part.Text));
 
-        if (ending != ChatEnding.OpenAnswer) yield break;
-        yield return new Part(StartOfTurn, true);
-        yield return new Part("model\n");
+    private IEnumerable<ChatPart> Parts(IReadOnlyList<ChatMessage> messages, ChatEnding ending)
+    {
+        Check();
+        return GemmaTurns.Parts(Conversation.Turns(messages), ending);
     }
 
-    private static bool IsUser(ChatMessage turn, int index) => turn.Role switch
+    private void Check()
     {
-        ChatMessage.User => true,
-        ChatMessage.Assistant or "model" => false,
-        _ => throw Invalid($"messages[{index}].role is '{turn.Role}'; allowed are user and assistant."),
-    };
-
-    private static InvalidRequestException Invalid(string message) => new("messages", message);
-
-    /// <summary>Python's <c>str.strip</c>, which the template is defined by: it counts U+001C to U+001F as white space too.</summary>
-    internal static string Strip(string text)
-    {
-        int start = 0, end = text.Length;
-        while (start < end && IsWhiteSpace(text[start])) start++;
-        while (end > start && IsWhiteSpace(text[end - 1])) end--;
-        return text[start..end];
+        if (Problem is not null) throw new InvalidRequestException("messages", Problem);
     }
-
-    private static bool IsWhiteSpace(char c) => char.IsWhiteSpace(c) || c is >= '\x1C' and <= '\x1F';
-
-    /// <summary>A piece of the prompt: a control token's name, or text between two of them.</summary>
-    private readonly record struct Part(string Text, bool IsControl = false);
 }

@@ -55,7 +55,7 @@ public static class Conversation
     {
         bool joins = turns.Count > 0 && turns[^1].Role == role;
         if (joins) contents = contents.Prepend(turns[^1].Content);
-        var turn = new ChatMessage(role, string.Join(Between, contents.Select(ChatTemplate.Strip).Where(content => content.Length > 0)));
+        var turn = new ChatMessage(role, string.Join(Between, contents.Select(GemmaTurns.Strip).Where(content => content.Length > 0)));
         if (joins) turns[^1] = turn;
         else turns.Add(turn);
     }

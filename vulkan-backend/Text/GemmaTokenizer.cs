@@ -17,10 +17,9 @@ public sealed class GemmaTokenizer
     private readonly PieceMatcher _special;
     private readonly PieceMatcher _content;
 
-    private GemmaTokenizer(Vocabulary vocabulary, bool hasGemmasChatTemplate = true)
+    private GemmaTokenizer(Vocabulary vocabulary)
     {
         _vocabulary = vocabulary;
-        HasGemmasChatTemplate = hasGemmasChatTemplate;
         (Pad, Eos, Bos, Unknown) = (vocabulary.Find("<pad>"), vocabulary.Find("<eos>"), vocabulary.Find("<bos>"), vocabulary.Find("<unk>"));
         (StartOfTurn, EndOfTurn) = (vocabulary.Find("<start_of_turn>"), vocabulary.Find("<end_of_turn>"));
         _userDefined = MatcherOf(text => text.Replace(' ', Vocabulary.Space), PieceType.UserDefined);
@@ -49,9 +48,6 @@ public sealed class GemmaTokenizer
     /// <summary>Id of <c>&lt;end_of_turn&gt;</c>.</summary>
     public int EndOfTurn { get; }
 
-    /// <summary>False when the model came with a chat template that is not Gemma 2's: it takes texts, but no conversations.</summary>
-    public bool HasGemmasChatTemplate { get; }
-
     /// <summary>All pieces.</summary>
     internal Vocabulary Vocabulary => _vocabulary;
 
@@ -62,22 +58,21 @@ public sealed class GemmaTokenizer
     public static GemmaTokenizer Load(Stream sentencePieceModel, string fileName)
     {
         Vocabulary vocabulary = SentencePieceFile.Read(sentencePieceModel, fileName);
-        return Create(() => vocabulary, fileName, hasGemmasChatTemplate: true);
+        return Create(() => vocabulary, fileName);
     }
 
     /// <summary>Makes the tokenizer of a vocabulary that was stored in another form.</summary>
     /// <param name="pieces">All pieces; their place is their id.</param>
     /// <param name="fileName">The name of the file that they are from, for messages.</param>
-    /// <param name="hasGemmasChatTemplate">Whether conversations are rendered as Gemma 2's are.</param>
     /// <exception cref="ModelException">They are not a vocabulary of Gemma's kind; the message begins with <paramref name="fileName"/>.</exception>
-    internal static GemmaTokenizer Create(Piece[] pieces, string fileName, bool hasGemmasChatTemplate) =>
-        Create(() => new Vocabulary(pieces, SentencePieceFile.DefaultUnknownSurface), fileName, hasGemmasChatTemplate);
+    internal static GemmaTokenizer Create(Piece[] pieces, string fileName) =>
+        Create(() => new Vocabulary(pieces, SentencePieceFile.DefaultUnknownSurface), fileName);
 
-    private static GemmaTokenizer Create(Func<Vocabulary> vocabulary, string fileName, bool hasGemmasChatTemplate)
+    private static GemmaTokenizer Create(Func<Vocabulary> vocabulary, string fileName)
     {
         try
         {
-            return new GemmaTokenizer(vocabulary(), hasGemmasChatTemplate);
+            return new GemmaTokenizer(vocabulary());
         }
         catch (InvalidDataException e)
         {
@@ -167,9 +162,6 @@ public sealed class GemmaTokenizer
         bytes = IsControl(id) ? [] : TryGetByte(id, out byte value) ? [value] : Encoding.UTF8.GetBytes(Surface(id));
         return bytes.Length > 0;
     }
-
-    /// <summary>The id of a control token, by its name; the vocabulary has it.</summary>
-    internal int Control(string name) => _vocabulary.Find(name);
 
     /// <summary>The byte that an id stands for, if it is a byte piece.</summary>
     internal bool TryGetByte(int id, out byte value)

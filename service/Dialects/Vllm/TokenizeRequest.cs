@@ -69,7 +69,7 @@ internal sealed record TokenizeRequest
     {
         Prompt told = Tools?.TellOf(Prompt, toolPrompt) ?? Prompt;
         if (told is Prompt.Chat chat)
-            return ChatTemplate.Encode(engine.Tokenizer!, Conversation.Turns(chat.Messages), Ending);
+            return engine.ChatTemplate!.Encode(chat.Messages, Ending);
         EncodedPrompt encoded = PromptEncoder.Encode(engine, told);
         return AddsBegin ? encoded.Tokens : [.. encoded.Tokens.Skip(encoded.Hidden)];
     }

@@ -3,12 +3,13 @@ using Gemma2.Backend.Engine;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tests.Text;
+using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Tests.Engine;
 
 public sealed class EngineFingerprintTests : EngineTest
 {
-    private static readonly EngineFingerprint Known = new("weights", SyntheticModel.TwoWideLayers, Vocabularies.Small, KvCacheType.F16, "cpu", "device; driver; 8");
+    private static readonly EngineFingerprint Known = new("weights", SyntheticModel.TwoWideLayers, ChatTemplate.Of(Vocabularies.Small), Vocabularies.Small, KvCacheType.F16, "cpu", "device; driver; 8");
 
     [Fact]
     public void ToString_TheSamePartsAgain_IsTheSame()
@@ -25,6 +26,7 @@ public sealed class EngineFingerprintTests : EngineTest
         Known with { Config = Known.Config with { RopeTheta = 10001 } },
         Known with { Config = Known.Config with { Layers = [.. Known.Config.Layers.Reverse()] } },
         Known with { Config = Known.Config with { EndTokens = [1] } },
+        Known with { ChatTemplate = ChatTemplate.Of(Vocabularies.Small, new ChatTemplateText("another", "a test")) },
         Known with { Tokenizer = null },
         Known with { KvCacheType = KvCacheType.F32 },
         Known with { Families = "generic" },

@@ -45,7 +45,7 @@ public sealed class NanoModelTests(ITestOutputHelper output) : EngineTest
         await using InferenceEngine engine = await LoadAsync(NanoModel.Folder, new EngineOptions { MaxSequences = 1, ContextLength = 512 });
         string answer = "";
 
-        await foreach (TextPiece piece in engine.GenerateTextAsync(Greedy(ChatTemplate.Encode(engine.Tokenizer!, [new ChatMessage("user", "What is the capital of France?")])), Cancellation))
+        await foreach (TextPiece piece in engine.GenerateTextAsync(Greedy(engine.ChatTemplate!.Encode([new ChatMessage("user", "What is the capital of France?")])), Cancellation))
             answer += piece.Text;
 
         Assert.Contains("Paris", answer, StringComparison.Ordinal);

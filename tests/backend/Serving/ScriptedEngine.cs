@@ -36,6 +36,8 @@ internal sealed class ScriptedEngine(GemmaTokenizer? tokenizer, params Generated
 
     public GemmaTokenizer? Tokenizer => tokenizer;
 
+    public ChatTemplate? ChatTemplate { get; } = tokenizer is null ? null : ChatTemplate.Of(tokenizer);
+
     public string Fingerprint => "0123456789abcdef";
 
     public int ContextLength => 64;

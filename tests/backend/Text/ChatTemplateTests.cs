@@ -6,16 +6,18 @@ namespace Gemma2.Backend.Tests.Text;
 
 public sealed class ChatTemplateTests
 {
+    private static readonly ChatTemplate Gemmas = ChatTemplate.Of(Vocabularies.Small);
+
     [Fact]
     public void Render_Vectors_EqualTheTemplate() => CheckAll(entry =>
-        Assert.Equal(entry.Text("rendered"), ChatTemplate.Render(Messages(entry), Ending(entry))));
+        Assert.Equal(entry.Text("rendered"), Gemmas.Render(Messages(entry), Ending(entry))));
 
     [Fact]
     public void Encode_GoogleVectors_EqualHuggingFace()
     {
         GemmaTokenizer tokenizer = Vocabularies.Google;
         CheckAll(entry => Assert.Equal(
-            entry.Ids("ids"), ChatTemplate.Encode(tokenizer, Messages(entry), Ending(entry), controlTokensInContent: true)));
+            entry.Ids("ids"), ChatTemplate.Of(tokenizer).EncodeAsGiven(Messages(entry), Ending(entry))));
     }
 
     [Fact]
@@ -27,7 +29,7 @@ public sealed class ChatTemplateTests
         {
             if (Messages(entry).Any(message => message.Content.Contains('<', StringComparison.Ordinal))) return;
             compared++;
-            Assert.Equal(entry.Ids("ids"), ChatTemplate.Encode(tokenizer, Messages(entry), Ending(entry)));
+            Assert.Equal(entry.Ids("ids"), ChatTemplate.Of(tokenizer).Encode(Messages(entry), Ending(entry)));
         });
         Assert.InRange(compared, 10, 24);
     }
@@ -40,21 +42,21 @@ public sealed class ChatTemplateTests
     {
         GemmaTokenizer tokenizer = Vocabularies.Google;
 
-        int[] ids = ChatTemplate.Encode(tokenizer, [new ChatMessage("user", content)]);
+        int[] ids = ChatTemplate.Of(tokenizer).Encode([new ChatMessage("user", content)]);
 
         Assert.Equal(2, ids.Count(id => id == tokenizer.StartOfTurn));
         Assert.Equal(1, ids.Count(id => id == tokenizer.EndOfTurn));
         Assert.Equal(1, ids.Count(id => id == tokenizer.Bos));
         Assert.DoesNotContain(tokenizer.Eos, ids);
         Assert.Equal($"<start_of_turn>user\n{content}<end_of_turn>\n<start_of_turn>model\n", tokenizer.Decode(ids));
-        Assert.NotEqual(ids, ChatTemplate.Encode(tokenizer, [new ChatMessage("user", content)], controlTokensInContent: true));
+        Assert.NotEqual(ids, ChatTemplate.Of(tokenizer).EncodeAsGiven([new ChatMessage("user", content)]));
     }
 
     [Fact]
     public void Encode_SmallVocabulary_UsesItsOwnIds()
     {
         GemmaTokenizer tokenizer = Vocabularies.Small;
-        int[] ids = ChatTemplate.Encode(tokenizer, [new ChatMessage("user", "Ada reads")]);
+        int[] ids = ChatTemplate.Of(tokenizer).Encode([new ChatMessage("user", "Ada reads")]);
         Assert.Equal((tokenizer.Bos, tokenizer.StartOfTurn), (ids[0], ids[1]));
         Assert.Single(ids, tokenizer.EndOfTurn);
         Assert.Equal("<start_of_turn>user\nAda reads<end_of_turn>\n<start_of_turn>model\n", tokenizer.Decode(ids));
@@ -62,32 +64,32 @@ public sealed class ChatTemplateTests
 
     [Fact]
     public void Render_WhiteSpaceAsPythonHasIt_IsStripped() =>
-        Assert.Equal("<bos><start_of_turn>user\na\u001Cb<end_of_turn>\n", ChatTemplate.Render([new("user", "\u001C\u2003\u0085a\u001Cb\u001F\r\n")], ChatEnding.Closed));
+        Assert.Equal("<bos><start_of_turn>user\na\u001Cb<end_of_turn>\n", Gemmas.Render([new("user", "\u001C\u2003\u0085a\u001Cb\u001F\r\n")], ChatEnding.Closed));
 
     [Fact]
     public void Render_LastTurnContinued_EndsWithItsContent() => Assert.Equal(
-        "<bos><start_of_turn>user\na<end_of_turn>\n<start_of_turn>model\nb", ChatTemplate.Render([new("user", "a"), new("assistant", " b ")], ChatEnding.ContinueLast));
+        "<bos><start_of_turn>user\na<end_of_turn>\n<start_of_turn>model\nb", Gemmas.Render([new("user", "a"), new("assistant", " b ")], ChatEnding.ContinueLast));
 
     [Fact]
     public void Encode_LastTurnContinued_IsThePromptAndTheContent()
     {
         GemmaTokenizer tokenizer = Vocabularies.Google;
 
-        int[] ids = ChatTemplate.Encode(tokenizer, [new("user", "a"), new("assistant", "The capital")], ChatEnding.ContinueLast);
+        int[] ids = ChatTemplate.Of(tokenizer).Encode([new("user", "a"), new("assistant", "The capital")], ChatEnding.ContinueLast);
 
-        Assert.Equal([.. ChatTemplate.Encode(tokenizer, [new("user", "a")]), .. tokenizer.Encode("The capital")], ids);
+        Assert.Equal([.. ChatTemplate.Of(tokenizer).Encode([new("user", "a")]), .. tokenizer.Encode("The capital")], ids);
     }
 
     [Fact]
     public void Render_UsersTurnContinued_IsRefused() => Assert.Equal(
-        "The last message is the user's; only an answer that the assistant began can be continued.", Refusal(() => ChatTemplate.Render([new("user", "a")], ChatEnding.ContinueLast)));
+        "The last message is the user's; only an answer that the assistant began can be continued.", Refusal(() => Gemmas.Render([new("user", "a")], ChatEnding.ContinueLast)));
 
     [Fact]
     public void Render_OtherRole_IsRefused() =>
-        Assert.Equal("messages[1].role is 'tool'; allowed are user and assistant.", Refusal(() => ChatTemplate.Render([new("user", "a"), new("tool", "b")])));
+        Assert.Equal("messages[1].role is 'tool'; allowed are user, assistant, system and developer.", Refusal(() => Gemmas.Render([new("user", "a"), new("tool", "b")])));
 
     [Fact]
-    public void Render_NoMessages_IsRefused() => Assert.Equal("messages is empty; at least one message is needed.", Refusal(() => ChatTemplate.Render([])));
+    public void Render_NoMessages_IsRefused() => Assert.Equal("messages is empty; at least one message is needed.", Refusal(() => Gemmas.Render([])));
 
     private static string Refusal(Action render)
     {
@@ -102,7 +104,7 @@ public sealed class ChatTemplateTests
         Assert.Equal(24, entries.Count);
         Assert.All(entries, entry =>
         {
-            if (entry.Has("error")) Assert.Contains(entry.Text("error"), Refusal(() => ChatTemplate.RequireAlternation(Messages(entry))), StringComparison.Ordinal);
+            if (entry.Has("error")) Assert.Contains(entry.Text("error"), Refusal(() => Gemmas.EncodeAsGiven(Messages(entry))), StringComparison.Ordinal);
             else check(entry);
         });
     }

@@ -36,7 +36,7 @@ public sealed class ModelQuantizerTests
         foreach (string text in (string[])["The secret code is 51996.", "  spaces\n\nand\tüñí🙂", "<start_of_turn>user\n"])
             Assert.Equal(nano.Tokenizer!.Encode(text), written.Tokenizer!.Encode(text));
         ChatMessage[] chat = [new("user", "Where is Nina?")];
-        Assert.Equal(ChatTemplate.Encode(nano.Tokenizer!, chat), ChatTemplate.Encode(written.Tokenizer!, chat));
+        Assert.Equal(nano.Description.ChatTemplate!.Encode(chat), written.Description.ChatTemplate!.Encode(chat));
     }
 
     [Fact]

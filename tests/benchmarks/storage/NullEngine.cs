@@ -35,6 +35,8 @@ internal sealed class NullEngine(GemmaTokenizer tokenizer) : IInferenceEngine, I
 
     public GemmaTokenizer Tokenizer => tokenizer;
 
+    public ChatTemplate ChatTemplate { get; } = ChatTemplate.Of(tokenizer);
+
     public string Fingerprint => "0123456789abcdef";
 
     public int ContextLength => 512;

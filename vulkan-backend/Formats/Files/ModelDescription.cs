@@ -13,6 +13,9 @@ public sealed record ModelDescription
     /// <summary>The model's vocabulary; null when it comes without one.</summary>
     public GemmaTokenizer? Tokenizer { get; init; }
 
+    /// <summary>How its conversations become prompts; null when it comes without a vocabulary.</summary>
+    public ChatTemplate? ChatTemplate { get; init; }
+
     /// <summary>How the model's makers want tokens picked where a request says nothing.</summary>
     public SamplingDefaults Sampling { get; init; } = SamplingDefaults.None;
 

@@ -31,7 +31,7 @@ internal static class GgufModel
             GemmaTokenizer? tokenizer = GgufVocabulary.Read(metadata, $"{source.Name}/{names[0]}");
             Gemma2Config config = GgufConfig.Read(metadata, tokenizer, tensors);
             TensorCatalog.Check(tensors, config, source.Name, "its metadata", GgufNames.FromHuggingFace);
-            return new OpenModel(new ModelDescription { Config = config, Tokenizer = tokenizer }, [.. files.Select(file => file.File)]);
+            return new OpenModel(new ModelDescription { Config = config, Tokenizer = tokenizer, ChatTemplate = GgufChatTemplate.Read(metadata, tokenizer) }, [.. files.Select(file => file.File)]);
         }
         catch
         {

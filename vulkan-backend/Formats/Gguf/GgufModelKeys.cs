@@ -89,7 +89,7 @@ internal static class GgufModelKeys
             ["tokenizer.ggml.add_bos_token"] = true,
             ["tokenizer.ggml.add_eos_token"] = false,
             [GgufKeys.AddSpacePrefix] = false,
-            [GgufKeys.ChatTemplate] = ChatTemplate.Jinja,
+            [GgufKeys.ChatTemplate] = GemmaTurns.Jinja,
         };
     }
 

@@ -2,7 +2,7 @@ using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Formats.Gguf;
 
-/// <summary>Reads a model's vocabulary and chat template from a GGUF file's metadata.</summary>
+/// <summary>Reads a model's vocabulary from a GGUF file's metadata.</summary>
 internal static class GgufVocabulary
 {
     private const string SentencePiece = "llama";
@@ -21,9 +21,8 @@ internal static class GgufVocabulary
         float[] scores = OnePerToken(keys.Array<float>(GgufKeys.Scores, "an array of 32-bit floats"), GgufKeys.Scores, tokens.Length, keys);
         int[] types = OnePerToken(keys.Array<int>(GgufKeys.TokenTypes, "an array of 32-bit integers"), GgufKeys.TokenTypes, tokens.Length, keys);
         int unknown = keys.Integer(GgufKeys.UnknownToken, 0, Math.Max(0, tokens.Length - 1), byDefault: Math.Max(0, Array.IndexOf(tokens, "<unk>")));
-        bool isGemmas = keys.Text(GgufKeys.ChatTemplate) is not { } template || ChatTemplate.IsGemmas(template);
         return GemmaTokenizer.Create(
-            [.. tokens.Select((token, id) => new Piece(token, scores[id], id == unknown ? PieceType.Unknown : TypeOf(token, types[id], keys)))], label, isGemmas);
+            [.. tokens.Select((token, id) => new Piece(token, scores[id], id == unknown ? PieceType.Unknown : TypeOf(token, types[id], keys)))], label);
     }
 
     /// <summary>

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Formats.Safetensors;
 
@@ -25,7 +26,9 @@ internal static class SafetensorsModel
     {
         byte[] json = await ModelStream.ReadFileAsync(source, listed, ConfigFile, LongestConfig, cancellationToken);
         Gemma2Config config = Gemma2Config.Parse(json, $"{source.Name}/{ConfigFile}");
-        var description = new ModelDescription { Config = config, Tokenizer = await SentencePieceModel.ReadAsync(source, config, cancellationToken) };
+        GemmaTokenizer? tokenizer = await SentencePieceModel.ReadAsync(source, config, cancellationToken);
+        ChatTemplateText? template = await FolderChatTemplate.ReadAsync(source, listed, cancellationToken);
+        var description = new ModelDescription { Config = config, Tokenizer = tokenizer, ChatTemplate = tokenizer is null ? null : ChatTemplate.Of(tokenizer, template) };
         return new OpenModel(description, await OpenFilesAsync(source, listed, config, cancellationToken));
     }
 

@@ -46,25 +46,26 @@ public sealed class GgufVocabularyTests
     [Theory, MemberData(nameof(Models))]
     public async Task EncodeChat_Vectors_EqualTheTemplateOfTheFile(string model, string type)
     {
-        GemmaTokenizer tokenizer = await ReadAsync(model, type);
-        Assert.True(tokenizer.HasGemmasChatTemplate);
+        ChatTemplate template = await ReadTemplateAsync(new FileModelSource(GoldenGguf.Open($"{model}/{type}").File));
         foreach (JsonElement entry in GoldenGguf.Vectors(model, "chat"))
         {
             ChatMessage[] messages = [.. entry.GetProperty("messages").EnumerateArray().Select(message => new ChatMessage(message.Text("role"), message.Text("content")))];
             ChatEnding ending = entry.GetProperty("add_generation_prompt").GetBoolean() ? ChatEnding.OpenAnswer : ChatEnding.Closed;
             if (entry.Has("error"))
-                Assert.Contains(entry.Text("error"), Assert.Throws<InvalidRequestException>(() => ChatTemplate.RequireAlternation(messages)).Message, StringComparison.Ordinal);
-            else Assert.Equal(entry.Ids("ids"), ChatTemplate.Encode(tokenizer, messages, ending, controlTokensInContent: true));
+                Assert.Contains(entry.Text("error"), Assert.Throws<InvalidRequestException>(() => template.EncodeAsGiven(messages, ending)).Message, StringComparison.Ordinal);
+            else Assert.Equal(entry.Ids("ids"), template.EncodeAsGiven(messages, ending));
         }
     }
 
     [Fact]
     public async Task EncodeChat_AnotherTemplate_IsRefusedAndTextsWork()
     {
-        GemmaTokenizer tokenizer = await ReadAsync(Vocabulary("tokenizer.chat_template", "{% for message in messages %}[INST]{% endfor %}"));
-        InvalidRequestException error = Assert.Throws<InvalidRequestException>(() => ChatTemplate.Encode(tokenizer, [new ChatMessage("user", "a")]));
+        GgufBytes file = Vocabulary("tokenizer.chat_template", "{% for message in messages %}[INST]{% endfor %}");
+        ChatTemplate chat = await ReadTemplateAsync(new MemoryModelSource(("m.gguf", file.Write())));
+        InvalidRequestException error = Assert.Throws<InvalidRequestException>(() => chat.Encode([new ChatMessage("user", "a")]));
         Assert.Equal("messages", error.Parameter);
         Assert.Contains("chat template is not Gemma 2's", error.Message, StringComparison.Ordinal);
+        GemmaTokenizer tokenizer = await ReadAsync(file);
         Assert.Equal([6 + 'a', 262, 6 + 'b'], tokenizer.Encode("a   b", special: true));
     }
 
@@ -74,11 +75,12 @@ public sealed class GgufVocabularyTests
         const string template = """
             {{ bos_token }}{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}{% for message in messages %}{% if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('Conversation roles must alternate user/assistant/user/assistant/...') }}{% endif %}{% if (message['role'] == 'assistant') %}{% set role = 'model' %}{% else %}{% set role = message['role'] %}{% endif %}{{ '<start_of_turn>' + role + '\n' + message['content'] | trim + '<end_of_turn>\n' }}{% endfor %}{% if add_generation_prompt %}{{'<start_of_turn>model\n'}}{% endif %}
             """;
-        Assert.True((await ReadAsync(Vocabulary("tokenizer.chat_template", template))).HasGemmasChatTemplate);
+        Assert.Null((await ReadTemplateAsync(new MemoryModelSource(("m.gguf", Vocabulary("tokenizer.chat_template", template).Write())))).Problem);
     }
 
     [Fact]
-    public async Task Read_NoTemplate_IsGemmas() => Assert.True((await ReadAsync(Vocabulary("general.name", "a"))).HasGemmasChatTemplate);
+    public async Task Read_NoTemplate_IsGemmas() =>
+        Assert.Null((await ReadTemplateAsync(new MemoryModelSource(("m.gguf", Vocabulary("general.name", "a").Write())))).Problem);
 
     [Theory]
     [InlineData("tokenizer.ggml.model", "gpt2", "tokenizer.ggml.model is \"gpt2\"; allowed is \"llama\"")]
@@ -118,6 +120,8 @@ public sealed class GgufVocabularyTests
         file.Metadata[key] = value;
         return file;
     }
+
+    private static Task<ChatTemplate> ReadTemplateAsync(IModelSource source) => ChatTemplateReader.ReadAsync(source, TestContext.Current.CancellationToken);
 
     private static Task<GemmaTokenizer> ReadAsync(GgufBytes file) => ReadAsync(new MemoryModelSource(("m.gguf", file.Write())));
 

@@ -68,7 +68,7 @@ public sealed class ModelSynthesizerTests
         foreach (string text in (string[])["", "the cat  sat", "Zürich 🙂\n\n\tA_b", "<unused3> <h1>", new string('x', 1000)])
             Assert.Equal(text, tokenizer.Decode(tokenizer.Encode(text)));
         Assert.True(tokenizer.Encode("some words of text").Length <= 10);
-        Assert.Equal([2, 106], ChatTemplate.Encode(tokenizer, [new ChatMessage("user", "hello")])[..2]);
+        Assert.Equal([2, 106], model.Description.ChatTemplate!.Encode([new ChatMessage("user", "hello")])[..2]);
     }
 
     [Fact]
