@@ -24,7 +24,7 @@ public sealed class GemmaTokenizer
         (StartOfTurn, EndOfTurn) = (vocabulary.Find("<start_of_turn>"), vocabulary.Find("<end_of_turn>"));
         _userDefined = MatcherOf(text => text.Replace(' ', Vocabulary.Space), PieceType.UserDefined);
         _special = MatcherOf(text => text, PieceType.UserDefined, PieceType.Control, PieceType.Unknown);
-        _content = new(PiecesOf(PieceType.UserDefined).Where(id => !IsControl(id)).Select(id => (_vocabulary[id].Text, id)));
+        _content = new(PiecesOf(PieceType.UserDefined).Where(id => !IsControl(id)).Select(id => (_vocabulary[id].Text.Replace(Vocabulary.Space, ' '), id)));
     }
 
     /// <summary>Number of token ids; they begin at 0.</summary>
@@ -95,7 +95,10 @@ public sealed class GemmaTokenizer
         return special ? Encode(text, escaped, _special) : Encode(escaped, escaped, _userDefined);
     }
 
-    /// <summary>The ids of a text in which the names of control tokens are text, else as Hugging Face's tokenizer gives them.</summary>
+    /// <summary>
+    /// The ids of a text in which the names of control tokens are text. Of a run of spaces the longest piece comes first, as in SentencePiece and llama.cpp, whichever
+    /// file the vocabulary is from; U+2581 in a text is what it is, as in Hugging Face's tokenizer.
+    /// </summary>
     internal int[] EncodeContent(string text)
     {
         text = WellFormed(text);

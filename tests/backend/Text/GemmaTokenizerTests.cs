@@ -88,6 +88,15 @@ public sealed class GemmaTokenizerTests
     }
 
     [Fact]
+    public void EncodeContent_LongRunOfSpaces_TakesTheLongestPieceFirst()
+    {
+        GemmaTokenizer tokenizer = Vocabularies.Google;
+        string text = $"a{new string(' ', 40)}.b";
+        Assert.Equal(tokenizer.Encode(text), tokenizer.EncodeContent(text));
+        Assert.NotEqual(tokenizer.Encode(text, special: true), tokenizer.EncodeContent(text));
+    }
+
+    [Fact]
     public void Encode_AnyText_DecodesToItself() =>
         Gen.Select(Gen.OneOf(Gen.String, Gen.String[Gen.Char["ab <>\n\t0\u2581"], 0, 60]), Gen.Bool).Sample((text, special) =>
         {

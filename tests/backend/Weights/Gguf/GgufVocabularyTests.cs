@@ -82,6 +82,16 @@ public sealed class GgufVocabularyTests
     public async Task Read_NoTemplate_IsGemmas() =>
         Assert.Null((await ReadTemplateAsync(new MemoryModelSource(("m.gguf", Vocabulary("general.name", "a").Write())))).Problem);
 
+    [Fact]
+    public async Task EncodeContent_RunOfSpaces_IsTheSameWhicheverWayTheFileSpellsIt()
+    {
+        GgufBytes spaces = Vocabulary("general.name", "a"), escaped = Vocabulary("general.name", "a");
+        ((string[])escaped.Metadata["tokenizer.ggml.tokens"])[262] = "\u2581\u2581\u2581";
+        int[] expected = [6 + 'a', 262, 6 + 'b'];
+        Assert.Equal(expected, (await ReadAsync(spaces)).EncodeContent("a   b"));
+        Assert.Equal(expected, (await ReadAsync(escaped)).EncodeContent("a   b"));
+    }
+
     [Theory]
     [InlineData("tokenizer.ggml.model", "gpt2", "tokenizer.ggml.model is \"gpt2\"; allowed is \"llama\"")]
     [InlineData("tokenizer.ggml.add_space_prefix", true, "tokenizer.ggml.add_space_prefix is true; allowed is false")]
