@@ -48,9 +48,12 @@ public sealed partial record Gemma2Config
     /// <summary>Base of the rotary position embedding.</summary>
     public required double RopeTheta { get; init; }
 
+    /// <summary>Whether the files say that logits are made with the embedding; where they do not, they should have an output matrix of its own.</summary>
+    public bool TiesWordEmbeddings { get; init; } = true;
+
     /// <summary>Beginning-of-sequence token.</summary>
     public int BeginToken { get; init; } = 2;
 
-    /// <summary>Tokens that end a generation: <c>&lt;eos&gt;</c> and, as all Gemma vocabularies have it, <c>&lt;end_of_turn&gt;</c>.</summary>
+    /// <summary>Tokens that end a generation: those that the model's files name and, as all Gemma vocabularies have it, <c>&lt;end_of_turn&gt;</c>.</summary>
     public IReadOnlyList<int> EndTokens { get; init; } = [1, 107];
 }

@@ -17,6 +17,8 @@ internal static class ModelJson
     {
         try
         {
+            // Some editors mark UTF-8 so.
+            if (json.Span.StartsWith("\uFEFF"u8)) json = json[3..];
             using JsonDocument document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = maxDepth, AllowDuplicateProperties = false });
             return document.RootElement.ValueKind == JsonValueKind.Object
                 ? read(document.RootElement)

@@ -7,6 +7,11 @@ namespace Gemma2.Backend.Formats;
 /// <summary>Opens models.</summary>
 public static class ModelReader
 {
+    /// <summary>What tells an adapter's folder. Source: https://github.com/huggingface/peft.</summary>
+    private const string AdapterConfig = "adapter_config.json";
+
+    private static readonly string[] WeightFiles = [".safetensors", ".safetensors.index.json", GgufFiles.Extension];
+
     /// <summary>Reads a model's configuration, vocabulary and the headers of its weight files, and checks that they belong together. No data is read.</summary>
     /// <param name="source">
     /// Where the files come from: a model in Hugging Face's format (config.json and one or several safetensors files), or in one GGUF file.
@@ -16,6 +21,8 @@ public static class ModelReader
     public static async Task<OpenModel> OpenAsync(IModelSource source, CancellationToken cancellationToken = default)
     {
         IReadOnlyDictionary<string, long> listed = await source.ListAsync(cancellationToken).ConfigureAwait(false);
+        if (IsAdapter(listed.Keys))
+            throw new ModelException($"{source.Name}: is an adapter ({AdapterConfig} and no model's weights); name the model that it was made for, and give the adapter with --lora.");
 
         // A folder in Hugging Face's format may have GGUF files beside its own.
         IReadOnlyList<string> gguf = listed.ContainsKey(SafetensorsModel.ConfigFile) ? [] : GgufFiles.Find(listed, source.Name);
@@ -23,4 +30,10 @@ public static class ModelReader
             ? GgufModel.OpenAsync(source, listed, gguf, cancellationToken)
             : SafetensorsModel.OpenAsync(source, listed, cancellationToken)).ConfigureAwait(false);
     }
+
+    private static bool IsAdapter(IEnumerable<string> files) => files.Contains(AdapterConfig) && !files.Any(IsOfAModel);
+
+    private static bool IsOfAModel(string file) =>
+        !file.StartsWith("adapter_model.", StringComparison.Ordinal)
+        && WeightFiles.Any(end => file.EndsWith(end, StringComparison.OrdinalIgnoreCase));
 }

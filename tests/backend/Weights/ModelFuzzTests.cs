@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using CsCheck;
 using Gemma2.Backend.Config;
+using Gemma2.Backend.Formats.Safetensors;
 using Gemma2.Backend.Tensors;
 using Gemma2.Golden;
 
@@ -26,13 +27,29 @@ public sealed class ModelFuzzTests
         Gen.Select(Gen.Int[0, 3], Gen.Double[0, 1], Gen.Byte, Gen.Int[0, Splices.Length - 1].Select(index => Splices[index]), Gen.Int[1, 40]).Array[1, 4];
 
     [Fact]
-    public void Parse_DamagedConfig_IsReadOrRefused()
+    public void Parse_DamagedConfig_IsReadOrRefused() =>
+        AssertReadOrRefused(File.ReadAllBytes(Path.Combine(Root, "valid_single", "model", "config.json")), json => Gemma2Config.Parse(json, "config.json", []));
+
+    [Fact]
+    public void Parse_DamagedConfigOfNewerTools_IsReadOrRefused() => AssertReadOrRefused(
+        """
+        {"architectures": ["Gemma2ForCausalLM"], "model_type": "gemma2", "text_config": {"model_type": "gemma2", "vocab_size": 40, "hidden_size": 6, "intermediate_size": 10,
+         "num_hidden_layers": 2, "num_attention_heads": 4, "layer_types": ["sliding_attention", "full_attention"], "use_bidirectional_attention": null, "quantization_config": {},
+         "rope_parameters": {"sliding_attention": {"rope_theta": 1e4, "rope_type": "default"}, "full_attention": {"rope_theta": 1e4}}, "rope_scaling": {"type": "linear", "factor": 1}}}
+        """u8.ToArray(), json => Gemma2Config.Parse(json, "config.json", []));
+
+    [Fact]
+    public void Parse_DamagedGenerationConfig_IsReadOrRefused() => AssertReadOrRefused(
+        """
+        {"bos_token_id": 2, "do_sample": true, "eos_token_id": [1, 107], "temperature": 0.7, "top_k": 64, "top_p": 0.95, "min_p": 0.05, "repetition_penalty": 1.1, "num_beams": 1}
+        """u8.ToArray(), json => GenerationConfigFile.Parse(json, "generation_config.json", 256000, []));
+
+    private static void AssertReadOrRefused(byte[] json, Action<byte[]> parse)
     {
-        byte[] config = File.ReadAllBytes(Path.Combine(Root, "valid_single", "model", "config.json"));
         int refused = 0;
         Changes.Sample(changes =>
         {
-            if (IsRefused(() => Gemma2Config.Parse(Damage(config, changes), "config.json"), config.Length)) Interlocked.Increment(ref refused);
+            if (IsRefused(() => parse(Damage(json, changes)), json.Length)) Interlocked.Increment(ref refused);
         }, iter: Iterations);
         Assert.InRange(refused, Iterations / 10, Iterations);
     }

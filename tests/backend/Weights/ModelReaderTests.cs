@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Gemma2.Backend.Config;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
@@ -101,6 +102,46 @@ public sealed class ModelReaderTests
     [Fact]
     public async Task ReadAsync_NoWeights_IsRefused() =>
         await AssertRefusedAsync(Model(), "memory: has no weights: neither model.safetensors nor model.safetensors.index.json.");
+
+    [Theory, InlineData("adapter_model.safetensors"), InlineData("adapter_model.bin")]
+    public async Task ReadAsync_FolderOfAnAdapter_IsRefusedAsOne(string weights)
+    {
+        string reason = "memory: is an adapter (adapter_config.json and no model's weights); name the model that it was made for, and give the adapter with --lora.";
+        await AssertRefusedAsync(new MemoryModelSource(("adapter_config.json", "{}"u8.ToArray()), (weights, [0])), reason);
+        await AssertRefusedAsync(Model(("adapter_config.json", "{}"u8.ToArray()), (weights, [0])), reason);
+    }
+
+    [Fact]
+    public async Task ReadAsync_ModelWithAnAdapterBesideIt_IsRead()
+    {
+        MemoryModelSource source = Single(Tensors());
+        source.Files["adapter_config.json"] = source.Files["adapter_model.safetensors"] = [0];
+        await new RecordingSink().ReadAsync(source);
+        Assert.DoesNotContain("adapter_config.json", source.Opened);
+    }
+
+    [Fact]
+    public async Task OpenAsync_FolderWithGenerationConfig_HasItsEndTokensAndSampling()
+    {
+        MemoryModelSource source = Single(Tensors());
+        source.Files["generation_config.json"] = """{"eos_token_id": [1, 7, 107], "temperature": 0.5, "top_k": 64, "do_sample": true, "max_new_tokens": 20}"""u8.ToArray();
+        await using OpenModel model = await ModelReader.OpenAsync(source, Cancellation);
+        Assert.Equal([1, 7], model.Config.EndTokens);
+        Assert.Equal(new SamplingDefaults(0.5, 64), model.Description.Sampling);
+        Assert.Equal(
+        [
+            "memory/generation_config.json: max_new_tokens is left aside: how long an answer may get is the request's to say.",
+            "memory/generation_config.json: eos_token_id names 107; the vocabulary has 40 tokens, so these never come.",
+        ], model.Description.Notes);
+    }
+
+    [Fact]
+    public async Task OpenAsync_MalformedGenerationConfig_IsRefused()
+    {
+        MemoryModelSource source = Single(Tensors());
+        source.Files["generation_config.json"] = """{"temperature": "hot"}"""u8.ToArray();
+        await AssertRefusedAsync(source, "memory/generation_config.json: temperature is \"hot\"; allowed is a number from 0 to 2.");
+    }
 
     [Theory]
     [InlineData("{}"), InlineData("""{"weight_map": {}}"""), InlineData("""{"weight_map": ["a"]}"""), InlineData("""{"weight_map": {"a": 1}}""")]

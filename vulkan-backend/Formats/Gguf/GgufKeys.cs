@@ -6,6 +6,24 @@ internal static class GgufKeys
     /// <summary>What model it is: "gemma2".</summary>
     public const string Architecture = "general.architecture";
 
+    /// <summary>Whether it is a model, or something to be used with one: "model", "adapter" ...</summary>
+    public const string Kind = "general.type";
+
+    /// <summary>How tokens are picked where a request says nothing: the temperature. Source: common_init_sampler_from_model in common/common.cpp of llama.cpp.</summary>
+    public const string Temperature = "general.sampling.temp";
+
+    /// <summary>The same: so many of the likeliest tokens.</summary>
+    public const string TopK = "general.sampling.top_k";
+
+    /// <summary>The same: the likeliest tokens up to this sum.</summary>
+    public const string TopP = "general.sampling.top_p";
+
+    /// <summary>The same: tokens at least so likely, as a share of the likeliest one.</summary>
+    public const string MinP = "general.sampling.min_p";
+
+    /// <summary>The same: divides the logits of tokens that were there.</summary>
+    public const string RepetitionPenalty = "general.sampling.penalty_repeat";
+
     /// <summary>Tensors begin at multiples of this; 32 where it is missing.</summary>
     public const string Alignment = "general.alignment";
 
@@ -51,6 +69,9 @@ internal static class GgufKeys
     /// <summary>How positions are stretched: "none".</summary>
     public const string RopeScaling = "gemma2.rope.scaling.type";
 
+    /// <summary>By how much: 1.</summary>
+    public const string RopeScalingFactor = "gemma2.rope.scaling.factor";
+
     /// <summary>How the vocabulary was made: "llama" is SentencePiece.</summary>
     public const string TokenizerModel = "tokenizer.ggml.model";
 
@@ -71,6 +92,9 @@ internal static class GgufKeys
 
     /// <summary>End of a turn.</summary>
     public const string EndOfTurnToken = "tokenizer.ggml.eot_token_id";
+
+    /// <summary>End of a message.</summary>
+    public const string EndOfMessageToken = "tokenizer.ggml.eom_token_id";
 
     /// <summary>What no piece can spell.</summary>
     public const string UnknownToken = "tokenizer.ggml.unknown_token_id";

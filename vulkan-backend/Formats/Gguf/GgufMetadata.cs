@@ -17,6 +17,9 @@ internal sealed class GgufMetadata(string label)
 
     private readonly Dictionary<string, object> _values = new(StringComparer.Ordinal);
 
+    /// <summary>The model's and the file's name, for messages.</summary>
+    public string Label => label;
+
     /// <summary>Adds a key.</summary>
     /// <exception cref="ModelException">It is there already.</exception>
     public void Add(string key, object value)
@@ -55,7 +58,10 @@ internal sealed class GgufMetadata(string label)
     public T[] Array<T>(string key, string allowed) => _values.GetValueOrDefault(key) as T[] ?? throw Error(key, allowed);
 
     /// <summary>The error for a key's value.</summary>
-    public ModelException Error(string key, string allowed) => new($"{label}: {key} {Describe(key)}; allowed is {allowed}.");
+    public ModelException Error(string key, string allowed) => Refusal(key, $"; allowed is {allowed}.");
+
+    /// <summary>The error for a key, with what is to be said of its value.</summary>
+    public ModelException Refusal(string key, string reason) => new($"{label}: {key} {Describe(key)}{reason}");
 
     private string Describe(string key) => !_values.TryGetValue(key, out object? value) ? "is missing" : value switch
     {

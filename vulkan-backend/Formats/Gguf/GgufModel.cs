@@ -26,12 +26,22 @@ internal static class GgufModel
                 CheckPart(files[^1].Metadata, names.Count, $"{source.Name}/{name}");
             }
 
+            List<string> notes = [];
             GgufMetadata metadata = files[0].Metadata;
+            GgufConfig.RequireGemma2(metadata);
             TensorEntry[] tensors = [.. files.SelectMany(file => file.File.Tensors)];
             GemmaTokenizer? tokenizer = GgufVocabulary.Read(metadata, $"{source.Name}/{names[0]}");
-            Gemma2Config config = GgufConfig.Read(metadata, tokenizer, tensors);
+            Gemma2Config config = GgufConfig.Read(metadata, tokenizer, tensors, notes);
             TensorCatalog.Check(tensors, config, source.Name, "its metadata", GgufNames.FromHuggingFace);
-            return new OpenModel(new ModelDescription { Config = config, Tokenizer = tokenizer, ChatTemplate = GgufChatTemplate.Read(metadata, tokenizer) }, [.. files.Select(file => file.File)]);
+            var description = new ModelDescription
+            {
+                Config = config,
+                Tokenizer = tokenizer,
+                ChatTemplate = GgufChatTemplate.Read(metadata, tokenizer),
+                Sampling = GgufSampling.Read(metadata),
+                Notes = notes,
+            };
+            return new OpenModel(description, [.. files.Select(file => file.File)]);
         }
         catch
         {

@@ -25,10 +25,19 @@ internal static class SafetensorsModel
     public static async Task<OpenModel> OpenAsync(IModelSource source, IReadOnlyDictionary<string, long> listed, CancellationToken cancellationToken)
     {
         byte[] json = await ModelStream.ReadFileAsync(source, listed, ConfigFile, LongestConfig, cancellationToken);
-        Gemma2Config config = Gemma2Config.Parse(json, $"{source.Name}/{ConfigFile}");
+        List<string> notes = [];
+        Gemma2Config config = Gemma2Config.Parse(json, $"{source.Name}/{ConfigFile}", notes);
         GemmaTokenizer? tokenizer = await SentencePieceModel.ReadAsync(source, config, cancellationToken);
+        GenerationConfigFile generation = await GenerationConfigFile.ReadAsync(source, listed, config.VocabularySize, notes, cancellationToken);
         ChatTemplateText? template = await FolderChatTemplate.ReadAsync(source, listed, cancellationToken);
-        var description = new ModelDescription { Config = config, Tokenizer = tokenizer, ChatTemplate = tokenizer is null ? null : ChatTemplate.Of(tokenizer, template) };
+        var description = new ModelDescription
+        {
+            Config = config with { EndTokens = EndTokens.Of([.. config.EndTokens, .. generation.EndTokens], tokenizer, config.VocabularySize) },
+            Tokenizer = tokenizer,
+            ChatTemplate = tokenizer is null ? null : ChatTemplate.Of(tokenizer, template),
+            Sampling = generation.Sampling,
+            Notes = notes,
+        };
         return new OpenModel(description, await OpenFilesAsync(source, listed, config, cancellationToken));
     }
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Gemma2.Backend.Config;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Formats.Gguf;
@@ -15,7 +16,7 @@ public sealed class GgufModelTests
         """
         {"model_type": "gemma2", "vocab_size": 270, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
          "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32, "query_pre_attn_scalar": 32}
-        """u8.ToArray(), "tiny");
+        """u8.ToArray(), "tiny") with { EndTokens = [1, 107] };
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -91,6 +92,48 @@ public sealed class GgufModelTests
     }
 
     [Fact]
+    public async Task OpenAsync_FileOfAnOldConverter_HasGemmasValuesAndSaysSo()
+    {
+        GgufBytes file = GgufBytes.Of(Tiny);
+        string[] keys = ["gemma2.attention.sliding_window", "gemma2.attn_logit_softcapping", "gemma2.final_logit_softcapping"];
+        foreach (string key in keys) file.Metadata.Remove(key);
+        await using OpenModel model = await ModelReader.OpenAsync(Source(file), Cancellation);
+        Assert.Equivalent(Tiny, model.Config, strict: true);
+        Assert.Equal([$"memory/m.gguf has no {string.Join(", no ", keys)}: Gemma 2's 4096, 50, 30 taken."], model.Description.Notes);
+
+        foreach ((string key, object value) in keys.Zip<string, object>([64u, 40f, 20f])) file.Metadata[key] = value;
+        await using OpenModel newer = await ModelReader.OpenAsync(Source(file), Cancellation);
+        Assert.Equal((64, 40.0, 20.0), (newer.Config.Layers[0].Window, newer.Config.AttentionSoftcap, newer.Config.FinalSoftcap));
+        Assert.Empty(newer.Description.Notes);
+    }
+
+    [Fact]
+    public async Task OpenAsync_EndTokens_AreThoseOfAllKeys()
+    {
+        GgufBytes file = GgufBytes.Of(Tiny);
+        foreach ((string key, uint token) in new[] { ("eos", 5u), ("eot", 6u), ("eom", 7u) }) file.Metadata[$"tokenizer.ggml.{key}_token_id"] = token;
+        await using OpenModel model = await ModelReader.OpenAsync(Source(file), Cancellation);
+        Assert.Equal([5, 6, 7, 107], model.Config.EndTokens);
+    }
+
+    [Fact]
+    public async Task OpenAsync_SamplingOfNewerConverters_IsTheDefault()
+    {
+        GgufBytes file = GgufBytes.Of(Tiny);
+        Assert.Equal(SamplingDefaults.None, await SamplingAsync(file));
+        (file.Metadata["general.sampling.temp"], file.Metadata["general.sampling.top_k"], file.Metadata["general.sampling.top_p"]) = (0.7f, 64, 0.95f);
+        Assert.Equal(new SamplingDefaults(0.7, 64, 0.95), await SamplingAsync(file));
+        (file.Metadata["general.sampling.min_p"], file.Metadata["general.sampling.penalty_repeat"], file.Metadata["general.sampling.top_k"]) = (0.05f, 1.1f, -1);
+        Assert.Equal(new SamplingDefaults(0.7, 0, 0.95, 0.05, 1.1), await SamplingAsync(file));
+    }
+
+    private static async Task<SamplingDefaults> SamplingAsync(GgufBytes file)
+    {
+        await using OpenModel model = await ModelReader.OpenAsync(Source(file), Cancellation);
+        return model.Description.Sampling;
+    }
+
+    [Fact]
     public async Task OpenAsync_Of46Layers_HasTheQueryScaleOf27B()
     {
         await using OpenModel model = await ModelReader.OpenAsync(Source(GgufBytes.Of(Tiny with { Layers = LayerConfig.Alternating(46, 4096), HeadDimension = 32 })), Cancellation);
@@ -143,6 +186,18 @@ public sealed class GgufModelTests
 
     [Theory]
     [InlineData("general.architecture", "llama", "general.architecture is \"llama\"; allowed is \"gemma2\"")]
+    [InlineData("general.architecture", "gemma", "general.architecture is \"gemma\": this is Gemma 1; allowed is \"gemma2\": this engine runs Gemma 2 and what was made from it.")]
+    [InlineData("general.architecture", "gemma3", "general.architecture is \"gemma3\": this is Gemma 3; allowed is \"gemma2\"")]
+    [InlineData("general.architecture", "gemma3n", "general.architecture is \"gemma3n\": this is Gemma 3n; allowed is \"gemma2\"")]
+    [InlineData("general.architecture", "gemma-embedding", "general.architecture is \"gemma-embedding\": this is EmbeddingGemma, which writes no text; allowed is \"gemma2\"")]
+    [InlineData("general.architecture", "t5gemma", "general.architecture is \"t5gemma\": this is T5Gemma, which has an encoder; allowed is \"gemma2\"")]
+    [InlineData("general.type", "adapter", "general.type is \"adapter\": it changes a model, and is given beside that model, with --lora; allowed is \"model\".")]
+    [InlineData("general.type", "mmproj", "general.type is \"mmproj\"; allowed is \"model\".")]
+    [InlineData("gemma2.rope.scaling.factor", 2f, "gemma2.rope.scaling.factor is 2; allowed is 1")]
+    [InlineData("general.sampling.temp", 3f, "general.sampling.temp is 3; allowed is a float from 0 to 2")]
+    [InlineData("general.sampling.top_k", -2, "general.sampling.top_k is -2; allowed is a whole number from -1 to 2147483647")]
+    [InlineData("general.sampling.top_p", "1", "general.sampling.top_p is \"1\"; allowed is a float")]
+    [InlineData("tokenizer.ggml.eom_token_id", 270u, "tokenizer.ggml.eom_token_id is 270; allowed is a whole number from 0 to 269")]
     [InlineData("general.architecture", 1u, "general.architecture is 1; allowed is a string")]
     [InlineData("general.alignment", 24u, "general.alignment is 24; allowed is a power of two")]
     [InlineData("gemma2.rope.scaling.type", "yarn", "gemma2.rope.scaling.type is \"yarn\"; allowed is \"none\"")]
