@@ -44,7 +44,7 @@ internal static class ModelLocation
         ? ChatTemplate.Of(await LoadTokenizerAsync(model, cancellationToken))
         : await ChatTemplateReader.ReadAsync(Open(model), cancellationToken);
 
-    private static bool IsTokenizer(string model) => !model.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase) && File.Exists(model);
+    private static bool IsTokenizer(string model) => File.Exists(model) && !LocalModel.IsGguf(model);
 
     // Apart, so that Azure's libraries are loaded for blob:NAME only.
     private static BlobModelSource OpenBlob(string name) => new(StorageConnection.FromEnvironment(), name, OpenCache());

@@ -31,12 +31,12 @@ public sealed class LocalFile : SourceFile
         {
             bool isFile = File.Exists(path);
             if (!isFile && !Directory.Exists(path)) throw new ModelException($"There is no folder '{path}'.");
-            if (isFile && !path.EndsWith(GgufFiles.Extension, StringComparison.OrdinalIgnoreCase))
-                throw new ModelException($"'{path}' is a file that holds no model; supported are {LocalModel.Allowed}.");
+            if (isFile) LocalModel.CheckGguf(path);
             string folder = isFile ? Path.GetDirectoryName(Path.GetFullPath(path))! : path;
             // The files of a Hugging Face cache are links: what they lead to counts.
             string[] there = [.. Directory.EnumerateFiles(folder).Where(File.Exists).Select(file => Path.GetFileName(file))];
-            foreach (string file in ModelFileNames.Select(there, isFile ? Path.GetFileName(path) : null, $"The folder '{folder}'")) opened.Add(Open(Path.Combine(folder, file)));
+            string[] gguf = isFile || ModelFileNames.IsFolder(there) ? [] : [.. there.Where(file => LocalModel.IsGguf(Path.Combine(folder, file)))];
+            foreach (string file in ModelFileNames.Select(there, isFile ? Path.GetFileName(path) : null, gguf, $"The folder '{folder}'")) opened.Add(Open(Path.Combine(folder, file)));
             return opened;
         }
         catch (Exception error)

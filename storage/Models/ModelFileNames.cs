@@ -19,16 +19,16 @@ public static class ModelFileNames
 
     /// <summary>The files of the one model that is there.</summary>
     /// <param name="there">The names of all files.</param>
-    /// <param name="gguf">A GGUF file that is the model, or a part of it; null for the model of the folder.</param>
+    /// <param name="file">The GGUF file that is the model, or a part of it; null for the model of the folder.</param>
+    /// <param name="gguf">Which files are GGUF, whatever they are called.</param>
     /// <param name="where">Where the files are, for messages: a sentence's subject.</param>
     /// <exception cref="ModelException">There is none, there are several, or a part is missing.</exception>
-    public static IReadOnlyList<string> Select(IReadOnlyCollection<string> there, string? gguf, string where)
+    public static IReadOnlyList<string> Select(IReadOnlyCollection<string> there, string? file, IReadOnlyList<string> gguf, string where)
     {
-        if (gguf is null && there.Contains("config.json"))
-            return IsFolder(there) ? [.. OfFolder(there)] : throw new ModelException($"{where} has no *.safetensors.");
-        IReadOnlyList<string> named = gguf is null ? [] : GgufFiles.PartsOf(gguf);
-        IReadOnlyList<string> files = GgufFiles.Find(there.Where(file => gguf is null || named.Contains(file)).ToDictionary(file => file, _ => 0L), where);
-        return files.Count > 0 ? files : throw new ModelException($"{where} has no config.json, nor a {GgufFiles.Extension} file.");
+        if (file is null && IsFolder(there)) return [.. OfFolder(there)];
+        IReadOnlyList<string> files = GgufFiles.OneModel(file is null ? gguf : GgufFiles.PartsOf(file), there, where);
+        if (files.Count > 0) return files;
+        throw new ModelException(there.Contains("config.json") ? $"{where} has no *.safetensors." : $"{where} has no config.json, nor a {GgufFiles.Extension} file.");
     }
 
     private static bool IsWeights(string file) => file.EndsWith(".safetensors", StringComparison.Ordinal);

@@ -13,8 +13,38 @@ public static class LocalModel
     {
         if (Directory.Exists(path)) return new FolderModelSource(path);
         if (!File.Exists(path)) return null;
-        return path.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase)
-            ? new FileModelSource(path)
-            : throw new ModelException($"'{path}' is a file that holds no model; supported are {Allowed}.");
+        CheckGguf(path);
+        return new FileModelSource(path);
+    }
+
+    /// <summary>Whether a file is GGUF, or should be by its name: Ollama and others keep such files under names without extension.</summary>
+    public static bool IsGguf(string path) => path.EndsWith(GgufFiles.Extension, StringComparison.OrdinalIgnoreCase) || FileContents.IsGguf(Begin(path));
+
+    /// <summary>Looks at a file that is said to be a model by itself.</summary>
+    /// <exception cref="ModelException">It is of another kind than <see cref="IsGguf"/> takes; the message says of which.</exception>
+    public static void CheckGguf(string path)
+    {
+        if (IsGguf(path)) return;
+        byte[] begin = Begin(path);
+        long length = new FileInfo(path).Length;
+        throw new ModelException(FileContents.IsSafetensors(begin, length)
+            ? $"'{path}' is a safetensors file: give the folder that holds it and its config.json."
+            : FileContents.DescribeOther(begin, length) is { } what
+                ? $"'{path}' is a file that holds no model: it {what}"
+                : $"'{path}' is a file that holds no model; supported are {Allowed}.");
+    }
+
+    private static byte[] Begin(string path)
+    {
+        try
+        {
+            using FileStream file = File.OpenRead(path);
+            byte[] begin = new byte[FileContents.PrefixBytes];
+            return begin[..file.ReadAtLeast(begin, begin.Length, throwOnEndOfStream: false)];
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new ModelException($"'{path}' cannot be read: {error.Message}", error);
+        }
     }
 }

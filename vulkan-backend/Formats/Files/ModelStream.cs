@@ -9,6 +9,7 @@ internal static class ModelStream
     /// <param name="file">The file's name.</param>
     /// <param name="longest">Most bytes that it may have.</param>
     /// <param name="cancellationToken">Stops reading.</param>
+    /// <exception cref="ModelException">It is missing, too long, cannot be read, or stands for another file: a git-lfs pointer, a page that says why there is none.</exception>
     public static async Task<byte[]> ReadFileAsync(
         IModelSource source, IReadOnlyDictionary<string, long> files, string file, int longest, CancellationToken cancellationToken)
     {
@@ -19,7 +20,7 @@ internal static class ModelStream
         await using var stream = new ModelFileStream(await source.OpenAsync(file, cancellationToken));
         await ReadAsync(stream, bytes, label, cancellationToken);
         await ReadEndAsync(stream, label, cancellationToken);
-        return bytes;
+        return FileContents.DescribePlaceholder(bytes) is { } what ? throw new ModelException($"{label}: {what}") : bytes;
     }
 
     /// <summary>Fills a buffer.</summary>

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Tensors;
 
 namespace Gemma2.Backend.Formats.Gguf;
@@ -23,7 +25,8 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<TensorEnt
     /// <exception cref="ModelException">The header breaks a rule of the format, or a tensor has a type that is not supported.</exception>
     public static async Task<GgufHeader> ReadAsync(GgufReader reader, string model, string file, long fileLength)
     {
-        if (await reader.ReadUInt32Async("its first 4 bytes") != Magic) throw reader.Error("does not begin with GGUF: this is not a GGUF file.");
+        uint magic = await reader.ReadUInt32Async("its first 4 bytes");
+        if (magic != Magic) throw reader.Error($"does not begin with GGUF: it {await DescribeAsync(reader, magic, fileLength)}");
         await CheckVersionAsync(reader);
         int tensorCount = await reader.ReadCountAsync("the list of tensors", GgufTensorReader.LeastBytes, GgufTensorReader.MostTensors);
         int keyCount = await reader.ReadCountAsync("the metadata", GgufMetadataReader.LeastBytes, GgufMetadataReader.MostKeys);
@@ -32,6 +35,16 @@ internal sealed record GgufHeader(GgufMetadata Metadata, IReadOnlyList<TensorEnt
         if (!int.IsPow2(alignment)) throw metadata.Error(GgufKeys.Alignment, "a power of two");
         GgufTensor[] tensors = await new GgufTensorReader(reader).ReadAsync(tensorCount);
         return new GgufHeader(metadata, GgufLayout.Place(tensors, reader.Position, alignment, file, fileLength, reader.Error), reader.Position);
+    }
+
+    private static async ValueTask<string> DescribeAsync(GgufReader reader, uint magic, long fileLength)
+    {
+        byte[] first = new byte[sizeof(uint)];
+        BinaryPrimitives.WriteUInt32LittleEndian(first, magic);
+        int more = (int)Math.Min(fileLength, FileContents.PrefixBytes) - first.Length;
+        byte[] begin = [.. first, .. (await reader.ReadBytesAsync(more, "its first bytes")).Span];
+        if (FileContents.IsSafetensors(begin, fileLength)) return "is a safetensors file: give the folder that holds it and its config.json.";
+        return FileContents.DescribeOther(begin, fileLength) ?? "is no GGUF file.";
     }
 
     private static async ValueTask CheckVersionAsync(GgufReader reader)

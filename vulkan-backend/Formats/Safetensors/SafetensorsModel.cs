@@ -6,23 +6,30 @@ using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Formats.Safetensors;
 
-/// <summary>Opens a model in Hugging Face's format: config.json, tokenizer.model, and one safetensors file or several with an index.</summary>
+/// <summary>Opens a model in Hugging Face's format: config.json, tokenizer.model, and one safetensors file or several.</summary>
 internal static class SafetensorsModel
 {
     /// <summary>The configuration beside the weights.</summary>
     public const string ConfigFile = "config.json";
 
-    private const string SingleFile = "model.safetensors";
-    private const string IndexFile = "model.safetensors.index.json";
     private const int LongestConfig = 1 << 20;
-    private const int LongestIndex = 4 << 20;
 
-    /// <summary>Opens a model.</summary>
+    /// <summary>Opens a model whose weight files are known by their names.</summary>
     /// <param name="source">The model.</param>
     /// <param name="listed">Its files and their lengths.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
     /// <exception cref="ModelException">A file is missing or malformed, or the files do not fit each other.</exception>
-    public static async Task<OpenModel> OpenAsync(IModelSource source, IReadOnlyDictionary<string, long> listed, CancellationToken cancellationToken)
+    public static Task<OpenModel> OpenAsync(IModelSource source, IReadOnlyDictionary<string, long> listed, CancellationToken cancellationToken) =>
+        OpenAsync(source, listed, weights: null, cancellationToken);
+
+    /// <summary>Opens a model.</summary>
+    /// <param name="source">The model.</param>
+    /// <param name="listed">Its files and their lengths.</param>
+    /// <param name="weights">Its weight files, whatever they are called; null: those that are named as such.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    /// <exception cref="ModelException">A file is missing or malformed, or the files do not fit each other.</exception>
+    public static async Task<OpenModel> OpenAsync(
+        IModelSource source, IReadOnlyDictionary<string, long> listed, IReadOnlyList<string>? weights, CancellationToken cancellationToken)
     {
         byte[] json = await ModelStream.ReadFileAsync(source, listed, ConfigFile, LongestConfig, cancellationToken);
         List<string> notes = [];
@@ -38,25 +45,19 @@ internal static class SafetensorsModel
             Sampling = generation.Sampling,
             Notes = notes,
         };
-        return new OpenModel(description, await OpenFilesAsync(source, listed, config, cancellationToken));
+        SafetensorsFiles files = weights is null ? await SafetensorsFiles.FindAsync(source, listed, cancellationToken) : new SafetensorsFiles(weights);
+        return new OpenModel(description, await OpenFilesAsync(source, listed, files, config, cancellationToken));
     }
 
     private static async Task<IReadOnlyList<WeightFile>> OpenFilesAsync(
-        IModelSource source, IReadOnlyDictionary<string, long> listed, Gemma2Config config, CancellationToken cancellationToken)
+        IModelSource source, IReadOnlyDictionary<string, long> listed, SafetensorsFiles named, Gemma2Config config, CancellationToken cancellationToken)
     {
-        IReadOnlyDictionary<string, string>? index = listed.ContainsKey(SingleFile) ? null : await ReadIndexAsync(source, listed, cancellationToken);
         List<WeightFile> files = [];
         try
         {
-            IEnumerable<string> names = index is null ? [SingleFile] : index.Values.Distinct().Order(StringComparer.Ordinal);
-            foreach (string name in names)
-            {
-                if (!listed.TryGetValue(name, out long length)) throw new ModelException($"{source.Name}: {IndexFile} names {name}, which is missing.");
-                files.Add(await OpenFileAsync(source, name, length, cancellationToken));
-            }
-
+            foreach (string name in named.Names) files.Add(await OpenFileAsync(source, name, listed[name], cancellationToken));
             TensorEntry[] tensors = [.. files.SelectMany(file => file.Tensors)];
-            if (index is not null) CheckIndex(index, tensors, source.Name);
+            named.Check(tensors, source.Name);
             TensorCatalog.Check(tensors, config, source.Name);
             return files;
         }
@@ -77,6 +78,7 @@ internal static class SafetensorsModel
         {
             byte[] prefix = new byte[SafetensorsHeader.PrefixLength];
             await ModelStream.ReadAsync(stream, prefix, label, cancellationToken);
+            CheckContents([.. prefix, .. stream.Rest.Span[..Math.Min(stream.Rest.Length, FileContents.PrefixBytes - prefix.Length)]], length, label);
             byte[] header = new byte[SafetensorsHeader.CheckLength(BinaryPrimitives.ReadUInt64LittleEndian(prefix), length, source.Name, file)];
             await ModelStream.ReadAsync(stream, header, label, cancellationToken);
             return new WeightFile(opened, stream, source.Name, file, SafetensorsHeader.Parse(header, length, source.Name, file), length);
@@ -88,24 +90,10 @@ internal static class SafetensorsModel
         }
     }
 
-    private static async Task<IReadOnlyDictionary<string, string>> ReadIndexAsync(
-        IModelSource source, IReadOnlyDictionary<string, long> listed, CancellationToken cancellationToken)
+    private static void CheckContents(ReadOnlySpan<byte> begin, long length, string label)
     {
-        if (!listed.ContainsKey(IndexFile)) throw new ModelException($"{source.Name}: has no weights: neither {SingleFile} nor {IndexFile}.");
-        byte[] json = await ModelStream.ReadFileAsync(source, listed, IndexFile, LongestIndex, cancellationToken);
-        return ShardIndex.Parse(json, $"{source.Name}/{IndexFile}");
-    }
-
-    private static void CheckIndex(IReadOnlyDictionary<string, string> index, IEnumerable<TensorEntry> tensors, string model)
-    {
-        Dictionary<string, string> missing = new(index, StringComparer.Ordinal);
-        foreach (TensorEntry tensor in tensors)
-        {
-            if (!missing.Remove(tensor.Name, out string? file) || file != tensor.File)
-                throw new ModelException($"{model}/{tensor.File}: holds {ModelJson.Show(tensor.Name)}, which {IndexFile} does not place there.");
-        }
-
-        foreach ((string name, string file) in missing.Take(1))
-            throw new ModelException($"{model}/{file}: does not hold {ModelJson.Show(name)}, which {IndexFile} places there.");
+        if (FileContents.IsSafetensors(begin, length)) return;
+        if (FileContents.IsGguf(begin)) throw new ModelException($"{label}: is a GGUF file whatever its name: name the file itself as the model.");
+        if (FileContents.DescribeOther(begin, length) is { } what) throw new ModelException($"{label}: {what}");
     }
 }
