@@ -1,3 +1,4 @@
+using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Kernels.Check;
@@ -43,6 +44,9 @@ public sealed record EngineOptions
     /// as they are.
     /// </summary>
     public TensorType? WeightType { get; init; }
+
+    /// <summary>LoRA adapters whose product is added to the weights while these are loaded, in this order.</summary>
+    public IReadOnlyList<AdapterSource> Adapters { get; init; } = [];
 
     /// <summary>Most bytes of memory for weights on their way from the files to the device.</summary>
     public long StagingMemory { get; init; } = ReadOptions.DefaultStagingMemory;

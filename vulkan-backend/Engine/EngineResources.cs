@@ -1,3 +1,4 @@
+using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Cache;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Device;
@@ -88,6 +89,7 @@ internal sealed class EngineResources : IDisposable
             throw new InvalidRequestException(nameof(options.MaxSequences), $"MaxSequences is {options.MaxSequences}; allowed is 1 or more.");
         IReadOnlyList<TensorEntry> tensors = model.TensorsAs(options.WeightType);
         KvCacheType kvCacheType = options.KvCacheType.For(tensors.Select(tensor => tensor.Type));
+        AdapterSet adapters = await AdapterSet.LoadAsync(options.Adapters, model, cancellationToken).ConfigureAwait(false);
         GpuDevice device = await opening.TakeAsync().ConfigureAwait(false);
         try
         {
@@ -98,7 +100,8 @@ internal sealed class EngineResources : IDisposable
             using var uploader = new WeightUploader(device, model.Config, reading.CopyMemory);
             var stored = new HashingSink(uploader);
             var allocated = new TaskCompletionSource<EngineResources>(TaskCreationOptions.RunContinuationsAsynchronously);
-            var sink = new BegunSink(options.WeightType is { } type ? new QuantizingSink(stored, new WeightMix(type, model.Config).TypeOf) : stored, options.Timeline, () =>
+            ITensorSink typed = options.WeightType is { } type ? new QuantizingSink(stored, new WeightMix(type, model.Config).TypeOf) : stored;
+            var sink = new BegunSink(adapters.Before(typed, widens: options.WeightType is not null), options.Timeline, () =>
             {
                 long weightBytes = MemoryEstimate.Of(model.Config, tensors, contextLength, kvCacheType).WeightBytes;
                 allocated.SetResult(new EngineResources(device, opening.Pipelines, model.Config, uploader.Weights, weightBytes, contextLength, kvCacheType, kernels, options));

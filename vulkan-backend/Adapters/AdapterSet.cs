@@ -1,0 +1,42 @@
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Tensors;
+
+namespace Gemma2.Backend.Adapters;
+
+/// <summary>The adapters that are added to a model's weights, in their order.</summary>
+public sealed class AdapterSet
+{
+    private static readonly IReadOnlyList<LowRankUpdate> Nothing = [];
+
+    private readonly Dictionary<string, IReadOnlyList<LowRankUpdate>> _updates;
+
+    internal AdapterSet(IReadOnlyList<Adapter> adapters)
+    {
+        Adapters = adapters;
+        _updates = adapters.SelectMany(adapter => adapter.Updates).GroupBy(update => update.Target)
+            .ToDictionary(target => target.Key, IReadOnlyList<LowRankUpdate> (target) => [.. target], StringComparer.Ordinal);
+    }
+
+    /// <summary>The adapters.</summary>
+    public IReadOnlyList<Adapter> Adapters { get; }
+
+    /// <summary>Reads adapters into memory.</summary>
+    /// <param name="sources">Where they are. None is there twice: its scale says how strong it is.</param>
+    /// <param name="model">The model that they are for.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    /// <exception cref="ModelException">One of them is malformed, is not supported, or does not fit the model.</exception>
+    public static async Task<AdapterSet> LoadAsync(IReadOnlyList<AdapterSource> sources, OpenModel model, CancellationToken cancellationToken = default)
+    {
+        List<Adapter> adapters = [];
+        foreach (AdapterSource source in sources) adapters.Add(await AdapterReader.ReadAsync(source, model.Config, cancellationToken).ConfigureAwait(false));
+        return new AdapterSet(adapters);
+    }
+
+    /// <summary>What is added to a tensor, in the order in which it is.</summary>
+    internal IReadOnlyList<LowRankUpdate> Of(string tensor) => _updates.GetValueOrDefault(tensor, Nothing);
+
+    /// <summary>A sink that adds all before it passes tensors on.</summary>
+    /// <param name="next">Takes the tensors.</param>
+    /// <param name="widens">Pass on what is changed as float32, for somebody who quantizes it; else in the type that it came in.</param>
+    internal ITensorSink Before(ITensorSink next, bool widens) => _updates.Count == 0 ? next : new AdapterSink(next, this, widens);
+}

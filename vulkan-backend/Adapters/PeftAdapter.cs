@@ -1,0 +1,85 @@
+using System.Buffers.Binary;
+using System.Text.RegularExpressions;
+using Gemma2.Backend.Config;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Formats.Safetensors;
+using Gemma2.Backend.Tensors;
+
+namespace Gemma2.Backend.Adapters;
+
+/// <summary>
+/// An adapter as Hugging Face's PEFT saves it: adapter_config.json and adapter_model.safetensors.
+/// Source: https://github.com/huggingface/peft, docs/source/developer_guides/checkpoint.md.
+/// </summary>
+internal static partial class PeftAdapter
+{
+    /// <summary>Its weights.</summary>
+    public const string WeightsFile = "adapter_model.safetensors";
+
+    private const string ModelPrefix = "model.";
+
+    /// <summary>Reads an adapter.</summary>
+    /// <exception cref="ModelException">Names the file and what is wrong in it.</exception>
+    public static async Task<Adapter> ReadAsync(AdapterSource source, IReadOnlyDictionary<string, long> listed, Gemma2Config config, CancellationToken cancellationToken)
+    {
+        IModelSource files = source.Files;
+        byte[] json = await ModelStream.ReadFileAsync(files, listed, PeftConfig.FileName, PeftConfig.Longest, cancellationToken).ConfigureAwait(false);
+        PeftConfig peft = PeftConfig.Parse(json, $"{files.Name}/{PeftConfig.FileName}");
+        if (!listed.TryGetValue(WeightsFile, out long length)) throw Missing(files.Name, listed);
+        await using var stream = new ModelFileStream(await files.OpenAsync(WeightsFile, cancellationToken).ConfigureAwait(false));
+        AdapterFile file = await ReadHeaderAsync(stream, files.Name, length, cancellationToken).ConfigureAwait(false);
+        AdapterPart[] parts = [.. file.Tensors.Select(tensor => PartOf(file, tensor))];
+        IReadOnlyList<LowRankUpdate> updates = await AdapterReader.ReadUpdatesAsync(
+            file, parts, config, (part, rank) => source.Scale * FactorOf(file, peft, part, rank), cancellationToken).ConfigureAwait(false);
+        await ModelStream.ReadEndAsync(stream, file.Label, cancellationToken).ConfigureAwait(false);
+        return new Adapter(files.Name, source.Scale, peft.Alpha, updates);
+    }
+
+    private static async Task<AdapterFile> ReadHeaderAsync(ModelFileStream stream, string name, long length, CancellationToken cancellationToken)
+    {
+        string label = $"{name}/{WeightsFile}";
+        if (length < SafetensorsHeader.PrefixLength) throw new ModelException($"{label}: is {length} bytes long: this is not a safetensors file.");
+        byte[] prefix = new byte[SafetensorsHeader.PrefixLength];
+        await ModelStream.ReadAsync(stream, prefix, label, cancellationToken).ConfigureAwait(false);
+        byte[] header = new byte[SafetensorsHeader.CheckLength(BinaryPrimitives.ReadUInt64LittleEndian(prefix), length, name, WeightsFile)];
+        await ModelStream.ReadAsync(stream, header, label, cancellationToken).ConfigureAwait(false);
+        return new AdapterFile(stream, label, prefix.Length + header.Length, SafetensorsHeader.Parse(header, length, name, WeightsFile));
+    }
+
+    private static AdapterPart PartOf(AdapterFile file, TensorEntry tensor)
+    {
+        if (Lora().Match(tensor.Name) is { Success: true } match)
+        {
+            string module = match.Groups["module"].Value;
+            string target = module.StartsWith("layers.", StringComparison.Ordinal) ? ModelPrefix + module : module;
+            return new AdapterPart(tensor, target + ".weight", match.Groups["side"].Value == "A");
+        }
+        throw file.Error(tensor, tensor.Name switch
+        {
+            var name when name.Contains("lora_magnitude_vector", StringComparison.Ordinal) => "belongs to DoRA, which is not supported; merge the adapter with PEFT's merge_and_unload.",
+            var name when name.Contains("lora_embedding_", StringComparison.Ordinal) => "is for the embedding, of which no adapters are supported.",
+            var name when name.EndsWith(".bias", StringComparison.Ordinal) => "is a bias, and Gemma 2 has none.",
+            var name when name.Contains("trainable_tokens", StringComparison.Ordinal) => "holds rows of the embedding, which are not supported.",
+            var name when name.Contains("embed_tokens", StringComparison.Ordinal) || name.Contains("lm_head", StringComparison.Ordinal) =>
+                "is a copy of the embedding or the output matrix, which is not supported (modules_to_save); merge the adapter with PEFT's merge_and_unload.",
+            _ => "is no tensor of a LoRA adapter: A and B are named NAME.lora_A.weight and NAME.lora_B.weight.",
+        });
+    }
+
+    private static double FactorOf(AdapterFile file, PeftConfig peft, AdapterPart part, int rank)
+    {
+        string module = part.Target[..part.Target.LastIndexOf('.')];
+        int said = peft.RankOf(module);
+        return said == rank
+            ? peft.FactorOf(module)
+            : throw file.Error(part.Tensor, $"is [{string.Join(", ", part.Tensor.Shape)}], of rank {rank}; by {PeftConfig.FileName} its rank is {said}.");
+    }
+
+    private static ModelException Missing(string name, IReadOnlyDictionary<string, long> listed) => new(listed.ContainsKey("adapter_model.bin")
+        ? $"{name}: has adapter_model.bin, a file of Python objects, which is not read; save the adapter as {WeightsFile}."
+        : $"{name}: has no {WeightsFile}.");
+
+    // With the name of the adapter, or without, as PEFT saves it.
+    [GeneratedRegex(@"^(base_model\.model\.)?(?<module>.+?)\.lora_(?<side>[AB])(\.[^.]+)?\.weight\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex Lora();
+}
