@@ -13,6 +13,7 @@ internal sealed class EngineArguments
     private readonly Option<int?> _context = Shared.Context();
     private readonly Option<string?> _device = Shared.Device();
     private readonly Option<KernelOptions?> _kernels = Shared.Kernels();
+    private readonly AdapterArguments _adapters = new();
 
     /// <summary>Adds all of them to a command.</summary>
     public void AddTo(Command command)
@@ -22,6 +23,7 @@ internal sealed class EngineArguments
         command.Add(_context);
         command.Add(_device);
         command.Add(_kernels);
+        _adapters.AddTo(command);
     }
 
     /// <summary>The options for an engine that works on one sequence. Whoever calls this program chose the machine, so a software device is allowed.</summary>
@@ -32,6 +34,7 @@ internal sealed class EngineArguments
         ContextLength = parse.GetValue(_context),
         MaxSequences = 1,
         WeightType = parse.GetValue(_type),
+        Adapters = _adapters.Read(parse),
         KvCacheType = parse.GetValue(_kv) ?? KvCacheType.Auto,
         Kernels = parse.GetValue(_kernels) ?? KernelOptions.Default,
     };

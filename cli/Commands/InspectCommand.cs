@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
@@ -31,11 +32,14 @@ internal static class InspectCommand
         Option<KvCacheType?> kv = Shared.KvCache();
         Option<int?> context = Shared.Context();
         Option<bool> json = Shared.Json();
+        var adapters = new AdapterArguments();
         var command = new Command("inspect", "Show a model's configuration, tensors, and the device memory it needs.") { model, type, context, kv, json };
+        adapters.AddTo(command);
         command.SetAction(async (parse, cancellationToken) =>
         {
             IModelSource source = ModelLocation.Open(parse.GetRequiredValue(model));
-            ModelReport report = await ReadAsync(source, parse.GetValue(type), parse.GetValue(context), parse.GetValue(kv) ?? KvCacheType.Auto, cancellationToken);
+            ModelReport report = await ReadAsync(
+                source, parse.GetValue(type), parse.GetValue(context), parse.GetValue(kv) ?? KvCacheType.Auto, adapters.Read(parse), cancellationToken);
             if (parse.GetValue(json)) StandardOutput.WriteJson(report, CliJson.Document.ModelReport);
             else Print(report);
         });
@@ -43,7 +47,7 @@ internal static class InspectCommand
     }
 
     private static async Task<ModelReport> ReadAsync(
-        IModelSource source, TensorType? type, int? context, KvCacheType wanted, CancellationToken cancellationToken)
+        IModelSource source, TensorType? type, int? context, KvCacheType wanted, IReadOnlyList<AdapterSource> adapters, CancellationToken cancellationToken)
     {
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken);
         (Gemma2Config config, IReadOnlyList<TensorEntry> tensors) = (model.Config, model.TensorsAs(type));
@@ -53,8 +57,10 @@ internal static class InspectCommand
         const int sequences = 4;
         long needed = MemoryEstimate.Of(config, tensors, length, kv, sequences).TotalBytes + ActivationBytes;
         long parameters = tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size));
+        AdapterSet added = await AdapterSet.LoadAsync(adapters, model, cancellationToken);
         return new ModelReport(source.Name, parameters, config,
-            new MemoryReport(length, kv, memory.WeightBytes, memory.KvCacheBytes, memory.TotalBytes, SmallestDevice(needed), sequences), model.Description.Sampling, model.Description.Notes, tensors);
+            new MemoryReport(length, kv, memory.WeightBytes, memory.KvCacheBytes, memory.TotalBytes, SmallestDevice(needed), sequences), model.Description.Sampling, model.Description.Notes,
+            [.. added.Adapters.Select(adapter => new AdapterReport(adapter.Name, adapter.Scale, adapter.Alpha, adapter.Ranks, adapter.Targets))], tensors);
     }
 
     /// <returns>Gigabytes; null where none is large enough.</returns>
@@ -84,6 +90,7 @@ internal static class InspectCommand
         yield return ["longest sequence", Text(config.MaxPositions)];
         yield return ["begin and end tokens", $"{config.BeginToken}; {string.Join(", ", config.EndTokens)}"];
         yield return ["sampling", Sampling(report.Sampling)];
+        foreach (AdapterReport adapter in report.Adapters) yield return ["adapter", adapter.Describe()];
         yield return ["device memory", $"{Sizes.Describe(memory.TotalBytes)} = {Sizes.Describe(memory.WeightBytes)} weights "
             + $"+ {Sizes.Describe(memory.KvCacheBytes)} {memory.KvCacheType.ToString().ToLowerInvariant()} cache for one sequence of {memory.ContextLength}"];
         yield return ["fits a device of", $"{(memory.SmallestDeviceGigabytes is { } size ? $"{size} GB" : "no size that is known")}, "
@@ -114,8 +121,27 @@ internal static class InspectCommand
 /// <param name="Memory">Device memory for one sequence.</param>
 /// <param name="Sampling">How tokens are picked where a request says nothing.</param>
 /// <param name="Notes">What was left aside or taken for granted.</param>
+/// <param name="Adapters">The LoRA adapters that are added.</param>
 /// <param name="Tensors">All tensors that are loaded.</param>
-internal sealed record ModelReport(string Model, long Parameters, Gemma2Config Config, MemoryReport Memory, SamplingDefaults Sampling, IReadOnlyList<string> Notes, IReadOnlyList<TensorEntry> Tensors);
+internal sealed record ModelReport(
+    string Model, long Parameters, Gemma2Config Config, MemoryReport Memory, SamplingDefaults Sampling, IReadOnlyList<string> Notes, IReadOnlyList<AdapterReport> Adapters,
+    IReadOnlyList<TensorEntry> Tensors);
+
+/// <summary>A LoRA adapter.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Scale">What its change is multiplied by, beside its own scale.</param>
+/// <param name="Alpha">Numerator of its own scale; null where its file has none.</param>
+/// <param name="Ranks">The ranks of its matrices.</param>
+/// <param name="Targets">The matrices that it changes.</param>
+internal sealed record AdapterReport(string Name, double Scale, double? Alpha, IReadOnlyList<int> Ranks, IReadOnlyList<string> Targets)
+{
+    /// <summary>The same for a person.</summary>
+    public string Describe() => string.Create(CultureInfo.InvariantCulture,
+        $"{Name} * {Scale}: rank {string.Join(", ", Ranks)}, {(Alpha is { } alpha ? $"alpha {alpha}" : "no alpha")}, {Targets.Count} matrices ({string.Join(", ", Modules)})");
+
+    /// <summary>The kinds of these matrices.</summary>
+    private IEnumerable<string> Modules => Targets.Select(target => target.Split('.')[^2]).Distinct();
+}
 
 /// <summary>Device memory for one sequence, without the small buffers for activations.</summary>
 /// <param name="ContextLength">Longest prompt plus answer, in tokens.</param>

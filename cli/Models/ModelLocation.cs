@@ -1,4 +1,5 @@
 using Gemma2.Backend;
+using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Text;
@@ -24,6 +25,14 @@ internal static class ModelLocation
 
     /// <summary>What kept the local cache from its work while a model in blob storage was read; null for nothing.</summary>
     public static string? CacheProblem(IModelSource source) => (source as BlobModelSource)?.CacheProblem;
+
+    /// <summary>A local LoRA adapter, or one in blob storage.</summary>
+    /// <exception cref="Gemma2Exception">There is none, or storage is not configured.</exception>
+    public static IModelSource OpenAdapter(string place)
+    {
+        if (ModelName.FromReference(place) is { } name) return OpenBlob(name);
+        return LocalModel.Find(place) ?? throw new ModelException($"'{place}' does not exist; a LoRA adapter is {AdapterReference.AllowedPlaces}, or blob:NAME.");
+    }
 
     /// <summary>The vocabulary of a model, or of a bare tokenizer.model.</summary>
     /// <exception cref="Gemma2Exception">There is none, or it is not usable.</exception>

@@ -10,6 +10,9 @@ public sealed record AdapterReference(string Place, double Scale)
     /// <summary>What is allowed, for messages.</summary>
     public const string Allowed = "PATH or PATH:SCALE, where SCALE is a number such as 0.5";
 
+    /// <summary>What a path to one may lead to, for messages.</summary>
+    public const string AllowedPlaces = "a folder of PEFT's (adapter_config.json and adapter_model.safetensors) or a .gguf file";
+
     private const char ListSeparator = ';';
     private const string BlobPrefix = "blob:";
 
@@ -21,7 +24,7 @@ public sealed record AdapterReference(string Place, double Scale)
         int colon = text.LastIndexOf(':');
         bool isScale = colon >= 0 && !text.AsSpan(colon).ContainsAny('/', '\\') && !(text.StartsWith(BlobPrefix, StringComparison.Ordinal) && colon < BlobPrefix.Length);
         if (!isScale) return text.Length == 0 || text == BlobPrefix ? null : new AdapterReference(text, 1);
-        string place = text[..colon];
+        string place = text[..colon].TrimEnd();
         return place.Length > 0 && double.TryParse(text.AsSpan(colon + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out double scale) && double.IsFinite(scale)
             ? new AdapterReference(place, scale)
             : null;

@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Text;
 using System.Text.Json.Nodes;
 using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Config;
@@ -39,7 +37,7 @@ public sealed class AdapterReaderTests
     {
         AdapterFiles files = AdapterFiles.Of(Nano, rank: 4, seed: 1, Targets);
         MemoryModelSource peft = files.Peft();
-        Replace(peft, "adapter_model.safetensors", "base_model.model.model.", "base_model.model.");
+        peft.ReplaceInHeader("adapter_model.safetensors", "base_model.model.model.", "base_model.model.");
         await AssertAddedAsync([new AdapterSource(peft)], (files, _ => 16.0 / 4));
     }
 
@@ -125,15 +123,5 @@ public sealed class AdapterReaderTests
             Assert.NotEqual(values, Array.ConvertAll(sums, sum => (float)sum));
             Assert.True(added.Bytes(tensor.Name).AsSpan().SequenceEqual(AdapterFiles.Bytes(TensorType.F32, Array.ConvertAll(sums, sum => (float)sum))), tensor.Name);
         }
-    }
-
-    /// <summary>Replaces text of a safetensors header, whose length follows.</summary>
-    private static void Replace(MemoryModelSource source, string file, string from, string to)
-    {
-        byte[] bytes = source.Files[file];
-        int length = (int)BinaryPrimitives.ReadInt64LittleEndian(bytes);
-        byte[] header = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(bytes.AsSpan(8, length)).Replace(from, to, StringComparison.Ordinal)), prefix = new byte[8];
-        BinaryPrimitives.WriteInt64LittleEndian(prefix, header.Length);
-        source.Files[file] = [.. prefix, .. header, .. bytes.AsSpan(8 + length)];
     }
 }
