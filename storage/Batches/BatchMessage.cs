@@ -25,24 +25,13 @@ public sealed record BatchMessage(OwnedId Batch, BatchChunk? Chunk = null, int R
 {
     private const int MaxRetries = 1_000_000;
 
-    private static readonly JsonSerializerOptions Options = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault,
-        RespectRequiredConstructorParameters = true,
-        RespectNullableAnnotations = true,
-        AllowDuplicateProperties = false,
-        MaxDepth = 8,
-    };
-
     /// <summary>Reads a message's text.</summary>
     /// <exception cref="JobMessageException">It is no batch's message; says what is wrong.</exception>
     public static BatchMessage Parse(string text)
     {
         try
         {
-            return Checked(JsonSerializer.Deserialize<Wire>(text, Options));
+            return Checked(JsonSerializer.Deserialize(text, BatchMessageJson.Default.Wire));
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or EncoderFallbackException or ArgumentException)
         {
@@ -52,7 +41,7 @@ public sealed record BatchMessage(OwnedId Batch, BatchChunk? Chunk = null, int R
     }
 
     /// <summary>The message as the queue holds it.</summary>
-    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(new Wire(Batch.Id, Batch.Owner, WireChunk.Of(Chunk), Retries), Options);
+    public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(new Wire(Batch.Id, Batch.Owner, WireChunk.Of(Chunk), Retries), BatchMessageJson.Default.Wire);
 
     private static BatchMessage Checked(Wire? wire)
     {
@@ -63,9 +52,9 @@ public sealed record BatchMessage(OwnedId Batch, BatchChunk? Chunk = null, int R
         return new BatchMessage(key, wire.Chunk?.Checked(key), wire.Retries);
     }
 
-    private sealed record Wire(string Batch, string? Owner = null, WireChunk? Chunk = null, int Retries = 0);
+    internal sealed record Wire(string Batch, string? Owner = null, WireChunk? Chunk = null, int Retries = 0);
 
-    private sealed record WireChunk(
+    internal sealed record WireChunk(
         [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] int Index,
         [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] long Offset,
         long Length,

@@ -13,15 +13,13 @@ public sealed record BatchPlan(long Lines, IReadOnlyList<BatchChunk> Chunks, IRe
     /// <summary>A plan is at most this long: far more than that of the longest input.</summary>
     internal const int MaxBytes = 64 << 20;
 
-    private static readonly JsonSerializerOptions Options = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
-
-    internal byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, Options);
+    internal byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, BatchPlanJson.Default.BatchPlan);
 
     internal static BatchPlan Parse(ReadOnlySpan<byte> json, string blob)
     {
         try
         {
-            return JsonSerializer.Deserialize<BatchPlan>(json, Options) ?? throw new JsonException();
+            return JsonSerializer.Deserialize(json, BatchPlanJson.Default.BatchPlan) ?? throw new JsonException();
         }
         catch (JsonException e)
         {

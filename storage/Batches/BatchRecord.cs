@@ -104,7 +104,7 @@ public sealed record BatchRecord
     public string? ErrorFileId { get; init; }
 
     /// <summary>Why it failed, or the first bad lines.</summary>
-    public IReadOnlyList<BatchError> Errors { get; init; } = [];
+    public required IReadOnlyList<BatchError> Errors { get; init; }
 
     /// <summary>The requests so far; while it runs this is summed up from its chunks.</summary>
     public BatchCounts Counts { get; init; }

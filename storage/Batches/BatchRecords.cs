@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 
 namespace Gemma2.Storage.Batches;
 
@@ -11,14 +10,6 @@ internal sealed record ReadRecord(BatchRecord Record, DateTimeOffset ChangedAt);
 /// <summary>The blobs <c>KEY/batch.json</c>.</summary>
 internal sealed class BatchRecords(StorageConnection connection)
 {
-    private static readonly JsonSerializerOptions Options = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false) },
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        IgnoreReadOnlyProperties = true,
-    };
-
     /// <summary>Stores a new record. An earlier try whose reply was lost is no conflict: ids are used once.</summary>
     public Task<WriteOutcome> CreateAsync(BatchRecord record, CancellationToken cancellationToken) =>
         SmallBlobs.WriteOnceAsync(connection, StorageNames.Batches, BatchBlobs.Record(record.Key), ToJson(record), cancellationToken);
@@ -49,13 +40,13 @@ internal sealed class BatchRecords(StorageConnection connection)
         return null;
     }
 
-    internal static byte[] ToJson(BatchRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, Options);
+    internal static byte[] ToJson(BatchRecord record) => JsonSerializer.SerializeToUtf8Bytes(record, BatchRecordJson.Default.BatchRecord);
 
     private static BatchRecord Parse(OwnedId key, ReadOnlyMemory<byte> json)
     {
         try
         {
-            BatchRecord? record = JsonSerializer.Deserialize<BatchRecord>(json.Span, Options);
+            BatchRecord? record = JsonSerializer.Deserialize(json.Span, BatchRecordJson.Default.BatchRecord);
             if (record?.Key == key) return record;
         }
         catch (JsonException e)

@@ -45,6 +45,7 @@ public sealed class BatchStore(StorageConnection connection)
             CallbackUrl = batch.CallbackUrl,
             CreatedAt = now,
             ExpiresAt = now + batch.Window,
+            Errors = [],
         };
         // The marker first: a batch that was not queued, because this process died or the queue is away, is found by it and queued again.
         await _markers.CreateAsync(record, cancellationToken);

@@ -25,7 +25,7 @@ public sealed class DeadLetterStore(StorageConnection connection)
             ["messageId"] = messageId,
             ["reason"] = reason,
             ["body"] = body,
-        });
+        }, StorageJson.Default.DictionaryStringString);
         await SmallBlobs.WriteOnceAsync(connection, StorageNames.DeadLetters, blob, json, cancellationToken);
         return blob;
     }

@@ -166,7 +166,7 @@ public sealed record JobMessage(OwnedId Key, CompletionJob? Job, int Retries = 0
     private static JobMessageException Twice(string field) => new($"The job message has '{field}' twice, in two spellings.");
 
     /// <summary>A stranger's name on one line: control characters escaped, cut where it is long.</summary>
-    private static string Quote(string name) => JsonSerializer.Serialize(name.Length <= 60 ? name : name[..60] + "...");
+    private static string Quote(string name) => JsonSerializer.Serialize(name.Length <= 60 ? name : name[..60] + "...", StorageJson.Default.String);
 
     private static string BlobReference(OwnedId key) => $"{StorageNames.Requests}/{key.Path}.json";
 

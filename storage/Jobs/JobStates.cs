@@ -1,17 +1,10 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 
 namespace Gemma2.Storage.Jobs;
 
 /// <summary>The blobs <c>jobs/KEY.json</c>.</summary>
 internal sealed class JobStates(StorageConnection connection)
 {
-    private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
-    {
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        IgnoreReadOnlyProperties = true,
-    };
-
     /// <summary>A job's state with its version; null when it has none.</summary>
     public async Task<(JobState State, Azure.ETag Version)?> TryReadAsync(OwnedId key, CancellationToken cancellationToken) =>
         await VersionedBlobs.TryReadAsync(connection, StorageNames.Jobs, BlobName(key), cancellationToken) is { } blob
@@ -50,13 +43,13 @@ internal sealed class JobStates(StorageConnection connection)
 
     private static string BlobName(OwnedId key) => $"{key.Path}.json";
 
-    private static byte[] ToJson(JobState state) => JsonSerializer.SerializeToUtf8Bytes(state, Options);
+    private static byte[] ToJson(JobState state) => JsonSerializer.SerializeToUtf8Bytes(state, JobStateJson.Default.JobState);
 
     private static JobState Parse(OwnedId key, ReadOnlyMemory<byte> json)
     {
         try
         {
-            if (JsonSerializer.Deserialize<JobState>(json.Span, Options) is { } state) return state;
+            if (JsonSerializer.Deserialize(json.Span, JobStateJson.Default.JobState) is { } state) return state;
         }
         catch (JsonException e)
         {

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Text.Json;
 using Gemma2.Backend;
 
 namespace Gemma2.Storage.Jobs;
@@ -64,7 +63,7 @@ public sealed class JobStore(StorageConnection connection)
     {
         if (await TryReadAsync(key, cancellationToken) is not { } job) return null;
         if (job.HasEnded) return job;
-        await _results.WriteOnceAsync(key, JobStatus.Cancelled, CancelledResult(job), cancellationToken);
+        await _results.WriteOnceAsync(key, JobStatus.Cancelled, CancelledJob.ToJson(job), cancellationToken);
         await _markers.DeleteAsync(key, cancellationToken);
         return await TryReadAsync(key, cancellationToken);
     }
@@ -116,13 +115,4 @@ public sealed class JobStore(StorageConnection connection)
         await _requests.TryReadAsync(key, cancellationToken) is var (job, storedAt)
             ? new JobSnapshot { Key = key, Status = JobStatus.Queued, Model = job.Model, CreatedAt = storedAt }
             : null;
-
-    private static byte[] CancelledResult(JobSnapshot job) => JsonSerializer.SerializeToUtf8Bytes(new
-    {
-        id = job.Key.Id,
-        status = JobStatusNames.Of(JobStatus.Cancelled),
-        model = job.Model,
-        created = job.CreatedAt,
-        error = new { message = "The job was cancelled.", type = "cancelled", param = (string?)null, code = "cancelled" },
-    });
 }

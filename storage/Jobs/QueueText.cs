@@ -67,7 +67,7 @@ public static class QueueText
     {
         try
         {
-            return JsonSerializer.Deserialize<string>(text);
+            return JsonSerializer.Deserialize(text, StorageJson.Default.String);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

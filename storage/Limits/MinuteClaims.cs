@@ -48,7 +48,7 @@ public sealed class MinuteClaims(StorageConnection connection)
 
     private async Task<bool> TryWriteAsync(string blob, VersionedBlob? there, Claims claims, CancellationToken cancellationToken)
     {
-        byte[] json = JsonSerializer.SerializeToUtf8Bytes(claims, JsonSerializerOptions.Web);
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(claims, MinuteClaimsJson.Default.Claims);
         return there is null
             ? await SmallBlobs.WriteOnceAsync(connection, StorageNames.Batches, blob, json, cancellationToken) == WriteOutcome.Written
             : await VersionedBlobs.TryReplaceAsync(connection, StorageNames.Batches, blob, json, there.Version, cancellationToken);
@@ -58,7 +58,7 @@ public sealed class MinuteClaims(StorageConnection connection)
     {
         try
         {
-            return JsonSerializer.Deserialize<Claims>(json.Span, JsonSerializerOptions.Web);
+            return JsonSerializer.Deserialize(json.Span, MinuteClaimsJson.Default.Claims);
         }
         catch (JsonException e)
         {
@@ -66,5 +66,5 @@ public sealed class MinuteClaims(StorageConnection connection)
         }
     }
 
-    private readonly record struct Claims(long Minute, long Taken);
+    internal readonly record struct Claims(long Minute, long Taken);
 }

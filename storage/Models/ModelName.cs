@@ -29,7 +29,7 @@ public static partial class ModelName
     }
 
     /// <summary>A stranger's text on one line of a message: control characters escaped, cut where it is long.</summary>
-    private static string Quote(string text) => System.Text.Json.JsonSerializer.Serialize(text.Length <= 60 ? text : text[..60] + "...");
+    private static string Quote(string text) => System.Text.Json.JsonSerializer.Serialize(text.Length <= 60 ? text : text[..60] + "...", StorageJson.Default.String);
 
     [GeneratedRegex(@"^[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?\z")]
     private static partial Regex Pattern();
