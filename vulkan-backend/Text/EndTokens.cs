@@ -1,6 +1,4 @@
-using Gemma2.Backend.Text;
-
-namespace Gemma2.Backend.Formats;
+namespace Gemma2.Backend.Text;
 
 /// <summary>
 /// The tokens that end a generation: those that a model's files name, and those that end a turn in its vocabulary, since files of tuned models often forget them. llama.cpp finds
