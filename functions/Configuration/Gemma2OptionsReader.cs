@@ -33,7 +33,7 @@ internal static class Gemma2OptionsReader
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
         nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.JobsAtOnce), nameof(Gemma2Options.KvCacheMemory), nameof(Gemma2Options.MaxWaitingRequests), nameof(Gemma2Options.MaxWaitingTokens),
         nameof(Gemma2Options.StagingMemory),
-        nameof(Gemma2Options.ToolPrompt), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
+        nameof(Gemma2Options.ToolPrompt), nameof(Gemma2Options.GenerationConfig), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous), nameof(Gemma2Options.CorsOrigins), nameof(Gemma2Options.RequestSeconds),
         nameof(Gemma2Options.StartupWaitSeconds), nameof(Gemma2Options.AdminKey),
         nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
@@ -69,6 +69,7 @@ internal static class Gemma2OptionsReader
             MaxWaitingRequests = Integer(section, nameof(Gemma2Options.MaxWaitingRequests), 0, MostWaitingRequests) ?? defaults.MaxWaitingRequests,
             MaxWaitingTokens = Integer(section, nameof(Gemma2Options.MaxWaitingTokens), 0, int.MaxValue) ?? defaults.MaxWaitingTokens,
             ToolPrompt = ToolPrompt(section) ?? defaults.ToolPrompt,
+            GenerationConfig = GenerationConfig(section) ?? defaults.GenerationConfig,
             WeightType = WeightType(section),
             KvCacheType = KvCache(section) ?? defaults.KvCacheType,
             Kernels = Kernels(section) ?? defaults.Kernels,
@@ -135,6 +136,14 @@ internal static class Gemma2OptionsReader
         Value(section, nameof(Gemma2Options.ToolPrompt)) is not { } text ? null
         : text.Contains(Grammars.Tools.ToolPrompt.Placeholder, StringComparison.Ordinal) ? text
         : throw Wrong(nameof(Gemma2Options.ToolPrompt), text, $"a text with {Grammars.Tools.ToolPrompt.Placeholder} in it");
+
+    private static GenerationConfigUse? GenerationConfig(IConfigurationSection section) => Value(section, nameof(Gemma2Options.GenerationConfig))?.ToLowerInvariant() switch
+    {
+        null => null,
+        "auto" => GenerationConfigUse.Auto,
+        "none" => GenerationConfigUse.None,
+        var other => throw Wrong(nameof(Gemma2Options.GenerationConfig), other, "auto or none"),
+    };
 
     private static TensorType? WeightType(IConfigurationSection section)
     {

@@ -29,6 +29,7 @@ internal sealed class Completion
         if (request.Model != engine.ModelName)
             throw new ApiException(ApiError.ModelNotFound(RequestFields.Quote(request.Model), engine.ModelName));
         (Engine, Request, Id, Created, Seed, Class) = (engine, request, id, created, seed, requestClass);
+        Sampling = request.Sampling.Over(engine.SamplingDefaults);
         Prompts = [.. request.Prompts.Select(prompt => PromptEncoder.Encode(engine, prompt))];
         CompletionCheck.Require(engine, request, Prompts);
         Fingerprint = SystemFingerprint.Of(engine);
@@ -37,6 +38,9 @@ internal sealed class Completion
     public IInferenceEngine Engine { get; }
 
     public CompletionRequest Request { get; }
+
+    /// <summary>How tokens are picked, but for the seed.</summary>
+    public SamplingOptions Sampling { get; }
 
     /// <summary>What is gone on from.</summary>
     public IReadOnlyList<EncodedPrompt> Prompts { get; }
@@ -71,7 +75,7 @@ internal sealed class Completion
     {
         EncodedPrompt prompt = Prompts[answer / Request.Tries];
         // What is not told may still be wanted, to find the best.
-        int? told = Request.Sampling.LogProbabilities;
+        int? told = Sampling.LogProbabilities;
         int? wanted = told ?? (Request.Tries > Request.Answers ? 0 : null);
         int? most = Request.MaxTokens ?? Request.UsualMaxTokens;
         return new GenerationRequest
@@ -80,7 +84,7 @@ internal sealed class Completion
             Class = Class,
             // The engine tells of a prompt with the first token after it.
             MaxTokens = most == 0 ? 1 : most,
-            Sampling = (Request.Sampling with { Seed = unchecked((ulong)Seed), LogProbabilities = wanted }).ForAnswer(answer),
+            Sampling = (Sampling with { Seed = unchecked((ulong)Seed), LogProbabilities = wanted }).ForAnswer(answer),
             PromptLogProbabilities = Request.Echo && answer % Request.Tries == 0 ? told : null,
             Mask = NewMask?.Invoke(),
             Stop = Request.Stop,

@@ -13,7 +13,7 @@ internal static class CompletionCheck
     public static void Require(IInferenceEngine engine, CompletionRequest request, IReadOnlyList<EncodedPrompt> prompts)
     {
         int vocabulary = engine.Config.VocabularySize;
-        request.Sampling.Validate(vocabulary);
+        request.Sampling.Over(engine.SamplingDefaults).Validate(vocabulary);
         foreach (int token in request.StopTokens)
             if (token >= vocabulary)
                 throw new InvalidRequestException("stop_token_ids", $"stop_token_ids has token id {token}; allowed are 0 to {vocabulary - 1}.");

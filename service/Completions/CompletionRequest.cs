@@ -1,4 +1,3 @@
-using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Engine;
 
 namespace Gemma2.Service.Completions;
@@ -49,7 +48,7 @@ internal sealed record CompletionRequest
     public int? UsualMaxTokens { get; init; }
 
     /// <summary>How tokens are picked, but for the seed.</summary>
-    public SamplingOptions Sampling { get; init; } = new();
+    public RequestedSampling Sampling { get; init; } = new();
 
     /// <summary>The seed, where the request gives one.</summary>
     public long? Seed { get; init; }

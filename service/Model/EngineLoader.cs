@@ -78,6 +78,8 @@ internal sealed class EngineLoader(
             _versions.Add(engine, version);
         foreach (string warning in engine.Warnings)
             log.LogWarning("{Warning}", warning);
+        foreach (string note in engine.Notes)
+            log.LogInformation("{Note}", note);
         if (_cache is not null)
             log.LogInformation("Model: {Megabytes} MB came from the cache in {Folder}", _cache.BytesRead >> 20, options.CacheFolder);
         if (_cache?.Problem is { } problem)

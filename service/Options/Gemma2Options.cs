@@ -50,6 +50,9 @@ internal sealed record Gemma2Options
     /// <summary>What a model is told that may call functions: a text in which <see cref="Grammars.Tools.ToolPrompt.Placeholder"/> stands for them.</summary>
     public string ToolPrompt { get; init; } = Grammars.Tools.ToolPrompt.Default;
 
+    /// <summary>Whether requests that do not say how tokens are picked get what the model's makers say: <c>auto</c>, or <c>none</c>: OpenAI's defaults.</summary>
+    public GenerationConfigUse GenerationConfig { get; init; } = GenerationConfigUse.Auto;
+
     /// <summary>Quantize the matrices of a model that is not quantized while it is loaded: <c>q8_0</c>, <c>q4_k</c> ...; left out leaves them as they are.</summary>
     public TensorType? WeightType { get; init; }
 
@@ -143,6 +146,7 @@ internal sealed record Gemma2Options
         MaxWaiting = MaxWaitingRequests,
         MaxWaitingTokens = MaxWaitingTokens,
         WeightType = WeightType,
+        UsesSamplingDefaults = GenerationConfig == GenerationConfigUse.Auto,
         KvCacheType = KvCacheType,
         Kernels = Kernels,
     };

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using CsCheck;
 using Gemma2.Backend;
+using Gemma2.Backend.Decoding;
 using Gemma2.Grammars;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
@@ -17,7 +18,8 @@ public sealed class CompletionRequestParserTests
         CompletionRequest request = ParseText("""{"model":"m","prompt":"Hi"}""");
 
         Assert.Equal(("m", new Prompt.Text("Hi")), (request.Model, request.Prompts.Single()));
-        Assert.Equal((1.0, 1.0, 0), (request.Sampling.Temperature, request.Sampling.TopP, request.Sampling.TopK));
+        Assert.Equal(new RequestedSampling(), request.Sampling);
+        Assert.Equal(new SamplingOptions(), request.Sampling.Over(SamplingDefaults.None));
         Assert.Null(request.MaxTokens);
         Assert.Null(request.Seed);
         Assert.Empty(request.Stop);

@@ -24,7 +24,7 @@ public sealed class Gemma2OptionsReaderTests
     [Fact]
     public void Read_AllSettings_AreTaken()
     {
-        Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "WeightType=Q4_K", "KvCacheType=F32", "Kernels=-int8, -coopmat", "ApiKeys=a123456789abcdef, b123456789abcdef");
+        Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "WeightType=Q4_K", "GenerationConfig=None", "KvCacheType=F32", "Kernels=-int8, -coopmat", "ApiKeys=a123456789abcdef, b123456789abcdef");
 
         Assert.Equal(["a123456789abcdef", "b123456789abcdef"], options.ApiKeys.Select(key => key.Secret));
         EngineOptions engine = options.ToEngineOptions();
@@ -32,6 +32,8 @@ public sealed class Gemma2OptionsReaderTests
             ("llvmpipe", true, 512, 8, TensorType.Q4_K, KvCacheType.F32),
             (engine.Device, engine.AllowSoftwareDevice, engine.ContextLength, engine.MaxSequences, engine.WeightType, engine.KvCacheType));
         Assert.Equal([KernelFamily.Int8, KernelFamily.Coopmat], engine.Kernels.TurnedOff);
+        Assert.False(engine.UsesSamplingDefaults);
+        Assert.True(Read("Model=nano", "GenerationConfig=auto").ToEngineOptions().UsesSamplingDefaults);
     }
 
     [Theory]
@@ -71,6 +73,7 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__ToolPrompt is 'Call them.'; allowed: a text with {tools} in it", "Model=nano", "ToolPrompt=Call them.")]
     [InlineData("Gemma2__JobsAtOnce is '0'; allowed: integers from 1 to 256", "Model=nano", "JobsAtOnce=0")]
     [InlineData("Gemma2__WeightType is 'q3'; allowed: f32, f16, bf16, q8_0, q4_0,", "Model=nano", "WeightType=q3")]
+    [InlineData("Gemma2__GenerationConfig is 'vllm'; allowed: auto or none", "Model=nano", "GenerationConfig=vllm")]
     [InlineData("Gemma2__WeightType is '4'", "Model=nano", "WeightType=4")]
     [InlineData("Gemma2__KvCacheType is 'q4_0'; allowed: auto, f16, f32 or q8_0", "Model=nano", "KvCacheType=q4_0")]
     [InlineData("Gemma2__Kernels is 'fast'; allowed: one of cpu, generic, tiled, coopmat, int8", "Model=nano", "Kernels=fast")]

@@ -71,6 +71,8 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
 
     public ChatTemplate ChatTemplate { get; } = ChatTemplate.Of(tokenizer);
 
+    public SamplingDefaults SamplingDefaults { get; init; } = SamplingDefaults.None;
+
     public string Fingerprint { get; init; } = "0123456789abcdef";
 
     /// <summary>Whether it has been freed: then it generates nothing, and what it was generating had to be done.</summary>

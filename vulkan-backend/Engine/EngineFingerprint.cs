@@ -4,6 +4,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using Gemma2.Backend.Config;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Model;
@@ -16,10 +17,11 @@ namespace Gemma2.Backend.Engine;
 /// <param name="Config">The model's numbers.</param>
 /// <param name="ChatTemplate">How conversations become prompts.</param>
 /// <param name="Tokenizer">Its vocabulary.</param>
+/// <param name="Sampling">How tokens are picked where a request says nothing.</param>
 /// <param name="KvCacheType">How keys and values are kept.</param>
 /// <param name="Families">The families of kernels that compute.</param>
 /// <param name="Device">Name, driver and subgroups of the device.</param>
-internal sealed record EngineFingerprint(string Weights, Gemma2Config Config, ChatTemplate? ChatTemplate, GemmaTokenizer? Tokenizer, KvCacheType KvCacheType, string Families, string Device)
+internal sealed record EngineFingerprint(string Weights, Gemma2Config Config, ChatTemplate? ChatTemplate, GemmaTokenizer? Tokenizer, SamplingDefaults Sampling, KvCacheType KvCacheType, string Families, string Device)
 {
     /// <summary>Version of the host's part of the arithmetic: raised when sampling, rotary angles, tokens or templates come out otherwise than before.</summary>
     private const int HostVersion = 1;
@@ -31,16 +33,17 @@ internal sealed record EngineFingerprint(string Weights, Gemma2Config Config, Ch
     /// <param name="config">The model's numbers.</param>
     /// <param name="chatTemplate">How conversations become prompts.</param>
     /// <param name="tokenizer">Its vocabulary.</param>
+    /// <param name="sampling">How tokens are picked where a request says nothing.</param>
     /// <param name="kvCacheType">How keys and values are kept.</param>
     /// <param name="kernels">The kernels, after their check.</param>
-    public EngineFingerprint(string weights, Gemma2Config config, ChatTemplate? chatTemplate, GemmaTokenizer? tokenizer, KvCacheType kvCacheType, KernelSet kernels)
-        : this(weights, config, chatTemplate, tokenizer, kvCacheType, Describe(kernels), $"{kernels.Matrices.Device.Name}; {kernels.Matrices.Device.Driver}; {kernels.Matrices.Device.SubgroupSize}")
+    public EngineFingerprint(string weights, Gemma2Config config, ChatTemplate? chatTemplate, GemmaTokenizer? tokenizer, SamplingDefaults sampling, KvCacheType kvCacheType, KernelSet kernels)
+        : this(weights, config, chatTemplate, tokenizer, sampling, kvCacheType, Describe(kernels), $"{kernels.Matrices.Device.Name}; {kernels.Matrices.Device.Driver}; {kernels.Matrices.Device.SubgroupSize}")
     {
     }
 
     /// <summary>32 hexadecimal digits.</summary>
     public override string ToString() => Hash(
-        $"{HostVersion}\n{ComputePipeline.EmbeddedHash}\n{Weights}\n{JsonSerializer.Serialize(Config, ConfigJson.Default.Gemma2Config)}\n{Hash(ChatTemplate?.Text.Jinja ?? "")}\n{HashVocabulary(Tokenizer)}\n{KvCacheType}\n{Families}\n{Device}");
+        $"{HostVersion}\n{ComputePipeline.EmbeddedHash}\n{Weights}\n{JsonSerializer.Serialize(Config, ConfigJson.Default.Gemma2Config)}\n{Hash(ChatTemplate?.Text.Jinja ?? "")}\n{HashVocabulary(Tokenizer)}\n{Sampling}\n{KvCacheType}\n{Families}\n{Device}");
 
     private static string Describe(KernelSet kernels) =>
         $"{string.Join(' ', kernels.Matrices.Order(RowKind.Decoding))}; {string.Join(' ', kernels.Matrices.Order(RowKind.Prompt))}; {kernels.PromptAttention}";

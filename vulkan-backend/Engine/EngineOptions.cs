@@ -1,4 +1,5 @@
 using Gemma2.Backend.Adapters;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Kernels.Check;
@@ -48,6 +49,9 @@ public sealed record EngineOptions
     /// <summary>LoRA adapters whose product is added to the weights while these are loaded, in this order.</summary>
     public IReadOnlyList<AdapterSource> Adapters { get; init; } = [];
 
+    /// <summary>Take what the model's makers say of how tokens are picked, for requests that say nothing.</summary>
+    public bool UsesSamplingDefaults { get; init; } = true;
+
     /// <summary>Most bytes of memory for weights on their way from the files to the device.</summary>
     public long StagingMemory { get; init; } = ReadOptions.DefaultStagingMemory;
 
@@ -62,6 +66,9 @@ public sealed record EngineOptions
 
     /// <summary>When pipelines are compiled, and where they are kept.</summary>
     public PipelineOptions Pipelines { get; init; } = new();
+
+    /// <summary>What is taken of a model's own sampling.</summary>
+    internal SamplingDefaults SamplingOf(ModelDescription model) => UsesSamplingDefaults ? model.Sampling : SamplingDefaults.None;
 
     /// <summary>Let matrix kernels compute something known before the model is loaded, see <see cref="FamilyCheck"/>.</summary>
     internal bool CheckKernels { get; init; } = true;

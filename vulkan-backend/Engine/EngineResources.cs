@@ -120,7 +120,7 @@ internal sealed class EngineResources : IDisposable
                 },
                 cancellationToken).ConfigureAwait(false);
             EngineResources loaded = await allocated.Task.ConfigureAwait(false);
-            loaded.Fingerprint = new EngineFingerprint(stored.Hash(), model.Config, model.Description.ChatTemplate, model.Tokenizer, kvCacheType, kernels).ToString();
+            loaded.Fingerprint = new EngineFingerprint(stored.Hash(), model.Config, model.Description.ChatTemplate, model.Tokenizer, options.SamplingOf(model.Description), kvCacheType, kernels).ToString();
             return loaded;
         }
         catch

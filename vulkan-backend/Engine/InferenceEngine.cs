@@ -46,7 +46,7 @@ public sealed class InferenceEngine : IInferenceEngine
         _resources = resources;
         _timeline = options.Timeline;
         ModelName = modelName;
-        (Tokenizer, ChatTemplate, SamplingDefaults, Notes) = (description.Tokenizer, description.ChatTemplate, description.Sampling, description.Notes);
+        (Tokenizer, ChatTemplate, SamplingDefaults, Notes) = (description.Tokenizer, description.ChatTemplate, options.SamplingOf(description), description.Notes);
         _scheduler = resources.CreateScheduler();
         _runner = new StepRunner(resources.Forward, _scheduler, options.StepTimed);
         _waitingRoom = new WaitingRoom(options.MaxWaiting + options.MaxSequences, options.MaxWaitingTokens);

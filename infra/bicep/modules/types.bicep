@@ -59,6 +59,9 @@ type serviceSettings = {
   @maxLength(10000)
   toolPrompt: string?
 
+  @description('Whether requests that do not say how tokens are picked get what the model itself says (auto, the default) or nothing of it (none).')
+  generationConfig: ('auto' | 'none')?
+
   @description('Quantize the matrices of a model that is not quantized while it is loaded.')
   weightType: ('f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0' | 'q4_1' | 'q5_0' | 'q5_1' | 'q2_k' | 'q3_k' | 'q4_k' | 'q5_k' | 'q6_k' | 'iq4_nl' | 'iq4_xs')?
 

@@ -1,5 +1,5 @@
-using Gemma2.Backend.Decoding;
 using Gemma2.Service.Api;
+using Gemma2.Service.Completions;
 
 namespace Gemma2.Service.Dialects.Anthropic;
 
@@ -13,11 +13,11 @@ internal static class SamplingParser
     public static readonly string[] Fields = ["temperature", "top_p", "top_k", Seed];
 
     /// <summary>Reads them; the seed is the request's.</summary>
-    public static SamplingOptions Parse(RequestFields request) => new()
+    public static RequestedSampling Parse(RequestFields request) => new()
     {
-        Temperature = request.Number("temperature", 0, 1) ?? 1,
+        Temperature = request.Number("temperature", 0, 1),
         // No set of tokens is too small to reach 0, so the likeliest alone stays.
-        TopP = Math.Max(request.Number("top_p", 0, 1) ?? 1, double.Epsilon),
-        TopK = (int)(request.Integer("top_k", 0, int.MaxValue) ?? 0),
+        TopP = request.Number("top_p", 0, 1) is { } sum ? Math.Max(sum, double.Epsilon) : null,
+        TopK = (int?)request.Integer("top_k", 0, int.MaxValue),
     };
 }

@@ -1,7 +1,6 @@
 using System.Collections.Frozen;
 using System.Text.Json;
 using Gemma2.Backend;
-using Gemma2.Backend.Decoding;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 
@@ -79,7 +78,7 @@ internal static class CompletionRequestParser
 
     private static CompletionRequest ParseShared(RequestFields request, IReadOnlyList<Prompt> prompts, int? logProbabilities, string? model)
     {
-        SamplingOptions sampling = SamplingParser.Parse(request) with { LogProbabilities = logProbabilities };
+        RequestedSampling sampling = SamplingParser.Parse(request) with { LogProbabilities = logProbabilities };
         sampling.Validate();
         bool stream = request.Boolean("stream") ?? false;
         return new CompletionRequest

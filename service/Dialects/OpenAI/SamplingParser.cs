@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
 using Gemma2.Backend;
-using Gemma2.Backend.Decoding;
 using Gemma2.Service.Api;
 using Gemma2.Service.Completions;
 
@@ -15,12 +14,12 @@ internal static class SamplingParser
         ["temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty", "logit_bias", "min_tokens"];
 
     /// <summary>Reads them; seed and log-probabilities are others'.</summary>
-    public static SamplingOptions Parse(RequestFields request) => new()
+    public static RequestedSampling Parse(RequestFields request) => new()
     {
-        Temperature = request.Number("temperature", 0, 2) ?? 1,
+        Temperature = request.Number("temperature", 0, 2),
         TopP = TopP(request),
         TopK = TopK(request),
-        MinP = request.Number("min_p", 0, 1) ?? 0,
+        MinP = request.Number("min_p", 0, 1),
         PresencePenalty = request.Number("presence_penalty", -2, 2) ?? 0,
         FrequencyPenalty = request.Number("frequency_penalty", -2, 2) ?? 0,
         RepetitionPenalty = RepetitionPenalty(request),
@@ -29,15 +28,15 @@ internal static class SamplingParser
     };
 
     /// <summary>0 is in OpenAI's range: no set of tokens is too small to reach it, so the likeliest alone stays.</summary>
-    private static double TopP(RequestFields request) => Math.Max(request.Number("top_p", 0, 1) ?? 1, double.Epsilon);
+    private static double? TopP(RequestFields request) => request.Number("top_p", 0, 1) is { } sum ? Math.Max(sum, double.Epsilon) : null;
 
     /// <summary>Off is 0 for some clients, -1 for others.</summary>
-    private static int TopK(RequestFields request) => (int)Math.Max(request.Integer("top_k", -1, int.MaxValue) ?? 0, 0);
+    private static int? TopK(RequestFields request) => request.Integer("top_k", -1, int.MaxValue) is { } most ? (int)Math.Max(most, 0) : null;
 
-    private static double RepetitionPenalty(RequestFields request)
+    private static double? RepetitionPenalty(RequestFields request)
     {
-        double penalty = request.Number("repetition_penalty", 0, double.MaxValue) ?? 1;
-        return penalty > 0 ? penalty : throw new InvalidRequestException("repetition_penalty", "repetition_penalty is 0; allowed are numbers above 0, and 1 is off.");
+        double? penalty = request.Number("repetition_penalty", 0, double.MaxValue);
+        return penalty is null or > 0 ? penalty : throw new InvalidRequestException("repetition_penalty", "repetition_penalty is 0; allowed are numbers above 0, and 1 is off.");
     }
 
     private static Dictionary<int, double>? LogitBias(RequestFields request)

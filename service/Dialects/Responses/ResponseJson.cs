@@ -78,7 +78,7 @@ internal sealed class ResponseJson(ResponsesRequest request, Completion completi
         json.WriteString("safety_identifier", request.SafetyIdentifier);
         json.WriteString(ServiceTier.Field, ServiceTier.NameOf(completion.Class));
         json.WriteBoolean("store", isKept);
-        json.WriteNumber("temperature", request.Completion.Sampling.Temperature);
+        json.WriteNumber("temperature", completion.Sampling.Temperature);
         json.WriteStartObject("text");
         json.WritePropertyName("format");
         json.WriteRawValue(request.Format);
@@ -91,7 +91,7 @@ internal sealed class ResponseJson(ResponsesRequest request, Completion completi
             json.WriteRawValue(tool);
         json.WriteEndArray();
         json.WriteNumber("top_logprobs", request.TopLogProbabilities);
-        json.WriteNumber("top_p", request.TopP);
+        json.WriteNumber("top_p", request.TopP ?? completion.Sampling.TopP);
         json.WriteString("truncation", request.Completion.Truncates ? "auto" : "disabled");
     }
 

@@ -32,8 +32,8 @@ internal sealed record ResponsesRequest
     /// <summary><c>top_logprobs</c>.</summary>
     public int TopLogProbabilities { get; init; }
 
-    /// <summary><c>top_p</c> as it was given.</summary>
-    public double TopP { get; init; }
+    /// <summary><c>top_p</c> as it was given; null where it was not.</summary>
+    public double? TopP { get; init; }
 
     /// <summary>The client's notes.</summary>
     public IReadOnlyDictionary<string, string> Metadata { get; init; } = new Dictionary<string, string>();

@@ -98,7 +98,7 @@ internal static class ResponsesRequestParser
         (AnswerFormat? own, string told) = TextField.Read(request);
         AnswerFormat? format = FormatParser.Parse(request, own);
         int top = (int)(request.Integer(TopLogProbs, 0, SamplingOptions.MaxLogProbabilities) ?? 0);
-        SamplingOptions sampling = SamplingParser.Parse(request) with { LogProbabilities = ReadInclude(request) || top > 0 ? top : null };
+        RequestedSampling sampling = SamplingParser.Parse(request) with { LogProbabilities = ReadInclude(request) || top > 0 ? top : null };
         sampling.Validate();
         return new ResponsesRequest
         {
@@ -129,7 +129,7 @@ internal static class ResponsesRequestParser
             Tools = tools,
             Format = told,
             TopLogProbabilities = top,
-            TopP = request.Number("top_p", 0, 1) ?? 1,
+            TopP = request.Number("top_p", 0, 1),
             Metadata = ReadMetadata(request),
             PromptCacheKey = request.String("prompt_cache_key"),
             PromptCacheRetention = request.String("prompt_cache_retention"),

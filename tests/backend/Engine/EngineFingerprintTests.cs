@@ -1,3 +1,4 @@
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Kernels.Matrix;
@@ -9,7 +10,7 @@ namespace Gemma2.Backend.Tests.Engine;
 
 public sealed class EngineFingerprintTests : EngineTest
 {
-    private static readonly EngineFingerprint Known = new("weights", SyntheticModel.TwoWideLayers, ChatTemplate.Of(Vocabularies.Small), Vocabularies.Small, KvCacheType.F16, "cpu", "device; driver; 8");
+    private static readonly EngineFingerprint Known = new("weights", SyntheticModel.TwoWideLayers, ChatTemplate.Of(Vocabularies.Small), Vocabularies.Small, SamplingDefaults.None, KvCacheType.F16, "cpu", "device; driver; 8");
 
     [Fact]
     public void ToString_TheSamePartsAgain_IsTheSame()
@@ -28,6 +29,7 @@ public sealed class EngineFingerprintTests : EngineTest
         Known with { Config = Known.Config with { EndTokens = [1] } },
         Known with { ChatTemplate = ChatTemplate.Of(Vocabularies.Small, new ChatTemplateText("another", "a test")) },
         Known with { Tokenizer = null },
+        Known with { Sampling = new SamplingDefaults(TopK: 64) },
         Known with { KvCacheType = KvCacheType.F32 },
         Known with { Families = "generic" },
         Known with { Device = "other device; driver; 8" },

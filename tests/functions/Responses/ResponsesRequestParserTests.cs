@@ -23,7 +23,7 @@ public sealed class ResponsesRequestParserTests
 
         Assert.Equal([new ChatMessage(ChatMessage.User, "Hi")], Messages(request));
         Assert.Equal((true, false, null), (request.Store, request.Completion.Stream, request.Completion.MaxTokens));
-        Assert.Equal((1d, 1d, RequestClass.Interactive), (request.Completion.Sampling.Temperature, request.Completion.Sampling.TopP, request.Completion.Class));
+        Assert.Equal((null, null, RequestClass.Interactive), (request.Completion.Sampling.Temperature, request.Completion.Sampling.TopP, request.Completion.Class));
         Assert.Null(request.Completion.Sampling.LogProbabilities);
         Assert.Null(request.Completion.Format);
     }

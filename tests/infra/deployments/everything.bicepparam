@@ -24,6 +24,7 @@ param settings = {
   maxWaitingRequests: 100
   maxWaitingTokens: 200000
   toolPrompt: 'Call these: {tools}'
+  generationConfig: 'none'
   weightType: 'q8_0'
   kvCacheType: 'f16'
   kernels: '-int8'
