@@ -9,7 +9,7 @@ namespace Gemma2.Cli.Arguments;
 internal sealed class EngineArguments
 {
     private readonly Option<KvCacheType?> _kv = Shared.KvCache();
-    private readonly Option<TensorType?> _type = Shared.WeightType("Quantize the matrices while loading (without it: as the files have them); some get more bits.");
+    private readonly Option<WeightType?> _type = Shared.WeightType("Quantize the matrices while loading (without it: as the files have them); some get more bits.");
     private readonly Option<int?> _context = Shared.Context();
     private readonly Option<string?> _device = Shared.Device();
     private readonly Option<KernelOptions?> _kernels = Shared.Kernels();

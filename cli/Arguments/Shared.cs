@@ -30,8 +30,7 @@ internal static class Shared
     public static Option<bool> Force() => new("--force") { Description = "Replace OUT where it exists." };
 
     /// <summary>How matrices are stored.</summary>
-    public static Option<TensorType?> WeightType(string description) => Values.Choice(
-        "--type", description, [.. Enum.GetValues<TensorType>().Select(type => (type.ToString().ToLowerInvariant(), type))]);
+    public static Option<WeightType?> WeightType(string description) => Values.Choice("--type", description, [.. WeightTypes.Words]);
 
     /// <summary>How to answer.</summary>
     public static Option<string?> System(string description) => Values.Text("--system", description);

@@ -22,7 +22,7 @@ internal static class Values
             },
         };
 
-    /// <summary>An optional word, one of a few.</summary>
+    /// <summary>An optional word, one of a few, in any case.</summary>
     public static Option<T?> Choice<T>(string name, string description, params (string Word, T Value)[] choices)
         where T : struct => new(name)
         {
@@ -32,7 +32,7 @@ internal static class Values
             {
                 string text = result.Tokens[^1].Value;
                 foreach ((string word, T value) in choices)
-                    if (word == text) return value;
+                    if (word.Equals(text, StringComparison.OrdinalIgnoreCase)) return value;
                 return Reject<T?>(result, $"{name} is '{text}'; allowed is {string.Join(" or ", choices.Select(choice => choice.Word))}.");
             },
         };

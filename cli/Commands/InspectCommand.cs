@@ -28,7 +28,7 @@ internal static class InspectCommand
     public static Command Create()
     {
         Argument<string> model = Shared.Model();
-        Option<TensorType?> type = Shared.WeightType("Show what it is when its matrices are quantized while loading (without it: as the files have them).");
+        Option<WeightType?> type = Shared.WeightType("Show what it is when its matrices are quantized while loading (without it: as the files have them).");
         Option<KvCacheType?> kv = Shared.KvCache();
         Option<int?> context = Shared.Context();
         Option<bool> json = Shared.Json();
@@ -47,7 +47,7 @@ internal static class InspectCommand
     }
 
     private static async Task<ModelReport> ReadAsync(
-        IModelSource source, TensorType? type, int? context, KvCacheType wanted, IReadOnlyList<AdapterSource> adapters, CancellationToken cancellationToken)
+        IModelSource source, WeightType? type, int? context, KvCacheType wanted, IReadOnlyList<AdapterSource> adapters, CancellationToken cancellationToken)
     {
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken);
         (Gemma2Config config, IReadOnlyList<TensorEntry> tensors) = (model.Config, model.TensorsAs(type));

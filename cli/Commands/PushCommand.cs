@@ -24,7 +24,7 @@ internal static class PushCommand
     {
         Argument<string> path = new("PATH") { Description = "A Hugging Face folder, a .gguf file, or hf:OWNER/NAME[@REVISION][:FILE] for a model on the Hugging Face hub." };
         Argument<string> name = Shared.StoredModel();
-        Option<TensorType?> type = Shared.WeightType("Quantize on the way, as `gemma2 quantize` does, and store one GGUF file.");
+        Option<WeightType?> type = Shared.WeightType("Quantize on the way, as `gemma2 quantize` does, and store one GGUF file.");
         Option<bool> pure = new("--pure") { Description = "With --type: give all matrices the same type, where their rows allow it." };
         Option<bool> warm = new("--warm") { Description = "Then do as `gemma2 warm` does: replicas on devices as this machine's start with compiled pipelines." };
         Option<string?> device = Shared.Device();
@@ -51,7 +51,7 @@ internal static class PushCommand
         return command;
     }
 
-    private static async Task<PushResult> PushAsync(string path, string name, TensorType? type, bool pure, CancellationToken cancellationToken)
+    private static async Task<PushResult> PushAsync(string path, string name, WeightType? type, bool pure, CancellationToken cancellationToken)
     {
         HubReference? reference = HubReference.Parse(path);
         using HubClient? hub = reference is null ? null : new HubClient(HubSettings.FromEnvironment());
@@ -63,7 +63,7 @@ internal static class PushCommand
             {
                 IModelSource source = files is null ? ModelLocation.Open(path) : new HubModelSource(reference!.Name, files);
                 return await store.PushAsync(
-                    QuantizedFile, file => ModelQuantizer.WriteAsync(source, wanted, pure, file, progress, cancellationToken), name, cancellationToken);
+                    QuantizedFile, file => ModelQuantizer.WriteAsync(source, new QuantizeOptions(wanted) { Pure = pure }, file, progress, cancellationToken), name, cancellationToken);
             }
             return files is null ? await store.PushAsync(path, name, progress, cancellationToken) : await store.PushAsync(files, name, progress, cancellationToken);
         });

@@ -14,7 +14,7 @@ internal static class QuantizeCommand
     {
         Argument<string> model = Shared.Model();
         Argument<string> output = Shared.NewFile();
-        Option<TensorType?> type = Shared.WeightType("What most matrices become; as in llama.cpp's presets, some get more bits.");
+        Option<WeightType?> type = Shared.WeightType("What most matrices become; as in llama.cpp's presets, some get more bits.");
         type.Required = true;
         Option<bool> pure = new("--pure") { Description = "Give all matrices the same type, where their rows allow it." };
         Option<bool> force = Shared.Force(), json = Shared.Json();
@@ -22,7 +22,7 @@ internal static class QuantizeCommand
         command.SetAction((parse, cancellationToken) => ModelFile.WriteAsync(
             parse.GetRequiredValue(output), parse.GetValue(force), parse.GetValue(json), "Quantizing",
             (file, progress) => ModelQuantizer.WriteAsync(
-                ModelLocation.Open(parse.GetRequiredValue(model)), parse.GetRequiredValue(type)!.Value, parse.GetValue(pure), file, progress, cancellationToken)));
+                ModelLocation.Open(parse.GetRequiredValue(model)), new QuantizeOptions(parse.GetRequiredValue(type)!.Value) { Pure = parse.GetValue(pure) }, file, progress, cancellationToken)));
         return command;
     }
 }

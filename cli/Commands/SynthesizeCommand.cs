@@ -19,7 +19,7 @@ internal static class SynthesizeCommand
         Argument<string> shape = new("SHAPE") { Description = $"One of {string.Join(", ", Shapes.Keys)}." };
         shape.AcceptOnlyFromAmong([.. Shapes.Keys]);
         Argument<string> output = Shared.NewFile();
-        Option<TensorType?> type = Shared.WeightType("How most matrices are stored (without it: q8_0); as in llama.cpp's presets, some get more bits.");
+        Option<WeightType?> type = Shared.WeightType("How most matrices are stored (without it: q8_0); as in llama.cpp's presets, some get more bits.");
         Option<ulong?> seed = Values.Number<ulong>("--seed", "Which of the possible models (without it: 0).", "a whole number, 0 or more", _ => true);
         Option<bool> force = Shared.Force(), json = Shared.Json();
         var command = new Command("synthesize", "Write a model of random weights as a GGUF file, for measurements and tests.") { shape, output, type, seed, force, json };
@@ -28,7 +28,7 @@ internal static class SynthesizeCommand
             string name = parse.GetRequiredValue(shape);
             return ModelFile.WriteAsync(parse.GetRequiredValue(output), parse.GetValue(force), parse.GetValue(json), "Synthesizing", (file, progress) => Task.Run(
                 () => ModelSynthesizer.Write(
-                    $"synthetic-{name}", Shapes[name], parse.GetValue(type) ?? TensorType.Q8_0, parse.GetValue(seed) ?? 0, file, progress, cancellationToken),
+                    $"synthetic-{name}", Shapes[name], parse.GetValue(type) ?? WeightType.Q8_0, parse.GetValue(seed) ?? 0, file, progress, cancellationToken),
                 cancellationToken));
         });
         return command;

@@ -70,7 +70,7 @@ internal static class Gemma2OptionsReader
             MaxWaitingTokens = Integer(section, nameof(Gemma2Options.MaxWaitingTokens), 0, int.MaxValue) ?? defaults.MaxWaitingTokens,
             ToolPrompt = ToolPrompt(section) ?? defaults.ToolPrompt,
             GenerationConfig = GenerationConfig(section) ?? defaults.GenerationConfig,
-            WeightType = WeightType(section),
+            WeightType = WeightTypeOf(section),
             KvCacheType = KvCache(section) ?? defaults.KvCacheType,
             Kernels = Kernels(section) ?? defaults.Kernels,
             ApiKeys = ApiKeys(section),
@@ -145,13 +145,9 @@ internal static class Gemma2OptionsReader
         var other => throw Wrong(nameof(Gemma2Options.GenerationConfig), other, "auto or none"),
     };
 
-    private static TensorType? WeightType(IConfigurationSection section)
-    {
-        if (Value(section, nameof(Gemma2Options.WeightType)) is not { } name) return null;
-        foreach (TensorType type in Enum.GetValues<TensorType>())
-            if (type.ToString().Equals(name, StringComparison.OrdinalIgnoreCase)) return type;
-        throw Wrong(nameof(Gemma2Options.WeightType), name, string.Join(", ", Enum.GetNames<TensorType>()).ToLowerInvariant());
-    }
+    private static WeightType? WeightTypeOf(IConfigurationSection section) =>
+        Value(section, nameof(Gemma2Options.WeightType)) is not { } name ? null
+        : WeightTypes.Parse(name) ?? throw Wrong(nameof(Gemma2Options.WeightType), name, string.Join(", ", WeightTypes.Words.Select(word => word.Word)));
 
     private static KvCacheType? KvCache(IConfigurationSection section) => Value(section, nameof(Gemma2Options.KvCacheType))?.ToLowerInvariant() switch
     {

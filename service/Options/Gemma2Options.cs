@@ -54,7 +54,7 @@ internal sealed record Gemma2Options
     public GenerationConfigUse GenerationConfig { get; init; } = GenerationConfigUse.Auto;
 
     /// <summary>Quantize the matrices of a model that is not quantized while it is loaded: <c>q8_0</c>, <c>q4_k</c> ...; left out leaves them as they are.</summary>
-    public TensorType? WeightType { get; init; }
+    public WeightType? WeightType { get; init; }
 
     /// <summary>How numbers are kept in the KV cache: <c>auto</c> (<c>f16</c> for quantized weights, <c>f32</c> for others), <c>f16</c>, <c>f32</c> or <c>q8_0</c>.</summary>
     public KvCacheType KvCacheType { get; init; } = KvCacheType.Auto;

@@ -61,7 +61,7 @@ public sealed class CachedModelTests(AzuriteFixture azurite) : StorageTest(azuri
     {
         string file = made.File("model.gguf");
         await using (FileStream stream = File.Create(file))
-            ModelSynthesizer.Write(Model, Gemma2Shapes.Tiny with { IntermediateSize = 4096 }, TensorType.F32, seed: 1, stream);
+            ModelSynthesizer.Write(Model, Gemma2Shapes.Tiny with { IntermediateSize = 4096 }, WeightType.F32, seed: 1, stream);
         (await RunAsync("push", file, Model)).Succeeded();
     }
 

@@ -17,14 +17,14 @@ public sealed class ModelFileTests : IDisposable
     [Fact]
     public async Task Synthesize_Tiny_WritesAModelThatLoads()
     {
-        using JsonDocument written = JsonDocument.Parse((await Gemma2Program.RunAsync("synthesize", "tiny", Output, "--type", "q4_k", "--seed", "7", "--json")).Succeeded());
+        using JsonDocument written = JsonDocument.Parse((await Gemma2Program.RunAsync("synthesize", "tiny", Output, "--type", "Q4_K_M", "--seed", "7", "--json")).Succeeded());
         Assert.Equal(new FileInfo(Output).Length, written.RootElement.GetProperty("bytes").GetInt64());
         Assert.Equal(["Q6_K", "F32", "Q4_K"], await TypesAsync(Output));
     }
 
     [Theory]
     [InlineData("q8_0", "Q8_0")]
-    [InlineData("bf16", "BF16")]
+    [InlineData("BF16", "BF16")]
     public async Task Quantize_Nano_WritesThatType(string type, string expected)
     {
         (await Gemma2Program.RunAsync("quantize", Nano, Output, "--type", type)).Succeeded();
@@ -50,6 +50,7 @@ public sealed class ModelFileTests : IDisposable
 
     [Theory]
     [InlineData("q5_k", "--type is 'q5'; allowed is f32 or f16", "synthesize", "tiny", "OUT", "--type", "q5")]
+    [InlineData("q4_k_m", "--type is 'Q4_K_XL'", "inspect", "samples/nano", "--type", "Q4_K_XL")]
     [InlineData("3b", "2b", "synthesize", "3b", "OUT")]
     [InlineData("--type", "required", "quantize", "samples/nano", "OUT")]
     [InlineData("0 or more", "--seed is '-1'", "synthesize", "tiny", "OUT", "--seed", "-1")]

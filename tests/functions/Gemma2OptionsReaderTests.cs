@@ -24,12 +24,12 @@ public sealed class Gemma2OptionsReaderTests
     [Fact]
     public void Read_AllSettings_AreTaken()
     {
-        Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "WeightType=Q4_K", "GenerationConfig=None", "KvCacheType=F32", "Kernels=-int8, -coopmat", "ApiKeys=a123456789abcdef, b123456789abcdef");
+        Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "WeightType=q4_K_s", "GenerationConfig=None", "KvCacheType=F32", "Kernels=-int8, -coopmat", "ApiKeys=a123456789abcdef, b123456789abcdef");
 
         Assert.Equal(["a123456789abcdef", "b123456789abcdef"], options.ApiKeys.Select(key => key.Secret));
         EngineOptions engine = options.ToEngineOptions();
         Assert.Equal(
-            ("llvmpipe", true, 512, 8, TensorType.Q4_K, KvCacheType.F32),
+            ("llvmpipe", true, 512, 8, WeightType.Q4_K_S, KvCacheType.F32),
             (engine.Device, engine.AllowSoftwareDevice, engine.ContextLength, engine.MaxSequences, engine.WeightType, engine.KvCacheType));
         Assert.Equal([KernelFamily.Int8, KernelFamily.Coopmat], engine.Kernels.TurnedOff);
         Assert.False(engine.UsesSamplingDefaults);
@@ -74,6 +74,7 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__JobsAtOnce is '0'; allowed: integers from 1 to 256", "Model=nano", "JobsAtOnce=0")]
     [InlineData("Gemma2__WeightType is 'q3'; allowed: f32, f16, bf16, q8_0, q4_0,", "Model=nano", "WeightType=q3")]
     [InlineData("Gemma2__GenerationConfig is 'vllm'; allowed: auto or none", "Model=nano", "GenerationConfig=vllm")]
+    [InlineData("iq4_xs", "Model=nano", "WeightType=IQ3_XS")]
     [InlineData("Gemma2__WeightType is '4'", "Model=nano", "WeightType=4")]
     [InlineData("Gemma2__KvCacheType is 'q4_0'; allowed: auto, f16, f32 or q8_0", "Model=nano", "KvCacheType=q4_0")]
     [InlineData("Gemma2__Kernels is 'fast'; allowed: one of cpu, generic, tiled, coopmat, int8", "Model=nano", "Kernels=fast")]

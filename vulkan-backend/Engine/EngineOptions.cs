@@ -44,7 +44,7 @@ public sealed record EngineOptions
     /// Store the matrices of a model that is not quantized in another type while it is loaded; as in llama.cpp's presets, some get more bits. Null leaves them
     /// as they are.
     /// </summary>
-    public TensorType? WeightType { get; init; }
+    public WeightType? WeightType { get; init; }
 
     /// <summary>LoRA adapters whose product is added to the weights while these are loaded, in this order.</summary>
     public IReadOnlyList<AdapterSource> Adapters { get; init; } = [];

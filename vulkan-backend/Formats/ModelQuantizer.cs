@@ -1,6 +1,5 @@
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Formats.Gguf;
-using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tensors.Quantization;
 
 namespace Gemma2.Backend.Formats;
@@ -10,19 +9,18 @@ public static class ModelQuantizer
 {
     /// <summary>Reads a model once, from begin to end, and writes it in another type. The model is never whole in memory.</summary>
     /// <param name="source">The model.</param>
-    /// <param name="type">What most matrices become; as in llama.cpp's presets, some get more bits.</param>
-    /// <param name="pure">Give all matrices the same type where their rows allow it.</param>
+    /// <param name="options">What becomes of its matrices.</param>
     /// <param name="file">Takes the GGUF file.</param>
     /// <param name="progress">Told how far the reading is.</param>
     /// <param name="cancellationToken">Stops it; the file is not whole then.</param>
     /// <exception cref="ModelException">The model is not usable, is quantized already in another type, or holds what GGUF or the type cannot.</exception>
     public static async Task WriteAsync(
-        IModelSource source, TensorType type, bool pure, Stream file, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
+        IModelSource source, QuantizeOptions options, Stream file, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken).ConfigureAwait(false);
         if (model.Tokenizer is null) throw new ModelException($"{source.Name}: has no tokenizer, which a GGUF file holds too.");
-        GgufFileSink sink = new(file, GgufModelKeys.Of(model.Config, model.Tokenizer.Vocabulary, source.Name, type));
-        WeightMix mix = new(type, model.Config, pure);
+        GgufFileSink sink = new(file, GgufModelKeys.Of(model.Config, model.Tokenizer.Vocabulary, source.Name, options.Type));
+        WeightMix mix = new(options.Type, model.Config, options.Pure);
         await model.ReadAsync(new QuantizingSink(sink, mix.TypeOf), progress, cancellationToken: cancellationToken).ConfigureAwait(false);
     }
 }

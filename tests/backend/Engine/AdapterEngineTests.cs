@@ -16,9 +16,9 @@ public sealed class AdapterEngineTests : EngineTest
 
     [Theory]
     [InlineData(null)]
-    [InlineData(TensorType.Q8_0)]
-    [InlineData(TensorType.Q4_K)]
-    public async Task LoadAsync_WithAdapters_ComputesAsTheMergedModel(TensorType? type)
+    [InlineData(WeightType.Q8_0)]
+    [InlineData(WeightType.Q4_K_M)]
+    public async Task LoadAsync_WithAdapters_ComputesAsTheMergedModel(WeightType? type)
     {
         Gemma2Config config = Gemma2Config.Parse(await File.ReadAllBytesAsync(Path.Combine(NanoModel.Folder, "config.json"), Cancellation), "nano");
         AdapterFiles first = AdapterFiles.Of(config, rank: 4, seed: 1, Targets), second = AdapterFiles.Of(config, rank: 2, seed: 2, Targets[..1]);

@@ -55,7 +55,7 @@ public sealed class EngineFingerprintTests : EngineTest
             await OfAsync(model.Path),
             await OfAsync(changed.Path),
             await OfAsync(windowed.Path),
-            await OfAsync(model.Path, new EngineOptions { WeightType = TensorType.Q8_0, KvCacheType = KvCacheType.F32 }),
+            await OfAsync(model.Path, new EngineOptions { WeightType = WeightType.Q8_0, KvCacheType = KvCacheType.F32 }),
             await OfAsync(model.Path, new EngineOptions { KvCacheType = KvCacheType.Q8_0 }),
             await OfAsync(model.Path, new EngineOptions { KvCacheType = KvCacheType.F16 }),
             await OfAsync(model.Path, new EngineOptions { Kernels = new KernelOptions { Forced = KernelFamily.Tiled } }),

@@ -12,16 +12,16 @@ public sealed class WeightTypeTests : EngineTest
     private static readonly int[] Prompt = [2, 10, 300, 44, 5, 6, 120, 77, 300, 9];
 
     [Theory]
-    [InlineData(TensorType.Q8_0)]
-    [InlineData(TensorType.Q4_K)]
-    [InlineData(TensorType.F16)]
-    public async Task LoadAsync_WithWeightType_ComputesAsFromAFileOfThatType(TensorType type)
+    [InlineData(WeightType.Q8_0)]
+    [InlineData(WeightType.Q4_K_M)]
+    [InlineData(WeightType.F16)]
+    public async Task LoadAsync_WithWeightType_ComputesAsFromAFileOfThatType(WeightType type)
     {
         string folder = Directory.CreateTempSubdirectory("gemma2-weight-type-").FullName;
         try
         {
             await using (FileStream file = File.Create(Path.Combine(folder, "model.gguf")))
-                await ModelQuantizer.WriteAsync(new FolderModelSource(NanoModel.Folder), type, pure: false, file, cancellationToken: Cancellation);
+                await ModelQuantizer.WriteAsync(new FolderModelSource(NanoModel.Folder), new QuantizeOptions(type), file, cancellationToken: Cancellation);
             float[] stored = await LogitsAsync(folder, new EngineOptions());
             float[] converted = await LogitsAsync(NanoModel.Folder, new EngineOptions { WeightType = type });
             Assert.Equal(stored, converted);

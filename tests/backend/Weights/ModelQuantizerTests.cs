@@ -16,7 +16,7 @@ public sealed class ModelQuantizerTests
     [Fact]
     public async Task WriteAsync_AsFloats_KeepsEveryNumberAndToken()
     {
-        byte[] file = await QuantizeAsync(new FolderModelSource(NanoModel.Folder), TensorType.F32);
+        byte[] file = await QuantizeAsync(new FolderModelSource(NanoModel.Folder), WeightType.F32);
         (OpenModel nano, RecordingSink original) = await ReadAsync(new FolderModelSource(NanoModel.Folder));
         (OpenModel written, RecordingSink stored) = await ReadAsync(new MemoryModelSource(("nano.gguf", file)));
         Assert.Equal(nano.Config with { EndTokens = [], Layers = [] }, written.Config with { EndTokens = [], Layers = [], RmsNormEpsilon = nano.Config.RmsNormEpsilon });
@@ -42,8 +42,8 @@ public sealed class ModelQuantizerTests
     [Fact]
     public async Task WriteAsync_WhatItWrote_IsTheSameWhenWrittenAgain()
     {
-        byte[] file = await QuantizeAsync(new FolderModelSource(NanoModel.Folder), TensorType.Q5_1);
-        byte[] again = await QuantizeAsync(new MemoryModelSource(("nano.gguf", file)), TensorType.Q5_1);
+        byte[] file = await QuantizeAsync(new FolderModelSource(NanoModel.Folder), WeightType.Q5_1);
+        byte[] again = await QuantizeAsync(new MemoryModelSource(("nano.gguf", file)), WeightType.Q5_1);
         // Only the model's name differs, which lies in the header.
         Assert.Equal(file[^1_000_000..], again[^1_000_000..]);
     }
@@ -51,20 +51,20 @@ public sealed class ModelQuantizerTests
     [Fact]
     public async Task WriteAsync_FileThatIsQuantizedInAnotherType_SaysSo()
     {
-        byte[] file = await QuantizeAsync(new FolderModelSource(NanoModel.Folder), TensorType.Q4_0);
-        string message = (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(new MemoryModelSource(("nano.gguf", file)), TensorType.Q8_0))).Message;
+        byte[] file = await QuantizeAsync(new FolderModelSource(NanoModel.Folder), WeightType.Q4_0);
+        string message = (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(new MemoryModelSource(("nano.gguf", file)), WeightType.Q8_0))).Message;
         Assert.Contains("already and does not become Q8_0", message);
     }
 
     [Fact]
     public async Task WriteAsync_ModelWithoutTokenizer_SaysSo() => Assert.Equal(
         "a-base: has no tokenizer, which a GGUF file holds too.",
-        (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(new FolderModelSource(GoldenModels.Open("a-base").Folder), TensorType.Q8_0))).Message);
+        (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(new FolderModelSource(GoldenModels.Open("a-base").Folder), WeightType.Q8_0))).Message);
 
     [Fact]
     public async Task WriteAsync_ScaleOfQueriesThatGgufCannotSay_SaysSo()
     {
-        string message = (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(NanoWith("query_pre_attn_scalar", 77), TensorType.Q8_0))).Message;
+        string message = (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(NanoWith("query_pre_attn_scalar", 77), WeightType.Q8_0))).Message;
         Assert.StartsWith("memory: query_pre_attn_scalar is 77; in GGUF, which has no key for it, it must be ", message);
     }
 
@@ -73,7 +73,7 @@ public sealed class ModelQuantizerTests
     {
         int layers = JsonNode.Parse(MemoryModelSource.Of(NanoModel.Folder).Files["config.json"])!["num_hidden_layers"]!.GetValue<int>();
         JsonArray types = [.. Enumerable.Range(0, layers).Select(layer => (JsonNode)(layer % 2 == 0 ? even : odd))];
-        string message = (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(NanoWith("layer_types", types), TensorType.Q8_0))).Message;
+        string message = (await Assert.ThrowsAsync<ModelException>(() => QuantizeAsync(NanoWith("layer_types", types), WeightType.Q8_0))).Message;
         Assert.StartsWith("memory: its layer_types do not alternate; in GGUF, which has no key for them,", message);
     }
 
@@ -86,10 +86,10 @@ public sealed class ModelQuantizerTests
         return source;
     }
 
-    private static async Task<byte[]> QuantizeAsync(IModelSource source, TensorType type)
+    private static async Task<byte[]> QuantizeAsync(IModelSource source, WeightType type)
     {
         using MemoryStream file = new();
-        await ModelQuantizer.WriteAsync(source, type, pure: false, file, cancellationToken: Cancellation);
+        await ModelQuantizer.WriteAsync(source, new QuantizeOptions(type), file, cancellationToken: Cancellation);
         return file.ToArray();
     }
 

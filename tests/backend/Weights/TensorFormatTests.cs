@@ -12,7 +12,6 @@ public sealed class TensorFormatTests
     public void All_NumbersInGguf_DifferFromTypeToType()
     {
         Assert.Distinct(TensorFormat.All.Select(format => format.GgufNumber));
-        Assert.Distinct(TensorFormat.All.Select(format => format.GgufFileType));
     }
 
     [Fact]

@@ -22,8 +22,8 @@ internal static class LoadBenchmark
         Option<string> folder = new("--folder") { Description = "Where synthesized files are kept.", DefaultValueFactory = _ => Path.Combine(Path.GetTempPath(), "gemma2-weights") };
         Option<string> shape = new("--shape") { Description = "The shape of a synthesized model.", DefaultValueFactory = _ => "2b" };
         Option<int> layers = new("--layers") { Description = "Its layers.", DefaultValueFactory = _ => 4 };
-        Option<TensorType> stored = new("--stored") { Description = "How its matrices are stored.", DefaultValueFactory = _ => TensorType.Q8_0 };
-        Option<TensorType?> type = new("--type") { Description = "Quantize while loading." };
+        Option<WeightType> stored = new("--stored") { Description = "How its matrices are stored.", DefaultValueFactory = _ => WeightType.Q8_0 };
+        Option<WeightType?> type = new("--type") { Description = "Quantize while loading." };
         Option<int> turns = new("--turns") { Description = "How often each is measured.", DefaultValueFactory = _ => 7 };
         Option<long> staging = new("--staging") { Description = "Staging memory in MiB.", DefaultValueFactory = _ => ReadOptions.DefaultStagingMemory >> 20 };
         Option<bool> hidden = new("--hidden") { Description = "Go through staging buffers, as a GPU whose memory the host does not see." };
@@ -37,7 +37,7 @@ internal static class LoadBenchmark
         return command;
     }
 
-    private static async Task RunAsync(string file, TensorType? type, int turns, ReadOptions options, bool hidden)
+    private static async Task RunAsync(string file, WeightType? type, int turns, ReadOptions options, bool hidden)
     {
         long bytes = new FileInfo(file).Length;
         List<Measurement> reads = [], loads = [];
@@ -71,7 +71,7 @@ internal static class LoadBenchmark
         for (long offset = 0; RandomAccess.Read(handle, buffer, offset) is var count and > 0;) offset += count;
     }
 
-    private static async Task<long> LoadAsync(GpuDevice device, OpenModel model, TensorType? type, ReadOptions options)
+    private static async Task<long> LoadAsync(GpuDevice device, OpenModel model, WeightType? type, ReadOptions options)
     {
         using WeightUploader uploader = new(device, model.Config, options.CopyMemory);
         HashingSink stored = new(uploader);

@@ -8,7 +8,7 @@ namespace Gemma2.Benchmarks.Weights;
 internal static class SyntheticFile
 {
     /// <summary>The file of a published model's shape, with fewer layers.</summary>
-    public static string Make(string folder, string shape, int layers, TensorType type)
+    public static string Make(string folder, string shape, int layers, WeightType type)
     {
         string path = Path.Combine(folder, $"gemma2-{shape}-{layers}-layers-{type}.gguf");
         if (File.Exists(path)) return path;

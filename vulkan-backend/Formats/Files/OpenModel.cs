@@ -31,7 +31,7 @@ public sealed class OpenModel : IAsyncDisposable
     /// <summary>The tensors as they are when matrices are stored in another type.</summary>
     /// <param name="type">What most matrices become; as in llama.cpp's presets, some get more bits. Null leaves all as they are.</param>
     /// <exception cref="ModelException">The model is quantized already, in another type.</exception>
-    public IReadOnlyList<TensorEntry> TensorsAs(TensorType? type)
+    public IReadOnlyList<TensorEntry> TensorsAs(WeightType? type)
     {
         if (type is null) return Tensors;
         WeightMix mix = new(type.Value, Config);

@@ -23,9 +23,9 @@ internal static class GgufModelKeys
     /// <param name="config">The model's configuration.</param>
     /// <param name="vocabulary">Its vocabulary.</param>
     /// <param name="name">Its name.</param>
-    /// <param name="type">The type that most matrices have.</param>
+    /// <param name="type">How its matrices are stored.</param>
     /// <exception cref="ModelException">The configuration says something for which GGUF has no key.</exception>
-    public static IReadOnlyList<KeyValuePair<string, object>> Of(Gemma2Config config, Vocabulary vocabulary, string name, TensorType type)
+    public static IReadOnlyList<KeyValuePair<string, object>> Of(Gemma2Config config, Vocabulary vocabulary, string name, WeightType type)
     {
         Check(config, vocabulary, name);
         return [.. Describe(name, type), .. Shape(config), .. Tokens(config, vocabulary)];
@@ -44,12 +44,12 @@ internal static class GgufModelKeys
             throw new ModelException($"{name}: its vocabulary has {vocabulary.Count} pieces, its embedding {config.VocabularySize} rows.");
     }
 
-    private static Dictionary<string, object> Describe(string name, TensorType type) => new()
+    private static Dictionary<string, object> Describe(string name, WeightType type) => new()
     {
         [GgufKeys.Architecture] = "gemma2",
         ["general.type"] = "model",
         ["general.name"] = name,
-        ["general.file_type"] = TensorFormat.Of(type).GgufFileType,
+        ["general.file_type"] = type.GgufFileType(),
         ["general.quantization_version"] = QuantizationVersion,
     };
 

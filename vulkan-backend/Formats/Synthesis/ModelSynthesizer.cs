@@ -26,7 +26,7 @@ public static class ModelSynthesizer
     /// <param name="progress">Told how far the writing is.</param>
     /// <param name="cancellationToken">Stops it; the file is not whole then.</param>
     public static void Write(
-        string name, Gemma2Config config, TensorType type, ulong seed, Stream file, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
+        string name, Gemma2Config config, WeightType type, ulong seed, Stream file, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         WeightMix mix = new(type, config);
         TensorEntry[] tensors = [.. TensorCatalog.Shapes(config).Select(tensor => Entry(tensor.Key, tensor.Value, mix))];

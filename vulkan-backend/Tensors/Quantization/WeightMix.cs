@@ -3,22 +3,24 @@ using Gemma2.Backend.Config;
 namespace Gemma2.Backend.Tensors.Quantization;
 
 /// <summary>
-/// Which type each matrix gets in a model that is mostly of one type: llama.cpp's presets (for the K types those called M) give more bits to matrices that
-/// suffer most. Norms stay as they are. Source: llama_tensor_get_type in src/llama-quant.cpp, https://github.com/ggml-org/llama.cpp.
+/// Which type each matrix gets in a model that is mostly of one type: as llama.cpp's presets have it, those that suffer most get more bits. Norms stay as they are.
+/// Source: llama_tensor_get_type in src/llama-quant.cpp, https://github.com/ggml-org/llama.cpp.
 /// </summary>
-/// <param name="type">What most matrices are to be.</param>
+/// <param name="type">How the matrices are to be stored.</param>
 /// <param name="config">The model's configuration.</param>
 /// <param name="pure">Give all matrices the same type where their rows allow it.</param>
-internal sealed class WeightMix(TensorType type, Gemma2Config config, bool pure = false)
+internal sealed class WeightMix(WeightType type, Gemma2Config config, bool pure = false)
 {
     /// <summary>Heads that share a key and a value make these matrices small, so that more bits cost little.</summary>
     private const int ManyHeadsAGroup = 4;
+
+    private readonly TensorType _most = type.MostlyOf();
 
     /// <summary>The type that a tensor is to have.</summary>
     public TensorType TypeOf(TensorEntry tensor)
     {
         if (tensor.Shape.Count == 1) return tensor.Type;
-        return Fit(pure || !type.IsQuantized() ? type : Wanted(tensor.Name), tensor.Shape[1]);
+        return Fit(pure || !_most.IsQuantized() ? _most : Wanted(tensor.Name), tensor.Shape[1]);
     }
 
     private TensorType Wanted(string name)
@@ -27,45 +29,54 @@ internal sealed class WeightMix(TensorType type, Gemma2Config config, bool pure 
         int layer = int.Parse(name.Split('.')[2], System.Globalization.CultureInfo.InvariantCulture);
         if (name == TensorNames.Value(layer)) return Value(layer);
         if (name == TensorNames.Down(layer)) return Down(layer);
-        return name == TensorNames.AttentionOutput(layer) ? AttentionOutput() : type;
+        return name == TensorNames.AttentionOutput(layer) ? AttentionOutput() : _most;
     }
 
     /// <summary>It is the output matrix too.</summary>
     private TensorType Embedding() =>
-        config.HiddenSize % type.BlockElements() != 0 || type == TensorType.Q8_0 ? TensorType.Q8_0 : TensorType.Q6_K;
+        config.HiddenSize % _most.BlockElements() != 0 || _most == TensorType.Q8_0 ? TensorType.Q8_0 : TensorType.Q6_K;
 
     private TensorType Value(int layer) => type switch
     {
-        TensorType.Q2_K => HasManyHeadsAGroup ? TensorType.Q4_K : TensorType.Q3_K,
-        TensorType.Q3_K => layer < 2 ? TensorType.Q5_K : TensorType.Q4_K,
-        TensorType.Q4_K or TensorType.Q5_K when UsesMoreBits(layer) => TensorType.Q6_K,
-        TensorType.IQ4_NL or TensorType.IQ4_XS when HasManyHeadsAGroup => TensorType.Q5_K,
-        _ => type,
+        WeightType.Q2_K => HasManyHeadsAGroup ? TensorType.Q4_K : TensorType.Q3_K,
+        WeightType.Q2_K_S when HasManyHeadsAGroup => TensorType.Q4_K,
+        WeightType.Q3_K_M => layer < 2 ? TensorType.Q5_K : TensorType.Q4_K,
+        WeightType.Q3_K_L => TensorType.Q5_K,
+        WeightType.Q4_K_S when layer < 4 => TensorType.Q5_K,
+        WeightType.Q4_K_M or WeightType.Q5_K_M when UsesMoreBits(layer) => TensorType.Q6_K,
+        WeightType.IQ4_NL or WeightType.IQ4_XS when HasManyHeadsAGroup => TensorType.Q5_K,
+        _ => _most,
     };
 
     private TensorType Down(int layer) => type switch
     {
-        TensorType.Q2_K => TensorType.Q3_K,
-        TensorType.Q3_K => layer < config.LayerCount / 16 ? TensorType.Q5_K : TensorType.Q4_K,
-        TensorType.Q4_K or TensorType.Q5_K when UsesMoreBits(layer) => TensorType.Q6_K,
-        TensorType.IQ4_NL or TensorType.IQ4_XS when layer < config.LayerCount / 8 => TensorType.Q5_K,
-        _ => type,
+        WeightType.Q2_K => TensorType.Q3_K,
+        WeightType.Q2_K_S when IsFirst(layer) => TensorType.Q4_K,
+        WeightType.Q3_K_M => layer < config.LayerCount / 16 ? TensorType.Q5_K : TensorType.Q4_K,
+        WeightType.Q3_K_L => TensorType.Q5_K,
+        WeightType.Q4_K_S when IsFirst(layer) => TensorType.Q5_K,
+        WeightType.Q4_K_M or WeightType.Q5_K_M when UsesMoreBits(layer) => TensorType.Q6_K,
+        WeightType.IQ4_NL or WeightType.IQ4_XS when IsFirst(layer) => TensorType.Q5_K,
+        _ => _most,
     };
 
     private TensorType AttentionOutput() => type switch
     {
-        TensorType.Q2_K => TensorType.Q3_K,
-        TensorType.Q3_K => TensorType.Q4_K,
-        _ => type,
+        WeightType.Q2_K => TensorType.Q3_K,
+        WeightType.Q3_K_M => TensorType.Q4_K,
+        WeightType.Q3_K_L => TensorType.Q5_K,
+        _ => _most,
     };
 
     private bool HasManyHeadsAGroup => config.HeadCount / config.KeyValueHeadCount >= ManyHeadsAGroup;
+
+    private bool IsFirst(int layer) => layer < config.LayerCount / 8;
 
     /// <summary>The first and the last eighth of the layers, and every third between.</summary>
     private bool UsesMoreBits(int layer)
     {
         int eighth = config.LayerCount / 8;
-        return layer < eighth || layer >= 7 * config.LayerCount / 8 || (layer - eighth) % 3 == 2;
+        return IsFirst(layer) || layer >= 7 * config.LayerCount / 8 || (layer - eighth) % 3 == 2;
     }
 
     /// <summary>The type itself, or one of about as many bits whose blocks divide a row.</summary>

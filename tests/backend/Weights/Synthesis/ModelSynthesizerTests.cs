@@ -12,10 +12,10 @@ namespace Gemma2.Backend.Tests.Weights.Synthesis;
 
 public sealed class ModelSynthesizerTests
 {
-    public static TheoryData<TensorType> AllTypes => [.. Enum.GetValues<TensorType>()];
+    public static TheoryData<WeightType> AllTypes => [.. Enum.GetValues<WeightType>()];
 
     [Theory, MemberData(nameof(AllTypes))]
-    public async Task Write_EveryType_LoadsWithTheWantedConfigurationAndTypes(TensorType type)
+    public async Task Write_EveryType_LoadsWithTheWantedConfigurationAndTypes(WeightType type)
     {
         await using OpenModel model = await OpenAsync(Synthesize(type, seed: 1));
         Gemma2Config config = model.Config;
@@ -31,7 +31,7 @@ public sealed class ModelSynthesizerTests
     }
 
     [Theory, MemberData(nameof(AllTypes))]
-    public async Task Write_EveryType_MakesNumbersOfMeanZeroAndTheWantedDeviation(TensorType type)
+    public async Task Write_EveryType_MakesNumbersOfMeanZeroAndTheWantedDeviation(WeightType type)
     {
         await using OpenModel model = await OpenAsync(Synthesize(type, seed: 2));
         RecordingSink sink = new();
@@ -50,9 +50,9 @@ public sealed class ModelSynthesizerTests
     }
 
     [Theory]
-    [InlineData(TensorType.Q4_K, "99E67D6812C3D960")]
-    [InlineData(TensorType.F16, "68D83AABCD7B500A")]
-    public void Write_TheSameSeed_GivesTheSameBytesEverywhere(TensorType type, string hash)
+    [InlineData(WeightType.Q4_K_M, "99E67D6812C3D960")]
+    [InlineData(WeightType.F16, "68D83AABCD7B500A")]
+    public void Write_TheSameSeed_GivesTheSameBytesEverywhere(WeightType type, string hash)
     {
         byte[] file = Synthesize(type, seed: 3);
         Assert.NotEqual(file, Synthesize(type, seed: 4));
@@ -62,7 +62,7 @@ public sealed class ModelSynthesizerTests
     [Fact]
     public async Task Write_Vocabulary_EncodesAnyTextAndTurns()
     {
-        await using OpenModel model = await OpenAsync(Synthesize(TensorType.Q4_0, seed: 0));
+        await using OpenModel model = await OpenAsync(Synthesize(WeightType.Q4_0, seed: 0));
         GemmaTokenizer tokenizer = Assert.IsType<GemmaTokenizer>(model.Tokenizer);
         Assert.Equal((1024, 0, 1, 2, 3, 106, 107), (tokenizer.VocabularySize, tokenizer.Pad, tokenizer.Eos, tokenizer.Bos, tokenizer.Unknown, tokenizer.StartOfTurn, tokenizer.EndOfTurn));
         foreach (string text in (string[])["", "the cat  sat", "Zürich 🙂\n\n\tA_b", "<unused3> <h1>", new string('x', 1000)])
@@ -77,10 +77,10 @@ public sealed class ModelSynthesizerTests
         using CancellationTokenSource cancelled = new();
         cancelled.Cancel();
         Assert.Throws<OperationCanceledException>(() =>
-            ModelSynthesizer.Write("m", Gemma2Shapes.Tiny, TensorType.Q8_0, 0, new MemoryStream(), cancellationToken: cancelled.Token));
+            ModelSynthesizer.Write("m", Gemma2Shapes.Tiny, WeightType.Q8_0, 0, new MemoryStream(), cancellationToken: cancelled.Token));
     }
 
-    private static byte[] Synthesize(TensorType type, ulong seed)
+    private static byte[] Synthesize(WeightType type, ulong seed)
     {
         using MemoryStream file = new();
         ModelSynthesizer.Write("synthetic", Gemma2Shapes.Tiny, type, seed, file, cancellationToken: TestContext.Current.CancellationToken);
