@@ -47,7 +47,7 @@ public static class DeviceCheck
         {
             foreach (KvCacheType type in _cacheTypes)
             {
-                using var kernels = new KernelSet(device, Gemma2Shapes.Published[model], EmbeddingOfModels, type.ToTensorType(), new MatrixKernels(device, options));
+                using var kernels = new KernelSet(device, Gemma2Shapes.Published[model], EmbeddingOfModels, type.ToTensorType(), new MatrixKernels(device, options), gatesApart: true);
                 foreach (KernelTrial trial in kernels.Trials().Concat(kernels.PromptTrials()))
                     if (seen.Add((trial.Kernel, trial.Shape))) yield return trial.Run();
             }

@@ -95,7 +95,12 @@ internal sealed class EngineResources : IDisposable
         {
             options.DeviceOpened?.Invoke(device);
             var kernels = new KernelSet(
-                device, model.Config, tensors.First(tensor => tensor.Name == TensorNames.Embedding).Type, kvCacheType.ToTensorType(), new MatrixKernels(device, options.Kernels));
+                device,
+                model.Config,
+                tensors.First(tensor => tensor.Name == TensorNames.Embedding).Type,
+                kvCacheType.ToTensorType(),
+                new MatrixKernels(device, options.Kernels),
+                MatrixUses.MultipliesGatesApart(model.Config, tensors));
             var reading = new ReadOptions { StagingMemory = options.StagingMemory, Timeline = options.Timeline };
             using var uploader = new WeightUploader(device, model.Config, reading.CopyMemory);
             var stored = new HashingSink(uploader);

@@ -16,8 +16,9 @@ internal sealed class Activations : IDisposable
     /// <param name="device">Where they live.</param>
     /// <param name="config">The model.</param>
     /// <param name="shape">Its attention.</param>
+    /// <param name="gatesApart">Whether gate and up matrices of some layers are multiplied apart.</param>
     /// <param name="scratchBytes">Memory that kernels use for themselves within a dispatch or two.</param>
-    public Activations(GpuDevice device, Gemma2Config config, AttentionShape shape, long scratchBytes)
+    public Activations(GpuDevice device, Gemma2Config config, AttentionShape shape, bool gatesApart, long scratchBytes)
     {
         _device = device;
         X = Rows(config.HiddenSize, StepLimits.Rows);
@@ -29,6 +30,7 @@ internal sealed class Activations : IDisposable
         Attention = Rows(shape.Heads * shape.HeadDimension, StepLimits.Rows);
         Output = Rows(config.HiddenSize, StepLimits.Rows);
         U = Rows(config.IntermediateSize, StepLimits.Rows);
+        Gate = gatesApart ? Rows(config.IntermediateSize, StepLimits.Rows) : default;
         Scratch = Allocate(scratchBytes).Address;
         ClearAll();
     }
@@ -53,6 +55,9 @@ internal sealed class Activations : IDisposable
 
     /// <summary>gelu(gate) * up: [rows, intermediate].</summary>
     public Activation U { get; }
+
+    /// <summary>x Wg^T where it is computed by itself: [rows, intermediate].</summary>
+    public Activation Gate { get; }
 
     /// <summary>What kernels need for themselves.</summary>
     public ulong Scratch { get; }

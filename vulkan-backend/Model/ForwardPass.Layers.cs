@@ -76,10 +76,25 @@ internal sealed partial class ForwardPass
     {
         Activations a = _activations;
         commands.Label("gate and up", layer);
-        _kernels.Matrices.RecordGeglu(commands, w.Gate, w.Up, a.H, a.U, rows);
+        RecordGates(commands, w, rows);
         commands.Barrier();
         commands.Label("down", layer);
         RecordProduct(commands, w.Down, a.U, a.Output, rows);
+    }
+
+    /// <summary>h -> u: gelu(gate) * up.</summary>
+    private void RecordGates(CommandRecorder commands, LayerWeights w, RowCounts rows)
+    {
+        Activations a = _activations;
+        if (w.HasGatesTogether)
+        {
+            _kernels.Matrices.RecordGeglu(commands, w.Gate, w.Up, a.H, a.U, rows);
+            return;
+        }
+        _kernels.Matrices.Record(commands, w.Gate, a.H, a.Gate, rows);
+        _kernels.Matrices.Record(commands, w.Up, a.H, a.U, rows);
+        commands.Barrier();
+        _kernels.Geglu.Record(commands, a.Gate, a.U, rows.Total);
     }
 
     /// <summary>x += norm(output), h = norm(x).</summary>
@@ -105,7 +120,7 @@ internal sealed partial class ForwardPass
     {
         commands.Label("logits");
         // Whatever the rows: the logits of a prompt's last token are those of a token that decodes.
-        RecordProduct(commands, _weights.Embedding, h, _results.Logits, RowCounts.Of(RowKind.Decoding, count));
+        RecordProduct(commands, _weights.Output, h, _results.Logits, RowCounts.Of(RowKind.Decoding, count));
         commands.Label("candidates");
         _kernels.Candidates.Record(
             commands, _results.Logits, _config.FinalSoftcap, inputs.Results, _activations.Scratch, _results.CandidateRows, count);

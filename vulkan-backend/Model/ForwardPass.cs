@@ -48,7 +48,7 @@ internal sealed partial class ForwardPass : IDisposable
     {
         (_device, _config, _weights, _cache, _kernels) = (device, config, weights, cache, kernels);
         _shape = ShapeOf(config);
-        _activations = new Activations(device, config, _shape, ScratchBytes());
+        _activations = new Activations(device, config, _shape, weights.Layers.Any(layer => !layer.HasGatesTogether), ScratchBytes());
         _angles = CreateAngles(device, config, contextLength);
         _results = new StepResults(device, config.VocabularySize);
         _steps = [.. Enumerable.Range(0, MaxInFlight).Select(_ => new StepInFlight(new StepInputs(device, cache, slots, contextLength, config.VocabularySize), () => device.CreateRecorder(timed)))];

@@ -19,7 +19,7 @@ internal sealed partial class KernelSet
     /// <exception cref="DeviceException">A kernel without which there is no answer computes wrongly, or the device failed.</exception>
     public void CheckOnce(CheckMemory memory, CancellationToken cancellationToken = default)
     {
-        string check = $"all but matrices; {device.Description.Name}; {device.Description.Driver}; {embeddingType}; {cacheType}; {PromptAttention}; {_shape}; {config.HiddenSize}; {config.VocabularySize}";
+        string check = $"all but matrices; {device.Description.Name}; {device.Description.Driver}; {embeddingType}; {cacheType}; {PromptAttention}; {_shape}; {config.HiddenSize}; {config.VocabularySize}{(gatesApart ? "; geglu" : "")}";
         if (memory.HasPassed(check)) return;
         Check(trial =>
         {
@@ -55,6 +55,7 @@ internal sealed partial class KernelSet
         yield return AttentionTrial(RowKind.Decoding, isSliding: false);
         yield return AttentionTrial(RowKind.Decoding, isSliding: true);
         yield return new CandidatesTrial(device, Candidates, config.VocabularySize);
+        if (gatesApart) yield return new GegluTrial(device, Geglu, config.IntermediateSize);
     }
 
     /// <summary>Trials of attention of prompts.</summary>

@@ -15,7 +15,9 @@ namespace Gemma2.Backend.Model;
 /// <param name="embeddingType">Type of its embedding.</param>
 /// <param name="cacheType">How keys and values are kept.</param>
 /// <param name="matrices">The matrix kernels.</param>
-internal sealed partial class KernelSet(GpuDevice device, Gemma2Config config, TensorType embeddingType, TensorType cacheType, MatrixKernels matrices) : IDisposable
+/// <param name="gatesApart">Whether gate and up matrices of some layers are of two types.</param>
+internal sealed partial class KernelSet(
+    GpuDevice device, Gemma2Config config, TensorType embeddingType, TensorType cacheType, MatrixKernels matrices, bool gatesApart = false) : IDisposable
 {
     private readonly AttentionShape _shape = ForwardPass.ShapeOf(config);
 
@@ -26,6 +28,8 @@ internal sealed partial class KernelSet(GpuDevice device, Gemma2Config config, T
     public RmsNormKernel RmsNorm { get; } = new(device);
 
     public AddNormKernel AddNorm { get; } = new(device);
+
+    public GegluKernel Geglu { get; } = new(device);
 
     public RopeStoreKernel RopeStore { get; } = new(device, ForwardPass.ShapeOf(config), cacheType);
 
@@ -42,6 +46,7 @@ internal sealed partial class KernelSet(GpuDevice device, Gemma2Config config, T
         Candidates.Dispose();
         Attention.Dispose();
         RopeStore.Dispose();
+        Geglu.Dispose();
         AddNorm.Dispose();
         RmsNorm.Dispose();
         Matrices.Dispose();

@@ -12,7 +12,7 @@ namespace Gemma2.Backend.Model;
 /// <param name="PostAttentionNorm">Address of the norm of attention's output.</param>
 /// <param name="PreFeedForwardNorm">Address of the norm before the feed-forward block.</param>
 /// <param name="Gate">[intermediate, hidden].</param>
-/// <param name="Up">[intermediate, hidden], of the same type.</param>
+/// <param name="Up">[intermediate, hidden], mostly of the same type.</param>
 /// <param name="Down">[hidden, intermediate].</param>
 /// <param name="PostFeedForwardNorm">Address of the norm of the feed-forward block's output.</param>
 internal sealed record LayerWeights(
@@ -24,17 +24,25 @@ internal sealed record LayerWeights(
     DeviceMatrix Gate,
     DeviceMatrix Up,
     DeviceMatrix Down,
-    ulong PostFeedForwardNorm);
+    ulong PostFeedForwardNorm)
+{
+    /// <summary>Whether one kernel multiplies with <see cref="Gate"/> and <see cref="Up"/>: they are of one type.</summary>
+    public bool HasGatesTogether => Gate.Layout == Up.Layout;
+}
 
 /// <summary>A model's weights in device memory.</summary>
 internal sealed class ModelWeights(
     DeviceMatrix embedding,
+    DeviceMatrix output,
     IReadOnlyList<LayerWeights> layers,
     ulong finalNorm,
     IReadOnlyList<GpuBuffer> buffers) : IDisposable
 {
-    /// <summary>[vocabulary, hidden]: input embedding and output matrix.</summary>
+    /// <summary>[vocabulary, hidden]: input embedding.</summary>
     public DeviceMatrix Embedding { get; } = embedding;
+
+    /// <summary>[vocabulary, hidden]: the output matrix, which mostly is <see cref="Embedding"/>.</summary>
+    public DeviceMatrix Output { get; } = output;
 
     public IReadOnlyList<LayerWeights> Layers { get; } = layers;
 

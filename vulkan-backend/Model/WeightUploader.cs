@@ -42,10 +42,16 @@ internal sealed class WeightUploader(GpuDevice device, Gemma2Config config, long
             Place(TensorNames.Up(layer));
             Place(TensorNames.Down(layer));
         }
+        bool hasHead = _tensors.ContainsKey(TensorNames.Head);
+        if (hasHead) Place(TensorNames.Head);
         _norms = new NormUploader(device, [.. tensors.Where(tensor => tensor.Shape.Count == 1)]);
         _buffers.Add(_norms.Buffer);
         _weights = new ModelWeights(
-            Matrix(TensorNames.Embedding), [.. Enumerable.Range(0, config.LayerCount).Select(Layer)], _norms.AddressOf(TensorNames.FinalNorm), [.. _buffers]);
+            Matrix(TensorNames.Embedding),
+            Matrix(hasHead ? TensorNames.Head : TensorNames.Embedding),
+            [.. Enumerable.Range(0, config.LayerCount).Select(Layer)],
+            _norms.AddressOf(TensorNames.FinalNorm),
+            [.. _buffers]);
     }
 
     /// <inheritdoc/>

@@ -5,7 +5,7 @@ namespace Gemma2.Backend.Tensors;
 /// <summary>All tensors that a Gemma 2 of a given configuration has.</summary>
 public static class TensorCatalog
 {
-    /// <summary>Every tensor's name and shape, outermost dimension first, in the order in which a token meets them.</summary>
+    /// <summary>Every tensor's name and shape, outermost dimension first, in the order in which a token meets them; without <see cref="TensorNames.Head"/>, which few have.</summary>
     public static IEnumerable<KeyValuePair<string, long[]>> Shapes(Gemma2Config config)
     {
         long hidden = config.HiddenSize, intermediate = config.IntermediateSize;
@@ -51,20 +51,13 @@ public static class TensorCatalog
         foreach (string name in shapes.Keys.Where(name => !tensors.ContainsKey(name)).Take(1))
             throw new ModelException($"{model}: no weight file holds {Name(name)}.");
 
-        shapes.Add(TensorNames.TiedHead, shapes[TensorNames.Embedding]);
+        shapes.Add(TensorNames.Head, shapes[TensorNames.Embedding]);
         foreach (TensorEntry tensor in found)
         {
             if (!shapes.TryGetValue(tensor.Name, out long[]? shape)) throw Error(tensor, $"is no tensor of a Gemma 2 of {config.LayerCount} layers.");
             if (!tensor.Shape.SequenceEqual(shape))
                 throw Error(tensor, $"is [{string.Join(", ", tensor.Shape)}]; by {configSource} it must be [{string.Join(", ", shape)}].");
             if (shape.Length == 1 && tensor.Type.IsQuantized()) throw Error(tensor, $"is {tensor.Type}; allowed for norms are F32, F16 and BF16.");
-        }
-
-        for (int layer = 0; layer < config.LayerCount; layer++)
-        {
-            // These two matrices are multiplied by one kernel.
-            (TensorEntry gate, TensorEntry up) = (tensors[TensorNames.Gate(layer)], tensors[TensorNames.Up(layer)]);
-            if (up.Type != gate.Type) throw Error(up, $"is {up.Type}, but {Name(gate.Name)} is {gate.Type}; they must be of one type.");
         }
     }
 }

@@ -5,14 +5,14 @@ namespace Gemma2.Backend.Tensors;
 /// <summary>Names of a Gemma 2 model's tensors in Hugging Face's format, each with its shape. Every matrix is [outputs, inputs].</summary>
 public static class TensorNames
 {
-    /// <summary>[vocabulary, hidden]; also the output matrix.</summary>
+    /// <summary>[vocabulary, hidden]; also the output matrix where there is no <see cref="Head"/>.</summary>
     public const string Embedding = "model.embed_tokens.weight";
 
     /// <summary>[hidden]: norm before the output matrix.</summary>
     public const string FinalNorm = "model.norm.weight";
 
-    /// <summary>[vocabulary, hidden]: a second copy of <see cref="Embedding"/> that some exporters write. Gemma 2 ties the two, so it is not read.</summary>
-    public const string TiedHead = "lm_head.weight";
+    /// <summary>[vocabulary, hidden]: the output matrix of a model that has its own. Gemma 2 as it was published has none.</summary>
+    public const string Head = "lm_head.weight";
 
     /// <summary>[hidden]: norm before attention.</summary>
     public static string InputNorm(int layer) => Layer(layer, "input_layernorm");

@@ -25,7 +25,7 @@ internal sealed class StepWork
             ["attention output"] = Layers(TensorNames.AttentionOutput),
             ["gate and up"] = Layers(TensorNames.Gate, TensorNames.Up),
             ["down"] = Layers(TensorNames.Down),
-            ["logits"] = Of([TensorNames.Embedding]),
+            ["logits"] = Of([byName.ContainsKey(TensorNames.Head) ? TensorNames.Head : TensorNames.Embedding]),
         };
 
         Matrix Layers(params Func<int, string>[] parts) => Of([.. Enumerable.Range(0, work.Config.LayerCount).SelectMany(layer => parts.Select(part => part(layer)))], parts.Length);

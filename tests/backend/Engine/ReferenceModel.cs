@@ -1,10 +1,10 @@
 using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Tensors.Codecs;
 using Gemma2.Backend.Tests.Kernels;
 
 namespace Gemma2.Backend.Tests.Engine;
@@ -16,17 +16,19 @@ namespace Gemma2.Backend.Tests.Engine;
 internal sealed class ReferenceModel : ITensorSink
 {
     private readonly Gemma2Config _config;
-    private readonly Dictionary<string, byte[]> _bytes = [];
+    private readonly Dictionary<string, (TensorEntry Tensor, byte[] Bytes)> _stored = [];
     private readonly Dictionary<string, double[]> _weights = [];
 
     private ReferenceModel(Gemma2Config config) => _config = config;
 
-    public static async Task<ReferenceModel> LoadAsync(string folder, CancellationToken cancellationToken)
+    public static Task<ReferenceModel> LoadAsync(string folder, CancellationToken cancellationToken) => LoadAsync(new FolderModelSource(folder), cancellationToken);
+
+    public static async Task<ReferenceModel> LoadAsync(IModelSource source, CancellationToken cancellationToken)
     {
-        await using OpenModel files = await ModelReader.OpenAsync(new FolderModelSource(folder), cancellationToken);
+        await using OpenModel files = await ModelReader.OpenAsync(source, cancellationToken);
         var model = new ReferenceModel(files.Config);
         await files.ReadAsync(model, cancellationToken: cancellationToken);
-        foreach ((string name, byte[] bytes) in model._bytes) model._weights[name] = [.. MemoryMarshal.Cast<byte, float>(bytes).ToArray().Select(v => (double)v)];
+        foreach ((TensorEntry tensor, byte[] bytes) in model._stored.Values) model._weights[tensor.Name] = Numbers(tensor, bytes);
         return model;
     }
 
@@ -43,18 +45,22 @@ internal sealed class ReferenceModel : ITensorSink
             Add(x, Normed(FeedForward(Normed(x, TensorNames.PreFeedForwardNorm(layer)), layer), TensorNames.PostFeedForwardNorm(layer)));
         }
         double[] last = Normed([x[^1]], TensorNames.FinalNorm)[0];
-        return [.. Multiply([last], TensorNames.Embedding, _config.VocabularySize)[0].Select(v => Oracle.Softcap(v, _config.FinalSoftcap))];
+        return [.. Multiply([last], _weights.ContainsKey(TensorNames.Head) ? TensorNames.Head : TensorNames.Embedding, _config.VocabularySize)[0].Select(v => Oracle.Softcap(v, _config.FinalSoftcap))];
     }
 
     public void Begin(IReadOnlyList<TensorEntry> tensors)
     {
-        foreach (TensorEntry tensor in tensors) _bytes[tensor.Name] = new byte[tensor.Length];
+        foreach (TensorEntry tensor in tensors) _stored[tensor.Name] = (tensor, new byte[tensor.Length]);
     }
 
-    public void Write(TensorEntry tensor, long byteOffset, ReadOnlySpan<byte> bytes)
+    public void Write(TensorEntry tensor, long byteOffset, ReadOnlySpan<byte> bytes) => bytes.CopyTo(_stored[tensor.Name].Bytes.AsSpan((int)byteOffset));
+
+    /// <summary>A tensor's numbers; of a norm what is multiplied by, less 1.</summary>
+    private static double[] Numbers(TensorEntry tensor, byte[] bytes)
     {
-        Assert.Equal(TensorType.F32, tensor.Type);
-        bytes.CopyTo(_bytes[tensor.Name].AsSpan((int)byteOffset));
+        float[] numbers = new float[tensor.Shape.Aggregate(1L, (product, size) => product * size)];
+        BlockCodec.Dequantize(tensor.Type, bytes, numbers);
+        return [.. numbers.Select(number => (double)number - (tensor.HoldsFactor ? 1 : 0))];
     }
 
     private double[][] Attention(double[][] h, int layer)
@@ -115,7 +121,7 @@ internal sealed class ReferenceModel : ITensorSink
 
     private double[][] Normed(double[][] x, string weight)
     {
-        float[] w = [.. _weights[weight].Select(v => 1 + (float)v)];
+        float[] w = [.. _weights[weight].Select(v => (float)(1 + v))];
         return [.. x.Select(row => Oracle.RmsNorm(row, w, _config.RmsNormEpsilon))];
     }
 

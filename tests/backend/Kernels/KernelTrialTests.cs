@@ -29,7 +29,7 @@ public sealed class KernelTrialTests(DeviceFixture fixture, ITestOutputHelper ou
     [Theory, MemberData(nameof(Models))]
     public void Run_KernelsOfAModel_AreRight(string model, TensorType embedding, TensorType cache)
     {
-        KernelSet kernels = Own(new KernelSet(Device, Config(model), embedding, cache, new MatrixKernels(Device, KernelOptions.Default)));
+        KernelSet kernels = Own(new KernelSet(Device, Config(model), embedding, cache, new MatrixKernels(Device, KernelOptions.Default), gatesApart: true));
         long before = Device.AllocatedBytes;
         foreach (KernelTrial trial in kernels.Trials().Concat(kernels.PromptTrials()))
         {
@@ -113,7 +113,7 @@ public sealed class KernelTrialTests(DeviceFixture fixture, ITestOutputHelper ou
     }
 
     [Theory]
-    [InlineData("norm"), InlineData("add and norm"), InlineData("embed"), InlineData("rope and store"), InlineData("attention, decode"), InlineData("candidates"), InlineData("attention, prompt")]
+    [InlineData("norm"), InlineData("add and norm"), InlineData("embed"), InlineData("rope and store"), InlineData("attention, decode"), InlineData("candidates"), InlineData("geglu"), InlineData("attention, prompt")]
     public void Check_WrongKernelWithoutAnother_IsRefusedInOneLine(string kernel)
     {
         using KernelSet kernels = Create();
@@ -136,7 +136,7 @@ public sealed class KernelTrialTests(DeviceFixture fixture, ITestOutputHelper ou
     }
 
     private KernelSet Create(KernelFamily? forced = null) =>
-        new(Device, Config("tiny"), TensorType.F16, TensorType.F16, new MatrixKernels(Device, new KernelOptions { Forced = forced }));
+        new(Device, Config("tiny"), TensorType.F16, TensorType.F16, new MatrixKernels(Device, new KernelOptions { Forced = forced }), gatesApart: true);
 
     private static Gemma2Config Config(string model) => model == "tiny" ? Gemma2Shapes.Tiny : Gemma2Shapes.Published[model];
 

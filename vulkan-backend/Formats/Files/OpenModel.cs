@@ -13,7 +13,7 @@ public sealed class OpenModel : IAsyncDisposable
     internal OpenModel(ModelDescription description, IReadOnlyList<WeightFile> files)
     {
         (Description, _files) = (description, [.. files.OrderBy(FirstLayer)]);
-        Tensors = [.. _files.SelectMany(file => file.Tensors).Where(IsUsed)];
+        Tensors = [.. _files.SelectMany(file => file.Tensors)];
     }
 
     /// <summary>What the files say beside the weights.</summary>
@@ -47,7 +47,7 @@ public sealed class OpenModel : IAsyncDisposable
     public async Task ReadAsync(ITensorSink sink, IProgress<LoadProgress>? progress = null, ReadOptions? options = null, CancellationToken cancellationToken = default)
     {
         sink.Begin(Tensors);
-        using var reader = new WeightReader(_files, sink, IsUsed, progress, options ?? new ReadOptions());
+        using var reader = new WeightReader(_files, sink, progress, options ?? new ReadOptions());
         await reader.ReadAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -59,7 +59,4 @@ public sealed class OpenModel : IAsyncDisposable
 
     /// <summary>The file that a token needs first is read first, whatever its name.</summary>
     private static int FirstLayer(WeightFile file) => file.Tensors.Select(tensor => TensorNames.LayerOf(tensor.Name)).DefaultIfEmpty(-1).Min();
-
-    /// <summary>The second copy of the embedding takes no memory: Gemma 2 multiplies with the first.</summary>
-    private static bool IsUsed(TensorEntry tensor) => tensor.Name != TensorNames.TiedHead;
 }

@@ -14,8 +14,8 @@ internal sealed class WeightFile(IModelFile file, ModelFileStream stream, string
     /// <summary>The file's name.</summary>
     public string Name => name;
 
-    /// <summary>The file's tensors in the order of their data.</summary>
-    public IReadOnlyList<TensorEntry> Tensors => tensors;
+    /// <summary>The tensors that are read, in the order of their data.</summary>
+    public IReadOnlyList<TensorEntry> Tensors { get; private set; } = tensors;
 
     /// <summary>Bytes of a block.</summary>
     public int BlockBytes => file.BlockBytes;
@@ -34,6 +34,9 @@ internal sealed class WeightFile(IModelFile file, ModelFileStream stream, string
             for (long offset = RestOffset + Rest.Length; offset < length; offset += BlockBytes) yield return offset;
         }
     }
+
+    /// <summary>Passes over a tensor's data when it comes.</summary>
+    public void LeaveAside(TensorEntry tensor) => Tensors = [.. Tensors.Where(other => other != tensor)];
 
     /// <summary>Bytes of the block that begins at an offset.</summary>
     public int LengthAt(long offset) => (int)Math.Min(BlockBytes, length - offset);

@@ -11,11 +11,10 @@ namespace Gemma2.Backend.Formats.Files;
 /// </summary>
 /// <param name="files">The files, in the order in which they are read.</param>
 /// <param name="sink">Takes the pieces.</param>
-/// <param name="isUsed">Whether a tensor is handed on.</param>
 /// <param name="progress">Told how far the reading is.</param>
 /// <param name="options">How much memory there is.</param>
 internal sealed class WeightReader(
-    IReadOnlyList<WeightFile> files, ITensorSink sink, Predicate<TensorEntry> isUsed, IProgress<LoadProgress>? progress, ReadOptions options) : IDisposable
+    IReadOnlyList<WeightFile> files, ITensorSink sink, IProgress<LoadProgress>? progress, ReadOptions options) : IDisposable
 {
     private const int FewestBlocks = 2;
 
@@ -125,7 +124,7 @@ internal sealed class WeightReader(
     private void HandOn(TensorPiece piece, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        if (isUsed(piece.Tensor)) sink.Write(piece.Tensor, piece.Offset, piece.Bytes.Span);
+        sink.Write(piece.Tensor, piece.Offset, piece.Bytes.Span);
         piece.Return();
         if (progress is null) return;
         lock (_reporting)

@@ -33,6 +33,8 @@ internal static class GgufModel
             GemmaTokenizer? tokenizer = GgufVocabulary.Read(metadata, $"{source.Name}/{names[0]}");
             Gemma2Config config = GgufConfig.Read(metadata, tokenizer, tensors, notes);
             TensorCatalog.Check(tensors, config, source.Name, "its metadata", GgufNames.FromHuggingFace);
+            WeightFile[] weights = [.. files.Select(file => file.File)];
+            await OutputMatrix.ResolveAsync(source, weights, notes, GgufNames.FromHuggingFace, cancellationToken);
             var description = new ModelDescription
             {
                 Config = config,
@@ -41,7 +43,7 @@ internal static class GgufModel
                 Sampling = GgufSampling.Read(metadata),
                 Notes = notes,
             };
-            return new OpenModel(description, [.. files.Select(file => file.File)]);
+            return new OpenModel(description, weights);
         }
         catch
         {

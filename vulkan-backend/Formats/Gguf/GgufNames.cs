@@ -17,7 +17,7 @@ internal static class GgufNames
     {
         ["token_embd.weight"] = TensorNames.Embedding,
         ["output_norm.weight"] = TensorNames.FinalNorm,
-        ["output.weight"] = TensorNames.TiedHead,
+        ["output.weight"] = TensorNames.Head,
     }.ToFrozenDictionary();
 
     /// <summary>What follows the layer's number.</summary>

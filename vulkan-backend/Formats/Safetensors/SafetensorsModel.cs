@@ -46,11 +46,11 @@ internal static class SafetensorsModel
             Notes = notes,
         };
         SafetensorsFiles files = weights is null ? await SafetensorsFiles.FindAsync(source, listed, cancellationToken) : new SafetensorsFiles(weights);
-        return new OpenModel(description, await OpenFilesAsync(source, listed, files, config, cancellationToken));
+        return new OpenModel(description, await OpenFilesAsync(source, listed, files, config, notes, cancellationToken));
     }
 
     private static async Task<IReadOnlyList<WeightFile>> OpenFilesAsync(
-        IModelSource source, IReadOnlyDictionary<string, long> listed, SafetensorsFiles named, Gemma2Config config, CancellationToken cancellationToken)
+        IModelSource source, IReadOnlyDictionary<string, long> listed, SafetensorsFiles named, Gemma2Config config, List<string> notes, CancellationToken cancellationToken)
     {
         List<WeightFile> files = [];
         try
@@ -59,6 +59,7 @@ internal static class SafetensorsModel
             TensorEntry[] tensors = [.. files.SelectMany(file => file.Tensors)];
             named.Check(tensors, source.Name);
             TensorCatalog.Check(tensors, config, source.Name);
+            await OutputMatrix.ResolveAsync(source, files, notes, cancellationToken: cancellationToken);
             return files;
         }
         catch

@@ -25,7 +25,7 @@ internal sealed class WeightMix(WeightType type, Gemma2Config config, bool pure 
 
     private TensorType Wanted(string name)
     {
-        if (name == TensorNames.Embedding) return Embedding();
+        if (name is TensorNames.Embedding or TensorNames.Head) return Embedding();
         int layer = int.Parse(name.Split('.')[2], System.Globalization.CultureInfo.InvariantCulture);
         if (name == TensorNames.Value(layer)) return Value(layer);
         if (name == TensorNames.Down(layer)) return Down(layer);
