@@ -53,6 +53,7 @@ internal static class CommandLine
         DetokenizeCommand.Create(),
         MasksCommand.Create(),
         QuantizeCommand.Create(),
+        MergeCommand.Create(),
         SynthesizeCommand.Create(),
         PushCommand.Create(),
         PullCommand.Create(),

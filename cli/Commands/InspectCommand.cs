@@ -60,7 +60,7 @@ internal static class InspectCommand
         AdapterSet added = await AdapterSet.LoadAsync(adapters, model, cancellationToken);
         return new ModelReport(source.Name, parameters, config,
             new MemoryReport(length, kv, memory.WeightBytes, memory.KvCacheBytes, memory.TotalBytes, SmallestDevice(needed), sequences), model.Description.Sampling, model.Description.Notes,
-            [.. added.Adapters.Select(adapter => new AdapterReport(adapter.Name, adapter.Scale, adapter.Alpha, adapter.Ranks, adapter.Targets))], tensors);
+            added.Adapters, tensors);
     }
 
     /// <returns>Gigabytes; null where none is large enough.</returns>
@@ -90,7 +90,7 @@ internal static class InspectCommand
         yield return ["longest sequence", Text(config.MaxPositions)];
         yield return ["begin and end tokens", $"{config.BeginToken}; {string.Join(", ", config.EndTokens)}"];
         yield return ["sampling", Sampling(report.Sampling)];
-        foreach (AdapterReport adapter in report.Adapters) yield return ["adapter", adapter.Describe()];
+        foreach (Adapter adapter in report.Adapters) yield return ["adapter", adapter.ToString()];
         yield return ["device memory", $"{Sizes.Describe(memory.TotalBytes)} = {Sizes.Describe(memory.WeightBytes)} weights "
             + $"+ {Sizes.Describe(memory.KvCacheBytes)} {memory.KvCacheType.ToString().ToLowerInvariant()} cache for one sequence of {memory.ContextLength}"];
         yield return ["fits a device of", $"{(memory.SmallestDeviceGigabytes is { } size ? $"{size} GB" : "no size that is known")}, "
@@ -124,24 +124,8 @@ internal static class InspectCommand
 /// <param name="Adapters">The LoRA adapters that are added.</param>
 /// <param name="Tensors">All tensors that are loaded.</param>
 internal sealed record ModelReport(
-    string Model, long Parameters, Gemma2Config Config, MemoryReport Memory, SamplingDefaults Sampling, IReadOnlyList<string> Notes, IReadOnlyList<AdapterReport> Adapters,
+    string Model, long Parameters, Gemma2Config Config, MemoryReport Memory, SamplingDefaults Sampling, IReadOnlyList<string> Notes, IReadOnlyList<Adapter> Adapters,
     IReadOnlyList<TensorEntry> Tensors);
-
-/// <summary>A LoRA adapter.</summary>
-/// <param name="Name">Its name.</param>
-/// <param name="Scale">What its change is multiplied by, beside its own scale.</param>
-/// <param name="Alpha">Numerator of its own scale; null where its file has none.</param>
-/// <param name="Ranks">The ranks of its matrices.</param>
-/// <param name="Targets">The matrices that it changes.</param>
-internal sealed record AdapterReport(string Name, double Scale, double? Alpha, IReadOnlyList<int> Ranks, IReadOnlyList<string> Targets)
-{
-    /// <summary>The same for a person.</summary>
-    public string Describe() => string.Create(CultureInfo.InvariantCulture,
-        $"{Name} * {Scale}: rank {string.Join(", ", Ranks)}, {(Alpha is { } alpha ? $"alpha {alpha}" : "no alpha")}, {Targets.Count} matrices ({string.Join(", ", Modules)})");
-
-    /// <summary>The kinds of these matrices.</summary>
-    private IEnumerable<string> Modules => Targets.Select(target => target.Split('.')[^2]).Distinct();
-}
 
 /// <summary>Device memory for one sequence, without the small buffers for activations.</summary>
 /// <param name="ContextLength">Longest prompt plus answer, in tokens.</param>

@@ -22,11 +22,15 @@ internal static class ModelFile
             return new FileReport(path, new FileInfo(path).Length);
         });
         if (json) StandardOutput.WriteJson(report, CliJson.Document.FileReport);
-        else Console.WriteLine($"{report.File}: {Sizes.Describe(report.Bytes)}.");
+        else Console.WriteLine(report.Describe());
     }
 }
 
-/// <summary>What <c>gemma2 quantize --json</c> and <c>gemma2 synthesize --json</c> print.</summary>
-/// <param name="File">The file's path.</param>
-/// <param name="Bytes">Its length.</param>
-internal sealed record FileReport(string File, long Bytes);
+/// <summary>What <c>gemma2 quantize --json</c>, <c>gemma2 merge --json</c> and <c>gemma2 synthesize --json</c> print.</summary>
+/// <param name="File">The path of the file, or of the folder.</param>
+/// <param name="Bytes">Its length, or that of its files together.</param>
+internal sealed record FileReport(string File, long Bytes)
+{
+    /// <summary>The same for a person.</summary>
+    public string Describe() => $"{File}: {Sizes.Describe(Bytes)}.";
+}

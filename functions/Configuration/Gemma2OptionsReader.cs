@@ -1,5 +1,6 @@
 using System.Globalization;
 using Gemma2.Backend;
+using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Kernels.Matrix;
@@ -33,7 +34,7 @@ internal static class Gemma2OptionsReader
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
         nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.JobsAtOnce), nameof(Gemma2Options.KvCacheMemory), nameof(Gemma2Options.MaxWaitingRequests), nameof(Gemma2Options.MaxWaitingTokens),
         nameof(Gemma2Options.StagingMemory),
-        nameof(Gemma2Options.ToolPrompt), nameof(Gemma2Options.GenerationConfig), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
+        nameof(Gemma2Options.ToolPrompt), nameof(Gemma2Options.GenerationConfig), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.Lora), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous), nameof(Gemma2Options.CorsOrigins), nameof(Gemma2Options.RequestSeconds),
         nameof(Gemma2Options.StartupWaitSeconds), nameof(Gemma2Options.AdminKey),
         nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
@@ -71,6 +72,7 @@ internal static class Gemma2OptionsReader
             ToolPrompt = ToolPrompt(section) ?? defaults.ToolPrompt,
             GenerationConfig = GenerationConfig(section) ?? defaults.GenerationConfig,
             WeightType = WeightTypeOf(section),
+            Lora = Lora(section),
             KvCacheType = KvCache(section) ?? defaults.KvCacheType,
             Kernels = Kernels(section) ?? defaults.Kernels,
             ApiKeys = ApiKeys(section),
@@ -148,6 +150,10 @@ internal static class Gemma2OptionsReader
     private static WeightType? WeightTypeOf(IConfigurationSection section) =>
         Value(section, nameof(Gemma2Options.WeightType)) is not { } name ? null
         : WeightTypes.Parse(name) ?? throw Wrong(nameof(Gemma2Options.WeightType), name, string.Join(", ", WeightTypes.Words.Select(word => word.Word)));
+
+    private static IReadOnlyList<AdapterReference> Lora(IConfigurationSection section) =>
+        Value(section, nameof(Gemma2Options.Lora)) is not { } list ? []
+        : AdapterReference.TryParseList(list) ?? throw Wrong(nameof(Gemma2Options.Lora), list, "NAME, PATH, NAME:SCALE or PATH:SCALE, where SCALE is a number such as 0.5, each adapter once, with semicolons between them");
 
     private static KvCacheType? KvCache(IConfigurationSection section) => Value(section, nameof(Gemma2Options.KvCacheType))?.ToLowerInvariant() switch
     {

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Gemma2.Backend;
+using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
@@ -52,7 +53,7 @@ internal sealed class EngineLoader(
     }
 
     /// <inheritdoc />
-    public Task<string?> FindVersionAsync(CancellationToken cancellationToken) => ModelLocator.FindVersionAsync(options.Model, storage, cancellationToken);
+    public Task<string?> FindVersionAsync(CancellationToken cancellationToken) => ModelLocator.FindVersionAsync(options.Model, options.Lora, storage, cancellationToken);
 
     /// <inheritdoc />
     public string? VersionOf(IInferenceEngine engine) => _versions.TryGetValue(engine, out string? version) ? version : null;
@@ -62,20 +63,26 @@ internal sealed class EngineLoader(
         loaded is InferenceEngine engine && await engine.HasRoomBesideAsync(Locate(), options.ToEngineOptions(), cancellationToken);
 
     /// <inheritdoc />
-    public Task CheckAsync(CancellationToken cancellationToken) => ModelCheck.RunAsync(Locate(), cancellationToken);
+    public Task CheckAsync(CancellationToken cancellationToken) => ModelCheck.RunAsync(Locate(), LocateAdapters(), cancellationToken);
 
     private IModelSource Locate() => ModelLocator.Locate(options.Model, storage, _cache);
+
+    private AdapterSource[] LocateAdapters() => [.. options.Lora.Select(adapter => ModelLocator.Locate(adapter, storage, _cache))];
 
     private async Task<InferenceEngine> LoadEngineAsync(StartupTimeline timeline, IProgress<LoadProgress> progress, CancellationToken cancellationToken)
     {
         IModelSource source = Locate();
+        AdapterSource[] adapters = LocateAdapters();
+        BlobModelSource? onlyStored = adapters.Length == 0 ? source as BlobModelSource : null;
         // Found before files are read: if some change meanwhile, the version is taken for an older one, and loaded again.
-        string? version = source is BlobModelSource ? null : await FindVersionAsync(cancellationToken);
-        EngineOptions engineOptions = pipelines.AddTo(options.ToEngineOptions() with { Timeline = timeline });
+        string? version = onlyStored is not null ? null : await FindVersionAsync(cancellationToken);
+        EngineOptions engineOptions = pipelines.AddTo(options.ToEngineOptions() with { Adapters = adapters, Timeline = timeline });
         InferenceEngine engine = await InferenceEngine.LoadAsync(source, engineOptions, progress, cancellationToken);
-        version = source is BlobModelSource stored ? stored.Version : version;
+        version = onlyStored is not null ? onlyStored.Version : version;
         if (version is not null)
             _versions.Add(engine, version);
+        foreach (Adapter adapter in engine.Adapters)
+            log.LogInformation("LoRA adapter added: {Adapter}", adapter);
         foreach (string warning in engine.Warnings)
             log.LogWarning("{Warning}", warning);
         foreach (string note in engine.Notes)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Gemma2.Backend;
+using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Storage;
 using Gemma2.Storage.Models;
@@ -28,11 +29,41 @@ internal static class ModelLocator
                 $"Gemma2__Model is '{model}', a model in storage, but AzureWebJobsStorage is not set; a path has a slash: ./{name}.");
     }
 
+    /// <summary>Finds an adapter that <c>Gemma2__Lora</c> names, where <see cref="Locate(string, StorageConnection?, ModelCache?)"/> finds models.</summary>
+    /// <exception cref="ModelException">The name is not allowed, or the path leads to nothing.</exception>
+    /// <exception cref="StorageException">The adapter is in storage, but none is configured.</exception>
+    public static AdapterSource Locate(AdapterReference adapter, StorageConnection? storage, ModelCache? cache)
+    {
+        if (NameInStorage(adapter.Place) is not { } name)
+        {
+            IModelSource files = LocalModel.Find(adapter.Place)
+                ?? throw new ModelException($"Gemma2__Lora names '{adapter.Place}', which does not exist; a path leads to {AdapterReference.AllowedPlaces}.");
+            return new AdapterSource(files, adapter.Scale);
+        }
+        return storage is not null
+            ? new AdapterSource(new BlobModelSource(storage, name, cache), adapter.Scale)
+            : throw new StorageException(
+                $"Gemma2__Lora names '{adapter.Place}', an adapter in storage, but AzureWebJobsStorage is not set; a path has a slash: ./{name}.");
+    }
+
     /// <summary>The name of a model in the container <c>models</c>; null for a path.</summary>
     public static string? NameInStorage(string model) =>
         ModelName.FromReference(model) ?? (model.AsSpan().ContainsAny('/', Path.DirectorySeparatorChar) ? null : model);
 
-    /// <summary>Names the version of the model that <see cref="Locate"/> would find now; null where there is none.</summary>
+    /// <summary>Names the version of a model and its adapters together, as they would be found now; null where one of them is not there.</summary>
+    /// <exception cref="StorageException">Storage failed.</exception>
+    public static async Task<string?> FindVersionAsync(string model, IReadOnlyList<AdapterReference> adapters, StorageConnection? storage, CancellationToken cancellationToken)
+    {
+        string? version = await FindVersionAsync(model, storage, cancellationToken);
+        foreach (AdapterReference adapter in adapters)
+        {
+            string? added = await FindVersionAsync(adapter.Place, storage, cancellationToken);
+            version = version is null || added is null ? null : Hash(string.Create(CultureInfo.InvariantCulture, $"{version} {added} {adapter.Scale:R}"));
+        }
+        return version;
+    }
+
+    /// <summary>Names the version of the model that <see cref="Locate(string, StorageConnection?, ModelCache?)"/> would find now; null where there is none.</summary>
     /// <exception cref="StorageException">Storage failed.</exception>
     public static async Task<string?> FindVersionAsync(string model, StorageConnection? storage, CancellationToken cancellationToken)
     {
@@ -58,6 +89,8 @@ internal static class ModelLocator
             DateTime changed = File.GetLastWriteTimeUtc(File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path);
             text.Append(CultureInfo.InvariantCulture, $"{name} {length} {changed.Ticks}\n");
         }
-        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
+        return Hash(text.ToString());
     }
+
+    private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 }

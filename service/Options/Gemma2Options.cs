@@ -1,3 +1,4 @@
+using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Kernels.Matrix;
@@ -55,6 +56,12 @@ internal sealed record Gemma2Options
 
     /// <summary>Quantize the matrices of a model that is not quantized while it is loaded: <c>q8_0</c>, <c>q4_k</c> ...; left out leaves them as they are.</summary>
     public WeightType? WeightType { get; init; }
+
+    /// <summary>
+    /// LoRA adapters that are added to the model's weights, separated by semicolons: <c>NAME</c> or <c>NAME:SCALE</c> of one in the container <c>models</c>, or of a folder or .gguf
+    /// file, which has a slash in its path; none by default.
+    /// </summary>
+    public IReadOnlyList<AdapterReference> Lora { get; init; } = [];
 
     /// <summary>How numbers are kept in the KV cache: <c>auto</c> (<c>f16</c> for quantized weights, <c>f32</c> for others), <c>f16</c>, <c>f32</c> or <c>q8_0</c>.</summary>
     public KvCacheType KvCacheType { get; init; } = KvCacheType.Auto;

@@ -10,12 +10,16 @@ public static class ModelFileNames
     // What of a Hugging Face folder the backend reads.
     private static readonly string[] Patterns = ["config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.model", "tokenizer_config.json", "chat_template.jinja", "chat_template.json"];
 
-    /// <summary>The files that a model in Hugging Face's format needs, sorted.</summary>
-    public static IEnumerable<string> OfFolder(IEnumerable<string> there) =>
-        there.Where(file => Patterns.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, file, ignoreCase: false))).Order(StringComparer.Ordinal);
+    // A LoRA adapter, as PEFT saves it.
+    private const string AdapterConfig = "adapter_config.json", AdapterWeights = "adapter_model.safetensors";
 
-    /// <summary>Whether there is a model in Hugging Face's format.</summary>
-    public static bool IsFolder(IEnumerable<string> there) => there.Contains("config.json") && there.Any(IsWeights);
+    /// <summary>The files that a model in Hugging Face's format needs, or an adapter of PEFT's, sorted.</summary>
+    public static IEnumerable<string> OfFolder(IReadOnlyCollection<string> there) => IsAdapter(there)
+        ? [AdapterConfig, AdapterWeights]
+        : there.Where(file => Patterns.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, file, ignoreCase: false))).Order(StringComparer.Ordinal);
+
+    /// <summary>Whether there is a model in Hugging Face's format, or an adapter of PEFT's.</summary>
+    public static bool IsFolder(IReadOnlyCollection<string> there) => (there.Contains("config.json") && there.Any(IsWeights)) || IsAdapter(there);
 
     /// <summary>The files of the one model that is there.</summary>
     /// <param name="there">The names of all files.</param>
@@ -28,8 +32,13 @@ public static class ModelFileNames
         if (file is null && IsFolder(there)) return [.. OfFolder(there)];
         IReadOnlyList<string> files = GgufFiles.OneModel(file is null ? gguf : GgufFiles.PartsOf(file), there, where);
         if (files.Count > 0) return files;
+        if (there.Contains(AdapterConfig)) throw new ModelException($"{where} has an {AdapterConfig} but no {AdapterWeights}.");
         throw new ModelException(there.Contains("config.json") ? $"{where} has no *.safetensors." : $"{where} has no config.json, nor a {GgufFiles.Extension} file.");
     }
+
+    /// <summary>Adapters may have a config.json of their model beside them, but not its weights.</summary>
+    private static bool IsAdapter(IReadOnlyCollection<string> there) =>
+        there.Contains(AdapterConfig) && there.Contains(AdapterWeights) && there.Where(IsWeights).All(file => file == AdapterWeights);
 
     private static bool IsWeights(string file) => file.EndsWith(".safetensors", StringComparison.Ordinal);
 }

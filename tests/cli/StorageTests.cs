@@ -25,6 +25,24 @@ public sealed class StorageTests(AzuriteFixture azurite)
             Assert.Equal(await File.ReadAllBytesAsync(Path.Combine(original, file), Cancellation), await File.ReadAllBytesAsync(copy.File(file), Cancellation));
     }
 
+    [Fact]
+    public async Task Push_Adapter_IsAddedFromStorage()
+    {
+        using TemporaryFolder folder = new(), copy = new();
+        string adapter = LoraFolder.Write(folder.File("adapter"), seed: 1);
+        await File.WriteAllTextAsync(Path.Combine(adapter, "README.md"), "about it", Cancellation);
+        // Some tools leave the configuration of the model beside the adapter.
+        await File.WriteAllTextAsync(Path.Combine(adapter, "config.json"), "{}", Cancellation);
+        (await RunAsync("push", adapter, "assistant")).Succeeded();
+        (await RunAsync("pull", "assistant", copy.Path)).Succeeded();
+        Assert.Equal(["adapter_config.json", "adapter_model.safetensors"], copy.Files);
+        string nano = Path.Combine(Gemma2Program.Repository, "samples", "nano");
+        Assert.Contains("assistant * 0.5: rank 4", (await RunAsync("inspect", nano, "--lora", "blob:assistant:0.5")).Succeeded());
+        (await RunAsync("inspect", "blob:assistant")).Failed(1, "assistant: is a LoRA adapter and no model");
+        File.Delete(Path.Combine(adapter, "adapter_model.safetensors"));
+        (await RunAsync("push", adapter, "assistant")).Failed(1, "has an adapter_config.json but no adapter_model.safetensors");
+    }
+
     [Theory]
     [InlineData("sharded")]
     [InlineData("blob:sharded")]

@@ -1,4 +1,5 @@
 using Gemma2.Backend.Device;
+using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tensors.Codecs;
@@ -24,13 +25,14 @@ public sealed class Gemma2OptionsReaderTests
     [Fact]
     public void Read_AllSettings_AreTaken()
     {
-        Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "WeightType=q4_K_s", "GenerationConfig=None", "KvCacheType=F32", "Kernels=-int8, -coopmat", "ApiKeys=a123456789abcdef, b123456789abcdef");
+        Gemma2Options options = Read("model=blob:nano", "Device=llvmpipe", "AllowSoftwareDevice=TRUE", "ContextLength=512", "MaxSequences=8", "WeightType=q4_K_s", "GenerationConfig=None", "Lora=a; ./b:0.5 ;blob:c:-1", "KvCacheType=F32", "Kernels=-int8, -coopmat", "ApiKeys=a123456789abcdef, b123456789abcdef");
 
         Assert.Equal(["a123456789abcdef", "b123456789abcdef"], options.ApiKeys.Select(key => key.Secret));
         EngineOptions engine = options.ToEngineOptions();
         Assert.Equal(
             ("llvmpipe", true, 512, 8, WeightType.Q4_K_S, KvCacheType.F32),
             (engine.Device, engine.AllowSoftwareDevice, engine.ContextLength, engine.MaxSequences, engine.WeightType, engine.KvCacheType));
+        Assert.Equal([new AdapterReference("a", 1), new AdapterReference("./b", 0.5), new AdapterReference("blob:c", -1)], options.Lora);
         Assert.Equal([KernelFamily.Int8, KernelFamily.Coopmat], engine.Kernels.TurnedOff);
         Assert.False(engine.UsesSamplingDefaults);
         Assert.True(Read("Model=nano", "GenerationConfig=auto").ToEngineOptions().UsesSamplingDefaults);
@@ -76,6 +78,8 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__GenerationConfig is 'vllm'; allowed: auto or none", "Model=nano", "GenerationConfig=vllm")]
     [InlineData("iq4_xs", "Model=nano", "WeightType=IQ3_XS")]
     [InlineData("Gemma2__WeightType is '4'", "Model=nano", "WeightType=4")]
+    [InlineData("Gemma2__Lora is 'a;b:x'; allowed: NAME, PATH, NAME:SCALE or PATH:SCALE, where SCALE is a number such as 0.5, each adapter once", "Model=nano", "Lora=a;b:x")]
+    [InlineData("Gemma2__Lora is 'a;a:2'", "Model=nano", "Lora=a;a:2")]
     [InlineData("Gemma2__KvCacheType is 'q4_0'; allowed: auto, f16, f32 or q8_0", "Model=nano", "KvCacheType=q4_0")]
     [InlineData("Gemma2__Kernels is 'fast'; allowed: one of cpu, generic, tiled, coopmat, int8", "Model=nano", "Kernels=fast")]
     [InlineData("Gemma2__Kernels is 'tiled,int8'", "Model=nano", "Kernels=tiled,int8")]

@@ -1,25 +1,19 @@
+using System.Globalization;
+
 namespace Gemma2.Backend.Adapters;
 
-/// <summary>A LoRA adapter whose files were read and fit the model: what it adds to matrices.</summary>
-public sealed class Adapter
+/// <summary>What a LoRA adapter is that was added to a model's weights.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Scale">What its change of the weights is multiplied by, beside what its own files say.</param>
+/// <param name="Alpha">Numerator of its own scale; single matrices may have another. Null where its file has none.</param>
+/// <param name="Ranks">The ranks that its matrices have, from the lowest.</param>
+/// <param name="Targets">The matrices that it changes, as <see cref="Tensors.TensorNames"/> has them.</param>
+public sealed record Adapter(string Name, double Scale, double? Alpha, IReadOnlyList<int> Ranks, IReadOnlyList<string> Targets)
 {
-    internal Adapter(string name, double scale, double? alpha, IReadOnlyList<LowRankUpdate> updates) => (Name, Scale, Alpha, Updates) = (name, scale, alpha, updates);
+    /// <summary>The same in a line.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"{Name} * {Scale}: rank {string.Join(", ", Ranks)}, {(Alpha is { } alpha ? $"alpha {alpha}" : "no alpha")}, {Targets.Count} matrices ({string.Join(", ", Modules)})");
 
-    /// <summary>Its name.</summary>
-    public string Name { get; }
-
-    /// <summary>What its change of the weights is multiplied by, beside what its own files say.</summary>
-    public double Scale { get; }
-
-    /// <summary>Numerator of its own scale; single matrices may have another. Null where its file has none.</summary>
-    public double? Alpha { get; }
-
-    /// <summary>The ranks that its matrices have, from the lowest.</summary>
-    public IReadOnlyList<int> Ranks => [.. Updates.Select(update => update.Rank).Distinct().Order()];
-
-    /// <summary>The matrices that it changes, as <see cref="Tensors.TensorNames"/> has them.</summary>
-    public IReadOnlyList<string> Targets => [.. Updates.Select(update => update.Target)];
-
-    /// <summary>What it adds.</summary>
-    internal IReadOnlyList<LowRankUpdate> Updates { get; }
+    /// <summary>The kinds of these matrices.</summary>
+    private IEnumerable<string> Modules => Targets.Select(target => target.Split('.')[^2]).Distinct();
 }

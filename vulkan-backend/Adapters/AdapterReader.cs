@@ -9,7 +9,7 @@ internal static class AdapterReader
 {
     /// <summary>Reads an adapter into memory: nothing before all names and shapes are known to fit the model.</summary>
     /// <exception cref="ModelException">Names the file and what is wrong in it.</exception>
-    public static async Task<Adapter> ReadAsync(AdapterSource source, Gemma2Config config, CancellationToken cancellationToken)
+    public static async Task<LoadedAdapter> ReadAsync(AdapterSource source, Gemma2Config config, CancellationToken cancellationToken)
     {
         IModelSource files = source.Files;
         IReadOnlyDictionary<string, long> listed = await files.ListAsync(cancellationToken).ConfigureAwait(false);

@@ -31,12 +31,12 @@ public sealed record AdapterReference(string Place, double Scale)
     }
 
     /// <summary>Reads several, with semicolons between them.</summary>
-    /// <returns>Null where one of them is none.</returns>
+    /// <returns>Null where one of them is none, or one is there twice.</returns>
     public static IReadOnlyList<AdapterReference>? TryParseList(string text)
     {
         string[] all = text.Split(ListSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
         AdapterReference[] read = [.. all.Select(TryParse).OfType<AdapterReference>()];
-        return read.Length == all.Length ? read : null;
+        return read.DistinctBy(adapter => adapter.Place).Count() == all.Length ? read : null;
     }
 
     /// <summary>As it is written.</summary>

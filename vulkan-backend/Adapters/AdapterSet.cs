@@ -10,14 +10,14 @@ public sealed class AdapterSet
 
     private readonly Dictionary<string, IReadOnlyList<LowRankUpdate>> _updates;
 
-    internal AdapterSet(IReadOnlyList<Adapter> adapters)
+    internal AdapterSet(IReadOnlyList<LoadedAdapter> adapters)
     {
-        Adapters = adapters;
+        Adapters = [.. adapters.Select(adapter => adapter.Description)];
         _updates = adapters.SelectMany(adapter => adapter.Updates).GroupBy(update => update.Target)
             .ToDictionary(target => target.Key, IReadOnlyList<LowRankUpdate> (target) => [.. target], StringComparer.Ordinal);
     }
 
-    /// <summary>The adapters.</summary>
+    /// <summary>What the adapters are.</summary>
     public IReadOnlyList<Adapter> Adapters { get; }
 
     /// <summary>Reads adapters into memory.</summary>
@@ -27,7 +27,7 @@ public sealed class AdapterSet
     /// <exception cref="ModelException">One of them is malformed, is not supported, or does not fit the model.</exception>
     public static async Task<AdapterSet> LoadAsync(IReadOnlyList<AdapterSource> sources, OpenModel model, CancellationToken cancellationToken = default)
     {
-        List<Adapter> adapters = [];
+        List<LoadedAdapter> adapters = [];
         foreach (AdapterSource source in sources) adapters.Add(await AdapterReader.ReadAsync(source, model.Config, cancellationToken).ConfigureAwait(false));
         return new AdapterSet(adapters);
     }

@@ -17,7 +17,7 @@ internal static class GgufAdapter
 
     /// <summary>Reads an adapter.</summary>
     /// <exception cref="ModelException">Names the file and what is wrong in it.</exception>
-    public static async Task<Adapter> ReadAsync(AdapterSource source, string name, long length, Gemma2Config config, CancellationToken cancellationToken)
+    public static async Task<LoadedAdapter> ReadAsync(AdapterSource source, string name, long length, Gemma2Config config, CancellationToken cancellationToken)
     {
         IModelSource files = source.Files;
         string label = $"{files.Name}/{name}";
@@ -29,7 +29,7 @@ internal static class GgufAdapter
         // As in llama.cpp, without an alpha the product counts as it is.
         IReadOnlyList<LowRankUpdate> updates = await AdapterReader.ReadUpdatesAsync(
             file, parts, config, (_, rank) => source.Scale * ((alpha ?? rank) / rank), cancellationToken).ConfigureAwait(false);
-        return new Adapter(files.Name, source.Scale, alpha, updates);
+        return new LoadedAdapter(files.Name, source.Scale, alpha, updates);
     }
 
     private static double? ReadAlpha(GgufMetadata keys)

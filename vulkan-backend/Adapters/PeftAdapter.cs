@@ -18,9 +18,17 @@ internal static partial class PeftAdapter
 
     private const string ModelPrefix = "model.";
 
+    /// <summary>Whether there is an adapter, and no model beside it.</summary>
+    /// <param name="files">The names of all files.</param>
+    public static bool IsAlone(IEnumerable<string> files)
+    {
+        string[] weights = [.. files.Where(file => file == PeftConfig.FileName || file.EndsWith(".safetensors", StringComparison.Ordinal) || file.EndsWith(".gguf", StringComparison.OrdinalIgnoreCase))];
+        return weights.Contains(PeftConfig.FileName) && weights.All(file => file is PeftConfig.FileName or WeightsFile);
+    }
+
     /// <summary>Reads an adapter.</summary>
     /// <exception cref="ModelException">Names the file and what is wrong in it.</exception>
-    public static async Task<Adapter> ReadAsync(AdapterSource source, IReadOnlyDictionary<string, long> listed, Gemma2Config config, CancellationToken cancellationToken)
+    public static async Task<LoadedAdapter> ReadAsync(AdapterSource source, IReadOnlyDictionary<string, long> listed, Gemma2Config config, CancellationToken cancellationToken)
     {
         IModelSource files = source.Files;
         byte[] json = await ModelStream.ReadFileAsync(files, listed, PeftConfig.FileName, PeftConfig.Longest, cancellationToken).ConfigureAwait(false);
@@ -32,7 +40,7 @@ internal static partial class PeftAdapter
         IReadOnlyList<LowRankUpdate> updates = await AdapterReader.ReadUpdatesAsync(
             file, parts, config, (part, rank) => source.Scale * FactorOf(file, peft, part, rank), cancellationToken).ConfigureAwait(false);
         await ModelStream.ReadEndAsync(stream, file.Label, cancellationToken).ConfigureAwait(false);
-        return new Adapter(files.Name, source.Scale, peft.Alpha, updates);
+        return new LoadedAdapter(files.Name, source.Scale, peft.Alpha, updates);
     }
 
     private static async Task<AdapterFile> ReadHeaderAsync(ModelFileStream stream, string name, long length, CancellationToken cancellationToken)

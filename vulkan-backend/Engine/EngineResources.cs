@@ -60,6 +60,9 @@ internal sealed class EngineResources : IDisposable
     /// <summary>See <see cref="IInferenceEngine.Fingerprint"/>.</summary>
     public string Fingerprint { get; private set; } = "";
 
+    /// <summary>The adapters that were added to the weights.</summary>
+    public IReadOnlyList<Adapter> Adapters { get; private set; } = [];
+
     /// <summary>What is not as it should be, a line each.</summary>
     public IReadOnlyList<string> Warnings => [.. _kernels.Matrices.Warnings, .. _kernels.Warnings];
 
@@ -125,6 +128,7 @@ internal sealed class EngineResources : IDisposable
                 },
                 cancellationToken).ConfigureAwait(false);
             EngineResources loaded = await allocated.Task.ConfigureAwait(false);
+            loaded.Adapters = adapters.Adapters;
             loaded.Fingerprint = new EngineFingerprint(stored.Hash(), model.Config, model.Description.ChatTemplate, model.Tokenizer, options.SamplingOf(model.Description), kvCacheType, kernels).ToString();
             return loaded;
         }

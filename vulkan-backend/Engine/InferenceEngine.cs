@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Cache;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Decoding;
@@ -78,6 +79,9 @@ public sealed class InferenceEngine : IInferenceEngine
 
     /// <inheritdoc/>
     public string Fingerprint => _resources.Fingerprint;
+
+    /// <summary>The LoRA adapters that were added to the weights.</summary>
+    public IReadOnlyList<Adapter> Adapters => _resources.Adapters;
 
     /// <summary>The device that computes.</summary>
     public DeviceDescription Device => _resources.Device.Description;

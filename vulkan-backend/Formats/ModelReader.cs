@@ -1,3 +1,4 @@
+using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Formats.Gguf;
 using Gemma2.Backend.Formats.Safetensors;
@@ -22,6 +23,8 @@ public static class ModelReader
     public static async Task<OpenModel> OpenAsync(IModelSource source, CancellationToken cancellationToken = default)
     {
         IReadOnlyDictionary<string, long> listed = await source.ListAsync(cancellationToken).ConfigureAwait(false);
+        if (PeftAdapter.IsAlone(listed.Keys))
+            throw new ModelException($"{source.Name}: is a LoRA adapter and no model; name its model, and add the adapter to that (--lora, Gemma2__Lora).");
         if (IsAdapter(listed.Keys))
             throw new ModelException($"{source.Name}: is an adapter ({AdapterConfig} and no model's weights); name the model that it was made for, and give the adapter with --lora.");
 

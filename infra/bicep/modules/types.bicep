@@ -65,6 +65,10 @@ type serviceSettings = {
   @description('Quantize the matrices of a model that is not quantized while it is loaded.')
   weightType: ('f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0' | 'q4_1' | 'q5_0' | 'q5_1' | 'q2_k' | 'q3_k' | 'q4_k' | 'q5_k' | 'q6_k' | 'iq4_nl' | 'iq4_xs')?
 
+  @description('LoRA adapters that are added to the model\'s weights, with semicolons between them: names of stored ones, each with its scale where that is not 1 (assistant-lora:0.5).')
+  @maxLength(2048)
+  lora: string?
+
   @description('How numbers are kept in the KV cache; auto, the default, is f16 for quantized weights and f32 for others.')
   kvCacheType: ('auto' | 'f16' | 'f32' | 'q8_0')?
 

@@ -17,5 +17,6 @@ public sealed class AdapterReferenceTests
     {
         Assert.Equal([new AdapterReference("a", 1), new AdapterReference("./b", 0.5)], AdapterReference.TryParseList(" a ; ./b:0.5; "));
         Assert.Null(AdapterReference.TryParseList("a;b:x"));
+        Assert.Null(AdapterReference.TryParseList("a;a:2"));
     }
 }

@@ -23,13 +23,13 @@ public sealed class AdapterSinkTests
         BlockCodec.Dequantize(type, bytes, values);
         double[] sums = Array.ConvertAll(values, value => (double)value);
         // Three adapters, in their order, each with a rank and a scale of its own.
-        List<Adapter> adapters = [];
+        List<LoadedAdapter> adapters = [];
         foreach ((int rank, double factor) in ((int, double)[])[(8, 0.7), (1, -2), (37, 1 / 3.0)])
         {
             AdapterFiles files = Random(Rows, columns, rank);
             files.AddTo(Target, sums, factor);
             (float[] a, float[] b, _) = files.Matrices[Target];
-            adapters.Add(new Adapter($"rank {rank}", 1, null, [new LowRankUpdate(Target, Matrix(rank, b), Matrix(columns, a), factor)]));
+            adapters.Add(new LoadedAdapter($"rank {rank}", 1, null, [new LowRankUpdate(Target, Matrix(rank, b), Matrix(columns, a), factor)]));
         }
         TensorType expectedType = widens ? TensorType.F32 : type;
 
@@ -73,7 +73,7 @@ public sealed class AdapterSinkTests
         Assert.Equal($"file: {Target} with the adapters added holds a number of magnitude 1E+09; F16 is for numbers up to 65504.", error.Message);
     }
 
-    private static AdapterSet Set(string target, double factor = 1) => new([new Adapter("one", 1, null, [new LowRankUpdate(target, Matrix(1, [1]), Matrix(2, [1, 1]), factor)])]);
+    private static AdapterSet Set(string target, double factor = 1) => new([new LoadedAdapter("one", 1, null, [new LowRankUpdate(target, Matrix(1, [1]), Matrix(2, [1, 1]), factor)])]);
 
     private static AdapterMatrix Matrix(int columns, float[] values) => new(TensorType.F32, columns, AdapterFiles.Bytes(TensorType.F32, values));
 

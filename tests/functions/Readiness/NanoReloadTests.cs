@@ -28,13 +28,8 @@ public sealed class NanoReloadTests(AzuriteFixture azurite)
         StorageConnection storage = StorageConnection.FromSettings(key => key == "AzureWebJobsStorage" ? connectionString : null);
         string nano = Path.Combine(Repository.Root, "samples/nano");
         string other = Directory.CreateTempSubdirectory("gemma2-other-").FullName;
-        await using WebApplication app = StandaloneHost.Build(
-        [
-            "--Gemma2:Model=nano", "--Gemma2:AllowSoftwareDevice=true", $"--Gemma2:AdminKey={Key}", "--urls=http://127.0.0.1:0", "--DOTNET_RUNNING_IN_CONTAINER=", "--CONTAINER_APP_NAME=",
-            "--AzureWebJobsStorage=" + connectionString,
-        ], services => services.AddLogging(logging => logging.ClearProviders()));
-        await app.StartAsync(Cancellation);
-        using var client = new HttpClient { BaseAddress = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()), Timeout = TimeSpan.FromMinutes(5) };
+        await using WebApplication app = await StartAsync(connectionString);
+        using HttpClient client = ClientOf(app);
         try
         {
             // It is not there yet: a request waits until it is pushed.
@@ -72,6 +67,49 @@ public sealed class NanoReloadTests(AzuriteFixture azurite)
             Directory.Delete(other, recursive: true);
         }
     }
+
+    [Fact]
+    public async Task Reload_AnotherAdapterIsPushed_IsServed()
+    {
+        string connectionString = azurite.NewConnectionString();
+        var store = new ModelStore(StorageConnection.FromSettings(key => key == "AzureWebJobsStorage" ? connectionString : null));
+        string adapter = Directory.CreateTempSubdirectory("gemma2-adapter-").FullName;
+        await store.PushAsync(Path.Combine(Repository.Root, "samples/nano"), "nano", null, Cancellation);
+        await store.PushAsync(LoraFolder.Write(adapter, seed: 1), "adapter", null, Cancellation);
+        await using WebApplication plain = await StartAsync(connectionString), app = await StartAsync(connectionString, "--Gemma2:Lora=adapter:0.5");
+        try
+        {
+            using HttpClient client = ClientOf(app), plainClient = ClientOf(plain);
+            string first = await FingerprintAsync(client);
+            Assert.NotEqual(await FingerprintAsync(plainClient), first);
+            Assert.Equal("already_current", await ReloadAsync(client));
+
+            await store.PushAsync(LoraFolder.Write(adapter, seed: 2), "adapter", null, Cancellation);
+            Assert.Equal("succeeded", await ReloadAsync(client));
+            Assert.NotEqual(first, await FingerprintAsync(client));
+            Assert.Equal("already_current", await ReloadAsync(client));
+        }
+        finally
+        {
+            await app.StopAsync(Cancellation);
+            await plain.StopAsync(Cancellation);
+            Directory.Delete(adapter, recursive: true);
+        }
+    }
+
+    private static async Task<WebApplication> StartAsync(string connectionString, params string[] settings)
+    {
+        WebApplication app = StandaloneHost.Build(
+        [
+            "--Gemma2:Model=nano", "--Gemma2:AllowSoftwareDevice=true", $"--Gemma2:AdminKey={Key}", "--urls=http://127.0.0.1:0", "--DOTNET_RUNNING_IN_CONTAINER=", "--CONTAINER_APP_NAME=",
+            "--AzureWebJobsStorage=" + connectionString, .. settings,
+        ], services => services.AddLogging(logging => logging.ClearProviders()));
+        await app.StartAsync(Cancellation);
+        return app;
+    }
+
+    private static HttpClient ClientOf(WebApplication app) =>
+        new() { BaseAddress = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single()), Timeout = TimeSpan.FromMinutes(5) };
 
     /// <summary>The same model but for one weight.</summary>
     private static void Copy(string from, string to)

@@ -26,6 +26,7 @@ param settings = {
   toolPrompt: 'Call these: {tools}'
   generationConfig: 'none'
   weightType: 'q8_0'
+  lora: 'assistant-lora;style-lora:0.5'
   kvCacheType: 'f16'
   kernels: '-int8'
   allowAnonymous: false

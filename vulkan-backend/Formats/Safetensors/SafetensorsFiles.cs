@@ -14,7 +14,13 @@ namespace Gemma2.Backend.Formats.Safetensors;
 /// <param name="IndexFile">The index's name.</param>
 internal sealed partial record SafetensorsFiles(IReadOnlyList<string> Names, IReadOnlyDictionary<string, string>? Index = null, string IndexFile = "")
 {
-    private const string Extension = ".safetensors", SingleFile = "model" + Extension, IndexExtension = Extension + ".index.json", UsualIndex = "model" + IndexExtension;
+    /// <summary>What a model's weights are called where they are in one file.</summary>
+    public const string SingleFile = "model" + Extension;
+
+    /// <summary>What the index is called where they are in several.</summary>
+    public const string UsualIndex = "model" + IndexExtension;
+
+    private const string Extension = ".safetensors", IndexExtension = Extension + ".index.json";
     private const int LongestIndex = 4 << 20;
 
     // What tools of training and conversion leave beside a model's own files: adapters, states, the makers' own format.
