@@ -28,13 +28,17 @@ internal readonly struct Q5_0 : IBlockFormat, ILevels
     }
 
     /// <inheritdoc/>
-    public static void Quantize(ReadOnlySpan<float> values, Span<byte> block)
+    public static void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> weights, Span<byte> block)
     {
-        float scale = BlockBytes.WriteScale(block, 0, ScaleSearch.AroundZero<Q5_0>(values));
+        float scale = BlockBytes.WriteScale(block, 0, ScaleSearch.AroundZero<Q5_0>(values, weights));
         Span<byte> quants = stackalloc byte[32];
         BlockBytes.RoundAll(values, scale, 16, quants);
         FiveBits.Pack(quants, block[2..]);
     }
+
+    /// <inheritdoc/>
+    public static void Weigh(ReadOnlySpan<float> row, ReadOnlySpan<float> importance, Span<float> weights) =>
+        ImportanceWeights.ByMagnitude(row, importance, run: row.Length, share: 1, weights);
 }
 
 /// <summary>[0, 2) scale; [2, 4) minimum; [4, 8) the fifth bits of all numbers; [8, 24) 32 nibbles. Value: q * scale + minimum.</summary>
@@ -50,12 +54,16 @@ internal readonly struct Q5_1 : IBlockFormat
     }
 
     /// <inheritdoc/>
-    public static void Quantize(ReadOnlySpan<float> values, Span<byte> block)
+    public static void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> weights, Span<byte> block)
     {
         Span<byte> quants = stackalloc byte[32];
-        Q4_1.Quantize(values, highest: 31, block, quants);
+        Q4_1.Quantize(values, weights, highest: 31, block, quants);
         FiveBits.Pack(quants, block[4..]);
     }
+
+    /// <inheritdoc/>
+    public static void Weigh(ReadOnlySpan<float> row, ReadOnlySpan<float> importance, Span<float> weights) =>
+        ImportanceWeights.ByMagnitude(row, importance, run: row.Length, share: 1, weights);
 }
 
 /// <summary>Quants of five bits: a 32-bit word with the fifth bit of number i at bit i, then nibbles.</summary>

@@ -11,7 +11,7 @@ internal sealed class F32Codec : ICodec
     public void Dequantize(ReadOnlySpan<byte> blocks, Span<float> values) => MemoryMarshal.Cast<byte, float>(blocks).CopyTo(values);
 
     /// <inheritdoc/>
-    public void Quantize(ReadOnlySpan<float> values, Span<byte> blocks) => MemoryMarshal.AsBytes(values).CopyTo(blocks);
+    public void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<byte> blocks) => MemoryMarshal.AsBytes(values).CopyTo(blocks);
 }
 
 /// <summary>IEEE 754 binary16. Narrowing rounds to the nearest, of two equally near to the even one.</summary>
@@ -21,7 +21,7 @@ internal sealed class F16Codec : ICodec
     public void Dequantize(ReadOnlySpan<byte> blocks, Span<float> values) => TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(blocks), values);
 
     /// <inheritdoc/>
-    public void Quantize(ReadOnlySpan<float> values, Span<byte> blocks) => TensorPrimitives.ConvertToHalf(values, MemoryMarshal.Cast<byte, Half>(blocks));
+    public void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<byte> blocks) => TensorPrimitives.ConvertToHalf(values, MemoryMarshal.Cast<byte, Half>(blocks));
 }
 
 /// <summary>bfloat16, the upper half of a binary32. Narrowing rounds as <see cref="F16Codec"/> does.</summary>
@@ -45,7 +45,7 @@ internal sealed class BF16Codec : ICodec
     }
 
     /// <inheritdoc/>
-    public void Quantize(ReadOnlySpan<float> values, Span<byte> blocks)
+    public void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<byte> blocks)
     {
         Span<ushort> halves = MemoryMarshal.Cast<byte, ushort>(blocks);
         for (int i = 0; i < values.Length; i++)

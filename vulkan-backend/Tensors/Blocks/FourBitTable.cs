@@ -12,8 +12,12 @@ internal readonly struct IQ4_NL : IBlockFormat
         FourBitTable.Dequantize(block[2..], BlockBytes.Half(block, 0), values);
 
     /// <inheritdoc/>
-    public static void Quantize(ReadOnlySpan<float> values, Span<byte> block) =>
-        FourBitTable.Quantize(values, BlockBytes.WriteScale(block, 0, ScaleSearch.AroundZero<FourBitTable>(values)), block[2..]);
+    public static void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> weights, Span<byte> block) =>
+        FourBitTable.Quantize(values, BlockBytes.WriteScale(block, 0, ScaleSearch.AroundZero<FourBitTable>(values, weights)), block[2..]);
+
+    /// <inheritdoc/>
+    public static void Weigh(ReadOnlySpan<float> row, ReadOnlySpan<float> importance, Span<float> weights) =>
+        ImportanceWeights.ByMagnitude(row, importance, run: 32, share: 2, weights);
 }
 
 /// <summary>
@@ -38,10 +42,10 @@ internal readonly struct IQ4_XS : IBlockFormat
     }
 
     /// <inheritdoc/>
-    public static void Quantize(ReadOnlySpan<float> values, Span<byte> block)
+    public static void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> weights, Span<byte> block)
     {
         Span<float> scale = stackalloc float[Groups];
-        for (int group = 0; group < Groups; group++) scale[group] = ScaleSearch.AroundZero<FourBitTable>(values.Slice(group * GroupSize, GroupSize));
+        for (int group = 0; group < Groups; group++) scale[group] = ScaleSearch.AroundZero<FourBitTable>(values.Slice(group * GroupSize, GroupSize), ImportanceWeights.OfGroup(weights, group, GroupSize));
 
         float scales = BlockBytes.WriteScale(block, 0, scale[TensorPrimitives.IndexOfMaxMagnitude<float>(scale)] / -32);
         int upper = 0;

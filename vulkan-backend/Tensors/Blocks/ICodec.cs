@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Gemma2.Backend.Tensors.Blocks;
 
 /// <summary>How a type keeps numbers.</summary>
@@ -6,8 +8,11 @@ internal interface ICodec
     /// <summary>Reads whole blocks.</summary>
     void Dequantize(ReadOnlySpan<byte> blocks, Span<float> values);
 
-    /// <summary>Writes whole blocks. The numbers are finite and of a magnitude that the type has.</summary>
-    void Quantize(ReadOnlySpan<float> values, Span<byte> blocks);
+    /// <summary>Writes whole blocks.</summary>
+    /// <param name="values">The numbers: finite, and of a magnitude that the type has. With importance, a row.</param>
+    /// <param name="importance">Mean squares of what each number is multiplied with; empty: nothing is known.</param>
+    /// <param name="blocks">Takes the blocks.</param>
+    void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<byte> blocks);
 }
 
 /// <summary>Blocks, one after the other.</summary>
@@ -24,9 +29,25 @@ internal sealed class FormatCodec<TFormat>(int elements, int bytes) : ICodec
     }
 
     /// <inheritdoc/>
-    public void Quantize(ReadOnlySpan<float> values, Span<byte> blocks)
+    public void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> importance, Span<byte> blocks)
     {
-        for (int block = 0; block < values.Length / elements; block++)
-            TFormat.Quantize(values.Slice(block * elements, elements), blocks.Slice(block * bytes, bytes));
+        if (importance.IsEmpty)
+        {
+            for (int block = 0; block < values.Length / elements; block++)
+                TFormat.Quantize(values.Slice(block * elements, elements), [], blocks.Slice(block * bytes, bytes));
+            return;
+        }
+        float[] rented = ArrayPool<float>.Shared.Rent(values.Length);
+        try
+        {
+            Span<float> weights = rented.AsSpan(0, values.Length);
+            TFormat.Weigh(values, importance, weights);
+            for (int block = 0; block < values.Length / elements; block++)
+                TFormat.Quantize(values.Slice(block * elements, elements), weights.Slice(block * elements, elements), blocks.Slice(block * bytes, bytes));
+        }
+        finally
+        {
+            ArrayPool<float>.Shared.Return(rented);
+        }
     }
 }

@@ -25,15 +25,16 @@ internal readonly struct Q2_K : IBlockFormat
     }
 
     /// <inheritdoc/>
-    public static void Quantize(ReadOnlySpan<float> values, Span<byte> block)
+    public static void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> weights, Span<byte> block)
     {
         const int Groups = 16;
         Span<float> scale = stackalloc float[Groups], minimum = stackalloc float[Groups], importance = stackalloc float[GroupSize];
         for (int group = 0; group < Groups; group++)
         {
             ReadOnlySpan<float> numbers = values.Slice(group * GroupSize, GroupSize);
-            TensorPrimitives.Abs(numbers, importance);
-            (scale[group], minimum[group]) = ScaleSearch.WithMinimum(numbers, importance, highest: 3, minimumAboveZero: false);
+            if (weights.IsEmpty) TensorPrimitives.Abs(numbers, importance);
+            else ImportanceWeights.OfGroup(weights, group, GroupSize).CopyTo(importance);
+            (scale[group], minimum[group]) = ScaleSearch.WithMinimum(numbers, importance, highest: 3, minimumAboveZero: false, orWholeRange: !weights.IsEmpty);
         }
 
         float scales = BlockBytes.WriteScale(block, 80, TensorPrimitives.Max<float>(scale) / HighestScale);
@@ -49,4 +50,8 @@ internal readonly struct Q2_K : IBlockFormat
         }
         TwoBits.Pack(quants, lowestBit: 0, block[16..80]);
     }
+
+    /// <inheritdoc/>
+    public static void Weigh(ReadOnlySpan<float> row, ReadOnlySpan<float> importance, Span<float> weights) =>
+        ImportanceWeights.ByMagnitude(row, importance, run: 256, share: 1, weights);
 }

@@ -34,11 +34,11 @@ internal readonly struct Q3_K : IBlockFormat, ILevels
     }
 
     /// <inheritdoc/>
-    public static void Quantize(ReadOnlySpan<float> values, Span<byte> block)
+    public static void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> weights, Span<byte> block)
     {
         const int Groups = 16;
         Span<float> scale = stackalloc float[Groups];
-        for (int group = 0; group < Groups; group++) scale[group] = ScaleSearch.AroundZero<Q3_K>(values.Slice(group * GroupSize, GroupSize));
+        for (int group = 0; group < Groups; group++) scale[group] = ScaleSearch.AroundZero<Q3_K>(values.Slice(group * GroupSize, GroupSize), ImportanceWeights.OfGroup(weights, group, GroupSize));
 
         float scales = BlockBytes.WriteScale(block, 108, scale[TensorPrimitives.IndexOfMaxMagnitude<float>(scale)] / -32);
         Span<byte> quants = stackalloc byte[256];

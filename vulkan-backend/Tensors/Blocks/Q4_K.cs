@@ -21,10 +21,10 @@ internal readonly struct Q4_K : IBlockFormat
     }
 
     /// <inheritdoc/>
-    public static void Quantize(ReadOnlySpan<float> values, Span<byte> block)
+    public static void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> weights, Span<byte> block)
     {
         Span<byte> quants = stackalloc byte[256];
-        Quantize(values, highest: 15, block, quants);
+        Quantize(values, weights, highest: 15, block, quants);
         PackNibbles(quants, block[16..]);
     }
 
@@ -41,16 +41,15 @@ internal readonly struct Q4_K : IBlockFormat
     }
 
     /// <summary>Writes the scales that Q4_K and Q5_K share, and gives the quants.</summary>
-    internal static void Quantize(ReadOnlySpan<float> values, int highest, Span<byte> block, Span<byte> quants)
+    internal static void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> weights, int highest, Span<byte> block, Span<byte> quants)
     {
         Span<float> scale = stackalloc float[Groups], minimum = stackalloc float[Groups], importance = stackalloc float[GroupSize];
         for (int group = 0; group < Groups; group++)
         {
-            // As llama.cpp weighs: what is larger counts more, but nothing counts nothing.
             ReadOnlySpan<float> numbers = values.Slice(group * GroupSize, GroupSize);
-            TensorPrimitives.Abs(numbers, importance);
-            TensorPrimitives.Add(importance, MathF.Sqrt(TensorPrimitives.SumOfSquares(numbers) / GroupSize), importance);
-            (scale[group], minimum[group]) = ScaleSearch.WithMinimum(numbers, importance, highest, minimumAboveZero: false);
+            if (weights.IsEmpty) Weigh(numbers, importance);
+            else ImportanceWeights.OfGroup(weights, group, GroupSize).CopyTo(importance);
+            (scale[group], minimum[group]) = ScaleSearch.WithMinimum(numbers, importance, highest, minimumAboveZero: false, orWholeRange: !weights.IsEmpty);
         }
 
         float scales = BlockBytes.WriteScale(block, 0, TensorPrimitives.Max<float>(scale) / HighestScale);
@@ -64,6 +63,13 @@ internal readonly struct Q4_K : IBlockFormat
             BlockBytes.RoundAll(
                 values.Slice(group * GroupSize, GroupSize), scales * groupScale, -minimums * groupMinimum, highest, quants.Slice(group * GroupSize, GroupSize));
         }
+    }
+
+    /// <summary>As llama.cpp weighs: what is larger counts more, but nothing counts nothing.</summary>
+    private static void Weigh(ReadOnlySpan<float> numbers, Span<float> weights)
+    {
+        TensorPrimitives.Abs(numbers, weights);
+        TensorPrimitives.Add(weights, MathF.Sqrt(TensorPrimitives.SumOfSquares(numbers) / GroupSize), weights);
     }
 
     /// <summary>Reads the nibbles of all groups.</summary>

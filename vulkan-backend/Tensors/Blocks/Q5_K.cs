@@ -16,10 +16,10 @@ internal readonly struct Q5_K : IBlockFormat
     }
 
     /// <inheritdoc/>
-    public static void Quantize(ReadOnlySpan<float> values, Span<byte> block)
+    public static void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> weights, Span<byte> block)
     {
         Span<byte> quants = stackalloc byte[256];
-        Q4_K.Quantize(values, highest: 31, block, quants);
+        Q4_K.Quantize(values, weights, highest: 31, block, quants);
         BlockBytes.PackBits(quants, bit: 4, block[16..48]);
         Q4_K.PackNibbles(quants, block[48..]);
     }

@@ -35,11 +35,11 @@ internal readonly struct Q6_K : IBlockFormat, ILevels
     }
 
     /// <inheritdoc/>
-    public static void Quantize(ReadOnlySpan<float> values, Span<byte> block)
+    public static void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> weights, Span<byte> block)
     {
         const int Groups = 16;
         Span<float> scale = stackalloc float[Groups];
-        for (int group = 0; group < Groups; group++) scale[group] = ScaleSearch.AroundZero<Q6_K>(values.Slice(group * GroupSize, GroupSize));
+        for (int group = 0; group < Groups; group++) scale[group] = ScaleSearch.AroundZero<Q6_K>(values.Slice(group * GroupSize, GroupSize), ImportanceWeights.OfGroup(weights, group, GroupSize));
 
         float scales = BlockBytes.WriteScale(block, 208, scale[TensorPrimitives.IndexOfMaxMagnitude<float>(scale)] / -128);
         Span<byte> quants = stackalloc byte[256];
@@ -53,4 +53,7 @@ internal readonly struct Q6_K : IBlockFormat, ILevels
         BlockBytes.PackNibbles(quants[128..], block[64..128]);
         TwoBits.Pack(quants, lowestBit: 4, block[128..192]);
     }
+
+    /// <inheritdoc/>
+    public static void Weigh(ReadOnlySpan<float> row, ReadOnlySpan<float> importance, Span<float> weights) => importance.CopyTo(weights);
 }

@@ -16,7 +16,7 @@ internal readonly struct Q8_0 : IBlockFormat
     }
 
     /// <inheritdoc/>
-    public static void Quantize(ReadOnlySpan<float> values, Span<byte> block)
+    public static void Quantize(ReadOnlySpan<float> values, ReadOnlySpan<float> weights, Span<byte> block)
     {
         float largest = MathF.Abs(TensorPrimitives.MaxMagnitude(values));
         float inverse = BlockBytes.Inverse(BlockBytes.WriteScale(block, 0, largest / Highest));

@@ -29,11 +29,21 @@ internal static class BlockCodec
     /// <param name="blocks">Takes the blocks; every byte is written.</param>
     /// <exception cref="ModelException">A number is not finite, or too large for the type.</exception>
     /// <exception cref="ArgumentException">The lengths do not belong together.</exception>
-    public static void Quantize(TensorType type, ReadOnlySpan<float> values, Span<byte> blocks)
+    public static void Quantize(TensorType type, ReadOnlySpan<float> values, Span<byte> blocks) => Quantize(type, values, [], blocks);
+
+    /// <summary>Stores a row, the scales of which leave little error where it counts.</summary>
+    /// <param name="type">How it is to be stored.</param>
+    /// <param name="row">The numbers: whole blocks.</param>
+    /// <param name="importance">Mean squares of what each number is multiplied with, as far as they matter beside each other; empty: nothing is known.</param>
+    /// <param name="blocks">Takes the blocks; every byte is written.</param>
+    /// <exception cref="ModelException">A number is not finite, or too large for the type.</exception>
+    /// <exception cref="ArgumentException">The lengths do not belong together.</exception>
+    public static void Quantize(TensorType type, ReadOnlySpan<float> row, ReadOnlySpan<float> importance, Span<byte> blocks)
     {
-        CheckLengths(type, values.Length, blocks.Length);
-        CheckRange(type, values);
-        TensorFormat.Of(type).Codec.Quantize(values, blocks);
+        CheckLengths(type, row.Length, blocks.Length);
+        if (!importance.IsEmpty && importance.Length != row.Length) throw new ArgumentException($"{row.Length} numbers do not have {importance.Length} importances.");
+        CheckRange(type, row);
+        TensorFormat.Of(type).Codec.Quantize(row, importance, blocks);
     }
 
     private static void CheckRange(TensorType type, ReadOnlySpan<float> values)
