@@ -61,6 +61,6 @@ public static class ModelMerger
         length > LongestFile || file.StartsWith("adapter_", StringComparison.Ordinal) || WeightEndings.Any(ending => file.EndsWith(ending, StringComparison.OrdinalIgnoreCase));
 
     /// <summary>The type that most matrices have.</summary>
-    private static TensorType MostlyOf(IReadOnlyList<TensorEntry> tensors) =>
-        tensors.Where(tensor => tensor.Shape.Count > 1).GroupBy(tensor => tensor.Type).MaxBy(type => type.Count())!.Key;
+    private static WeightType MostlyOf(IReadOnlyList<TensorEntry> tensors) =>
+        WeightTypes.Parse($"{tensors.Where(tensor => tensor.Shape.Count > 1).GroupBy(tensor => tensor.Type).MaxBy(type => type.Count())!.Key}")!.Value;
 }

@@ -42,14 +42,14 @@ public sealed class ModelMergerTests : IDisposable
             Directory.GetFiles(_folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
-    [Theory, InlineData(null), InlineData(TensorType.Q8_0), InlineData(TensorType.Q4_0)]
-    public async Task WriteGgufAsync_FolderOrGguf_GivesTheWeightsWithTheAdapter(TensorType? type)
+    [Theory, InlineData(null), InlineData(WeightType.Q8_0), InlineData(WeightType.Q4_0)]
+    public async Task WriteGgufAsync_FolderOrGguf_GivesTheWeightsWithTheAdapter(WeightType? type)
     {
         IModelSource source = new FolderModelSource(NanoModel.Folder);
         if (type is not null)
         {
             string quantized = Path.Combine(_folder, "quantized.gguf");
-            await using (FileStream file = File.Create(quantized)) await ModelQuantizer.WriteAsync(source, type.Value, pure: true, file, cancellationToken: Cancellation);
+            await using (FileStream file = File.Create(quantized)) await ModelQuantizer.WriteAsync(source, new QuantizeOptions(type.Value) { Pure = true }, file, cancellationToken: Cancellation);
             source = new FileModelSource(quantized);
         }
         AdapterSource[] adapters = await AdaptersAsync(source);

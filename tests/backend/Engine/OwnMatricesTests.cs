@@ -55,10 +55,10 @@ public sealed class OwnMatricesTests(ITestOutputHelper output) : EngineTest
     {
         MemoryModelSource floats = await WriteAsync("f-hd256", tensor => TensorType.F32, hasHead: true);
         Gemma2Config config = await ConfigAsync(floats);
-        var mix = new WeightMix(TensorType.Q4_K, config);
+        var mix = new WeightMix(WeightType.Q4_K_M, config);
         MemoryModelSource quantized = await WriteAsync("f-hd256", mix.TypeOf, hasHead: true);
         var options = new EngineOptions { KvCacheType = KvCacheType.F32, MaxSequences = 1 };
-        await using InferenceEngine ofFile = await LoadAsync(quantized, options), whileLoading = await LoadAsync(floats, options with { WeightType = TensorType.Q4_K });
+        await using InferenceEngine ofFile = await LoadAsync(quantized, options), whileLoading = await LoadAsync(floats, options with { WeightType = WeightType.Q4_K_M });
         Assert.Equal(await ofFile.ComputeLogitsAsync(_prompt, Cancellation), await whileLoading.ComputeLogitsAsync(_prompt, Cancellation));
     }
 
