@@ -14,7 +14,7 @@ internal sealed class RequestArguments
     private readonly Option<string?> _prompt = Values.Text("--prompt", "Go on from this text.");
     private readonly Option<string?> _chat = Values.Text("--chat", "Answer this message.");
     private readonly Option<string?> _file = Values.Text("--file", "The whole body of an OpenAI request, chat or completion; - is stdin.", "BODY.json");
-    private readonly SamplingArguments _sampling = new("the service's default", "1");
+    private readonly SamplingArguments _sampling = new("the service's default", "as the model's files say, else 1");
 
     /// <summary>Adds all of them to a command; exactly one of prompt, message and file is to be given.</summary>
     public void AddTo(Command command)

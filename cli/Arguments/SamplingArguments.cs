@@ -18,11 +18,11 @@ internal sealed class SamplingArguments(string maxTokensDefault, string temperat
 
     /// <summary>0 or more.</summary>
     public Option<int?> TopK { get; } =
-        Values.Number<int>("--top-k", "Draw from the N likeliest tokens only; 0 keeps all.", "0 or more", k => k >= 0);
+        Values.Number<int>("--top-k", "Draw from the N likeliest tokens only; 0 keeps all (without it: as the model's files say, else 0).", "0 or more", k => k >= 0);
 
     /// <summary>Above 0, at most 1.</summary>
     public Option<double?> TopP { get; } =
-        Values.Number<double>("--top-p", "Draw from the likeliest tokens that together reach probability N only.", "above 0, at most 1", p => p > 0 && p <= 1);
+        Values.Number<double>("--top-p", "Draw from the likeliest tokens that together reach probability N only (without it: as the model's files say, else 1).", "above 0, at most 1", p => p > 0 && p <= 1);
 
     /// <summary>0 or more.</summary>
     public Option<long?> Seed { get; } = Values.Number<long>("--seed", "Make the draw repeatable.", "0 or more", s => s >= 0);
@@ -36,14 +36,17 @@ internal sealed class SamplingArguments(string maxTokensDefault, string temperat
         foreach (Option option in All) command.Add(option);
     }
 
-    /// <summary>How tokens are picked.</summary>
+    /// <summary>How tokens are picked. The model's own temperature does not count: the same command gives the same answer.</summary>
     /// <param name="parse">The command line.</param>
     /// <param name="defaultTemperature">The temperature where none is given.</param>
-    public SamplingOptions Read(ParseResult parse, double defaultTemperature) => new()
+    /// <param name="model">What the model's files say of the rest.</param>
+    public SamplingOptions Read(ParseResult parse, double defaultTemperature, SamplingDefaults model) => new()
     {
         Temperature = parse.GetValue(Temperature) ?? defaultTemperature,
-        TopK = parse.GetValue(TopK) ?? 0,
-        TopP = parse.GetValue(TopP) ?? 1,
+        TopK = parse.GetValue(TopK) ?? model.TopK ?? 0,
+        TopP = parse.GetValue(TopP) ?? model.TopP ?? 1,
+        MinP = model.MinP ?? 0,
+        RepetitionPenalty = model.RepetitionPenalty ?? 1,
         Seed = (ulong)(parse.GetValue(Seed) ?? Random.Shared.NextInt64()),
     };
 }

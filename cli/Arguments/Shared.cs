@@ -12,6 +12,9 @@ internal static class Shared
     /// <summary>What <c>--kv</c> is for, wherever it stands.</summary>
     public const string KvCacheDescription = "How numbers are kept in the KV cache (without it: auto, which is f16 for quantized weights and f32 for others).";
 
+    /// <summary>Nothing is taken from the model's files.</summary>
+    public const string NoGenerationConfig = "none";
+
     /// <summary>The words that <c>--kv</c> takes.</summary>
     public static readonly (string Word, KvCacheType Value)[] KvCacheTypes =
         [("auto", KvCacheType.Auto), ("f16", KvCacheType.F16), ("f32", KvCacheType.F32), ("q8_0", KvCacheType.Q8_0)];
@@ -37,6 +40,11 @@ internal static class Shared
 
     /// <summary>One JSON document on stdout.</summary>
     public static Option<bool> Json() => new("--json") { Description = "Print one JSON document and nothing else." };
+
+    /// <summary>Whether what the model's files say of sampling counts: it does unless this is <see cref="NoGenerationConfig"/>.</summary>
+    public static Option<string?> GenerationConfig() => Values.Word(
+        "--generation-config", "Take top-k, top-p, min-p and the repetition penalty from the model's files where the command says nothing (without it: auto).", "auto|none",
+        "auto and none", word => word is "auto" or NoGenerationConfig);
 
     /// <summary>How numbers are kept in the KV cache.</summary>
     public static Option<KvCacheType?> KvCache() => Values.Choice(

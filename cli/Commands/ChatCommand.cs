@@ -26,20 +26,22 @@ internal static class ChatCommand
         Option<string?> system = Shared.System("Say how to answer: it goes in front of the first message.");
         Option<string?> tools = Values.Text("--tools", "Let the model call these functions, a JSON array as in a request; /result gives back what one returns.", "FILE.json");
         Option<bool> showPrompt = new("--show-prompt") { Description = "Show on stderr what the model gets, control tokens by name." };
+        Option<string?> generationConfig = Shared.GenerationConfig();
         Option<bool> startup = Shared.Startup();
         var sampling = new SamplingArguments("to the end of the context", $"{DefaultTemperature}");
         var engine = new EngineArguments();
 
         var command = new Command(Name, "Talk with a model. Each line of stdin is a message; /help tells what else can be entered.") { model, system, tools };
         sampling.AddTo(command);
+        command.Add(generationConfig);
         engine.AddTo(command);
         command.Add(showPrompt);
         command.Add(startup);
         command.SetAction((parse, cancellationToken) => RunAsync(
             parse.GetRequiredValue(model),
-            engine.Read(parse),
+            engine.Read(parse) with { UsesSamplingDefaults = parse.GetValue(generationConfig) != Shared.NoGenerationConfig },
             new ChatSession(parse.GetValue(system)),
-            new ChatSettings(sampling.Read(parse, DefaultTemperature), parse.GetValue(sampling.MaxTokens), parse.GetValue(showPrompt)),
+            loaded => new ChatSettings(sampling.Read(parse, DefaultTemperature, loaded.SamplingDefaults), parse.GetValue(sampling.MaxTokens), parse.GetValue(showPrompt)),
             parse.GetValue(tools),
             parse.GetValue(startup),
             cancellationToken));
@@ -47,7 +49,7 @@ internal static class ChatCommand
     }
 
     private static async Task RunAsync(
-        string model, EngineOptions options, ChatSession session, ChatSettings settings, string? toolsFile, bool startup, CancellationToken cancellationToken)
+        string model, EngineOptions options, ChatSession session, Func<IInferenceEngine, ChatSettings> settings, string? toolsFile, bool startup, CancellationToken cancellationToken)
     {
         IReadOnlyList<Tool>? functions = toolsFile is null ? null : await ToolsFile.ReadAsync(toolsFile, cancellationToken);
         using var lines = new StreamReader(StandardInput.Open(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false));
@@ -55,7 +57,7 @@ internal static class ChatCommand
         if (engine.Tokenizer is null) throw new ModelException($"{engine.ModelName} has no tokenizer.model, nor a vocabulary in a GGUF file, so it cannot chat.");
         await using StreamWriter output = StandardOutput.OpenWriter();
         ChatTools? tools = functions is null ? null : new ChatTools(functions, engine.Tokenizer, engine.Config.EndTokens);
-        await new ChatLoop(engine, session, settings, tools, output).RunAsync(new ChatInput(lines, ShowMark), cancellationToken);
+        await new ChatLoop(engine, session, settings(engine), tools, output).RunAsync(new ChatInput(lines, ShowMark), cancellationToken);
         if (startup) StartupOutput.DrawOwn();
     }
 

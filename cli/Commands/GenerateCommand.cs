@@ -22,6 +22,7 @@ internal static class GenerateCommand
         Argument<string> model = Shared.Model();
         Option<bool> ignoreEos = new("--ignore-eos") { Description = "Go on past the tokens that end an answer." };
         Option<bool> noDrafts = new("--no-drafts") { Description = "Do not guess tokens from the text so far: the same answer, one token a step." };
+        Option<string?> generationConfig = Shared.GenerationConfig();
         Option<bool> startup = Shared.Startup();
         Option<bool> json = Shared.Json();
         var prompt = new PromptArguments();
@@ -31,6 +32,7 @@ internal static class GenerateCommand
         var command = new Command("generate", "Run a model on one prompt and print what it writes, as it writes.") { model };
         prompt.AddTo(command);
         sampling.AddTo(command);
+        command.Add(generationConfig);
         engine.AddTo(command);
         command.Add(ignoreEos);
         command.Add(noDrafts);
@@ -38,12 +40,12 @@ internal static class GenerateCommand
         command.Add(json);
         command.SetAction((parse, cancellationToken) => RunAsync(
             parse.GetRequiredValue(model),
-            engine.Read(parse),
+            engine.Read(parse) with { UsesSamplingDefaults = parse.GetValue(generationConfig) != Shared.NoGenerationConfig },
             loaded => new GenerationRequest
             {
                 PromptTokens = prompt.Encode(parse, loaded),
                 MaxTokens = parse.GetValue(sampling.MaxTokens) ?? DefaultMaxTokens,
-                Sampling = sampling.Read(parse, DefaultTemperature),
+                Sampling = sampling.Read(parse, DefaultTemperature, loaded.SamplingDefaults),
                 IgnoreEndTokens = parse.GetValue(ignoreEos),
                 Drafts = !parse.GetValue(noDrafts),
             },

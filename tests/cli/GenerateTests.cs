@@ -55,6 +55,25 @@ public sealed class GenerateTests
     }
 
     [Fact]
+    public async Task Generate_WhatTheModelSaysOfSampling_CountsUnlessItIsTurnedOff()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (string file in Directory.EnumerateFiles(Nano)) File.Copy(file, folder.File(Path.GetFileName(file)));
+        folder.Write("generation_config.json", """{"eos_token_id": [1, 107], "temperature": 1.5, "top_k": 1, "repetition_penalty": 100}""");
+        string[] arguments = ["--chat", "What is the capital of France?", "--max-tokens", "24"];
+
+        string plain = (await Gemma2Program.RunAsync(["generate", Nano, .. arguments])).Succeeded();
+        Assert.Equal("The capital of France is Paris.\n", plain);
+        // The model's temperature does not count, its penalty does.
+        Assert.NotEqual(plain, (await Gemma2Program.RunAsync(["generate", folder.Path, .. arguments])).Succeeded());
+        Assert.Equal(plain, (await Gemma2Program.RunAsync(["generate", folder.Path, .. arguments, "--generation-config", "none"])).Succeeded());
+
+        folder.Write("generation_config.json", """{"top_k": 1}""");
+        Assert.Equal(plain, (await Gemma2Program.RunAsync(["generate", folder.Path, .. arguments, "--temperature", "2", "--seed", "1"])).Succeeded());
+        Assert.NotEqual(plain, (await Gemma2Program.RunAsync(["generate", folder.Path, .. arguments, "--temperature", "2", "--seed", "1", "--top-k", "0"])).Succeeded());
+    }
+
+    [Fact]
     public async Task Generate_TextWithTokenizer_IsTheTokensText()
     {
         string[] arguments = [Nano, "--prompt", "Donald keeps an", "--max-tokens", "6", "--ignore-eos"];

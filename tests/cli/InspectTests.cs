@@ -81,6 +81,32 @@ public sealed class InspectTests
         (await Gemma2Program.RunAsync("inspect", folder.Path, "--json")).Failed(1, "config.json");
     }
 
+    [Fact]
+    public async Task Inspect_GenerationConfig_IsShown()
+    {
+        using var folder = new TemporaryFolder();
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(Gemma2Program.Repository, "samples", "nano"))) File.Copy(file, folder.File(Path.GetFileName(file)));
+        folder.Write("generation_config.json", """{"eos_token_id": [1, 107, 9], "do_sample": true, "temperature": 0.6, "top_k": 64, "top_p": 0.9, "num_beams": 2}""");
+
+        string text = (await Gemma2Program.RunAsync("inspect", folder.Path)).Succeeded();
+        Assert.Contains("2; 1, 107, 9", text, StringComparison.Ordinal);
+        Assert.Contains("temperature 0.6, top_k 64, top_p 0.9, where a request says nothing", text, StringComparison.Ordinal);
+        Assert.Matches("Note: .*generation_config.json: num_beams is 2, which this engine does not have", text);
+
+        using JsonDocument report = JsonDocument.Parse((await Gemma2Program.RunAsync("inspect", folder.Path, "--json")).Succeeded());
+        Assert.Equal("""{"temperature":0.6,"top_k":64,"top_p":0.9,"min_p":null,"repetition_penalty":null}""", JsonSerializer.Serialize(report.RootElement.GetProperty("sampling")));
+        Assert.Equal(1, report.RootElement.GetProperty("notes").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task Inspect_Adapter_FailsAndSaysHowToUseIt()
+    {
+        using var folder = new TemporaryFolder();
+        folder.Write("adapter_config.json", "{}");
+        folder.Write("adapter_model.safetensors", "");
+        (await Gemma2Program.RunAsync("inspect", folder.Path)).Failed(1, "is an adapter", "--lora");
+    }
+
     private static async Task<long> CacheBytesAsync(params string[] arguments)
     {
         using JsonDocument report = JsonDocument.Parse((await Gemma2Program.RunAsync(arguments)).Succeeded());

@@ -119,6 +119,7 @@ public sealed class UsageTests
     [InlineData("--temperature", "NaN", "0 to 2")]
     [InlineData("--context", "0", "1 or more")]
     [InlineData("--kv", "f64", "auto or f16 or f32 or q8_0")]
+    [InlineData("--generation-config", "vllm", "auto and none")]
     [InlineData("--kernels", "fast", "one of cpu, generic, tiled, coopmat, int8")]
     [InlineData("--kernels", "-fast", "-coopmat")]
     [InlineData("--tokens", "2,x", "token ids")]
