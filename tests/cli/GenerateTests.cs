@@ -69,8 +69,10 @@ public sealed class GenerateTests
         Assert.Equal(plain, (await Gemma2Program.RunAsync(["generate", folder.Path, .. arguments, "--generation-config", "none"])).Succeeded());
 
         folder.Write("generation_config.json", """{"top_k": 1}""");
-        Assert.Equal(plain, (await Gemma2Program.RunAsync(["generate", folder.Path, .. arguments, "--temperature", "2", "--seed", "1"])).Succeeded());
-        Assert.NotEqual(plain, (await Gemma2Program.RunAsync(["generate", folder.Path, .. arguments, "--temperature", "2", "--seed", "1", "--top-k", "0"])).Succeeded());
+        string[] unsure = ["--prompt", "Donald keeps", "--max-tokens", "12"], drawn = [.. unsure, "--temperature", "2", "--seed", "1"];
+        string likeliest = (await Gemma2Program.RunAsync(["generate", Nano, .. unsure])).Succeeded();
+        Assert.Equal(likeliest, (await Gemma2Program.RunAsync(["generate", folder.Path, .. drawn])).Succeeded());
+        Assert.NotEqual(likeliest, (await Gemma2Program.RunAsync(["generate", folder.Path, .. drawn, "--top-k", "0"])).Succeeded());
     }
 
     [Fact]
