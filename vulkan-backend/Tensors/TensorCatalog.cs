@@ -45,19 +45,22 @@ public static class TensorCatalog
 
         Dictionary<string, TensorEntry> tensors = new(StringComparer.Ordinal);
         foreach (TensorEntry tensor in found)
-            if (!tensors.TryAdd(tensor.Name, tensor)) throw Error(tensor, "is there twice.");
+            if (!tensors.TryAdd(tensor.Name, tensor)) throw Error(tensor, $"is there twice, also in {tensors[tensor.Name].File}.");
 
         Dictionary<string, long[]> shapes = new(Shapes(config), StringComparer.Ordinal);
         foreach (string name in shapes.Keys.Where(name => !tensors.ContainsKey(name)).Take(1))
-            throw new ModelException($"{model}: no weight file holds {Name(name)}.");
+            throw new ModelException($"{model}: no weight file holds {Name(name)}{Explanation(tensors.Keys)}");
 
         shapes.Add(TensorNames.Head, shapes[TensorNames.Embedding]);
         foreach (TensorEntry tensor in found)
         {
-            if (!shapes.TryGetValue(tensor.Name, out long[]? shape)) throw Error(tensor, $"is no tensor of a Gemma 2 of {config.LayerCount} layers.");
+            if (!shapes.TryGetValue(tensor.Name, out long[]? shape))
+                throw Error(tensor, $"is no tensor of a Gemma 2 of {config.LayerCount} layers{Explanation(tensors.Keys)}");
             if (!tensor.Shape.SequenceEqual(shape))
                 throw Error(tensor, $"is [{string.Join(", ", tensor.Shape)}]; by {configSource} it must be [{string.Join(", ", shape)}].");
             if (shape.Length == 1 && tensor.Type.IsQuantized()) throw Error(tensor, $"is {tensor.Type}; allowed for norms are F32, F16 and BF16.");
         }
     }
+
+    private static string Explanation(IEnumerable<string> names) => ForeignTensors.Explain(names) is { } what ? $": the model {what}" : ".";
 }

@@ -29,7 +29,7 @@ internal static class OutputMatrix
             notes.Add($"{Name(head)} is another matrix than {Name(embedding)}: it is the output matrix.");
             return;
         }
-        foreach (WeightFile file in files) file.LeaveAside(head);
+        foreach (WeightFile file in files) file.LeaveAside(tensor => tensor == head);
         notes.Add($"{Name(head)} is the same as {Name(embedding)}, and left aside: one matrix does for both.");
     }
 

@@ -35,8 +35,8 @@ internal sealed class WeightFile(IModelFile file, ModelFileStream stream, string
         }
     }
 
-    /// <summary>Passes over a tensor's data when it comes.</summary>
-    public void LeaveAside(TensorEntry tensor) => Tensors = [.. Tensors.Where(other => other != tensor)];
+    /// <summary>Passes over the data of some tensors when it comes.</summary>
+    public void LeaveAside(Predicate<TensorEntry> which) => Tensors = [.. Tensors.Where(tensor => !which(tensor))];
 
     /// <summary>Bytes of the block that begins at an offset.</summary>
     public int LengthAt(long offset) => (int)Math.Min(BlockBytes, length - offset);

@@ -29,6 +29,7 @@ internal static class GgufModel
             List<string> notes = [];
             GgufMetadata metadata = files[0].Metadata;
             GgufConfig.RequireGemma2(metadata);
+            notes.AddRange(LeaveAside(files.Select(file => file.File)));
             TensorEntry[] tensors = [.. files.SelectMany(file => file.File.Tensors)];
             GemmaTokenizer? tokenizer = GgufVocabulary.Read(metadata, $"{source.Name}/{names[0]}");
             Gemma2Config config = GgufConfig.Read(metadata, tokenizer, tensors, notes);
@@ -50,6 +51,19 @@ internal static class GgufModel
             foreach ((WeightFile file, _) in files) await file.DisposeAsync();
             throw;
         }
+    }
+
+    /// <summary>Passes over known leftovers.</summary>
+    /// <returns>A line for each kind.</returns>
+    private static IEnumerable<string> LeaveAside(IEnumerable<WeightFile> files)
+    {
+        List<string> names = [];
+        foreach (WeightFile file in files)
+        {
+            names.AddRange(file.Tensors.Select(tensor => tensor.Name).Where(name => Leftovers.KindOf(name) is not null));
+            file.LeaveAside(tensor => Leftovers.KindOf(tensor.Name) is not null);
+        }
+        return Leftovers.Notes(names);
     }
 
     private static async Task<(WeightFile File, GgufMetadata Metadata)> OpenFileAsync(

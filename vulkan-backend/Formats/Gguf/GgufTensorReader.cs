@@ -62,7 +62,7 @@ internal sealed class GgufTensorReader(GgufReader reader)
     {
         uint number = await reader.ReadUInt32Async(A);
         return GgufTensorType.Of(number)
-            ?? throw reader.Error($"{shown} has the type {GgufTensorType.Show(number)}; supported are {string.Join(", ", Enum.GetNames<TensorType>())}.");
+            ?? throw reader.Error($"{shown} has the type {GgufTensorType.Show(number)}; supported are {string.Join(", ", Enum.GetNames<TensorType>())}: take another file of the model, such as Q4_K_M, IQ4_XS or Q8_0.");
     }
 
     /// <returns>Bytes of a tensor; null when they do not fit 63 bits.</returns>

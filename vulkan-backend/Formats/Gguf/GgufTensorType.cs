@@ -11,6 +11,8 @@ internal static class GgufTensorType
     /// <summary>Types that exist but are not supported, so that a message can name them.</summary>
     private static readonly FrozenDictionary<uint, string> Others = new Dictionary<uint, string>
     {
+        [4] = "Q4_2",
+        [5] = "Q4_3",
         [9] = "Q8_1",
         [15] = "Q8_K",
         [16] = "IQ2_XXS",
@@ -25,8 +27,14 @@ internal static class GgufTensorType
         [27] = "I64",
         [28] = "F64",
         [29] = "IQ1_M",
+        [31] = "Q4_0_4_4",
+        [32] = "Q4_0_4_8",
+        [33] = "Q4_0_8_8",
         [34] = "TQ1_0",
         [35] = "TQ2_0",
+        [36] = "IQ4_NL_4_4",
+        [37] = "IQ4_NL_4_8",
+        [38] = "IQ4_NL_8_8",
         [39] = "MXFP4",
     }.ToFrozenDictionary();
 

@@ -51,7 +51,7 @@ internal sealed partial record SafetensorsFiles(IReadOnlyList<string> Names, IRe
     }
 
     /// <summary>Checks that the files hold what the index says.</summary>
-    /// <param name="tensors">The tensors by the names that they have in the files.</param>
+    /// <param name="tensors">The tensors. An output matrix may be there without the index, as some tools write it, or not there although the index has it.</param>
     /// <param name="model">The model's name, for messages.</param>
     /// <exception cref="ModelException">One is elsewhere, or nowhere.</exception>
     public void Check(IEnumerable<TensorEntry> tensors, string model)
@@ -60,10 +60,11 @@ internal sealed partial record SafetensorsFiles(IReadOnlyList<string> Names, IRe
         Dictionary<string, string> missing = new(Index, StringComparer.Ordinal);
         foreach (TensorEntry tensor in tensors)
         {
-            if (!missing.Remove(tensor.Name, out string? file) || file != tensor.File)
+            if ((!missing.Remove(tensor.Name, out string? file) || file != tensor.File) && tensor.Name != TensorNames.Head)
                 throw new ModelException($"{model}/{tensor.File}: holds {ModelJson.Show(tensor.Name)}, which {IndexFile} does not place there.");
         }
 
+        missing.Remove(TensorNames.Head);
         foreach ((string name, string file) in missing.Take(1))
             throw new ModelException($"{model}/{file}: does not hold {ModelJson.Show(name)}, which {IndexFile} places there.");
     }
@@ -76,7 +77,15 @@ internal sealed partial record SafetensorsFiles(IReadOnlyList<string> Names, IRe
         string[] names = [.. places.Values.Distinct().Order(StringComparer.Ordinal)];
         return Array.Find(names, name => !listed.ContainsKey(name)) is { } missing
             ? throw new ModelException($"{source.Name}: {index} names {missing}, which is missing.")
-            : new SafetensorsFiles(names, places, index);
+            : new SafetensorsFiles(names, Standard(places), index);
+    }
+
+    /// <summary>The index with the names that tensors are known by, without leftovers.</summary>
+    private static Dictionary<string, string> Standard(IReadOnlyDictionary<string, string> places)
+    {
+        Dictionary<string, string> standard = new(StringComparer.Ordinal);
+        foreach ((string name, string file) in places.Where(place => Leftovers.KindOf(place.Key) is null)) standard.TryAdd(HuggingFaceNames.ToStandard(name), file);
+        return standard;
     }
 
     private static string[] PartsOf(string file)

@@ -36,28 +36,30 @@ internal static class SafetensorsHeader
     /// <param name="fileLength">Length of the whole file in bytes.</param>
     /// <param name="model">The model's name, for messages.</param>
     /// <param name="file">The file's name.</param>
+    /// <param name="leftAside">Takes the names of known leftovers, whatever their type; null: they are tensors as others are.</param>
     /// <returns>The file's tensors in the order of their data, which fills the file to its last byte.</returns>
     /// <exception cref="ModelException">The header breaks a rule of the format, or a tensor has a type that is not supported.</exception>
-    public static IReadOnlyList<TensorEntry> Parse(ReadOnlyMemory<byte> json, long fileLength, string model, string file)
+    public static IReadOnlyList<TensorEntry> Parse(ReadOnlyMemory<byte> json, long fileLength, string model, string file, ICollection<string>? leftAside = null)
     {
         string label = $"{model}/{file}";
         if (json.IsEmpty || json.Span[0] != '{') throw new ModelException($"{label}: its header does not begin with '{{': this is not a safetensors file.");
         long dataOffset = PrefixLength + json.Length;
-        List<TensorEntry> tensors = ModelJson.Read(json, label, DeepestNesting, header => ReadTensors(header, dataOffset, label, file));
-        tensors.Sort((a, b) => (a.Offset, a.Length).CompareTo((b.Offset, b.Length)));
-        CheckLayout(tensors, dataOffset, fileLength, label);
-        return tensors;
+        return ModelJson.Read(json, label, DeepestNesting, header => ReadTensors(header, dataOffset, fileLength, label, file, leftAside));
     }
 
-    private static List<TensorEntry> ReadTensors(JsonElement header, long dataOffset, string label, string file)
+    private static List<TensorEntry> ReadTensors(JsonElement header, long dataOffset, long fileLength, string label, string file, ICollection<string>? leftAside)
     {
         List<TensorEntry> tensors = [];
+        List<DataRange> ranges = [];
         foreach (JsonProperty entry in header.EnumerateObject())
         {
             if (entry.Name == Metadata) CheckMetadata(entry.Value, label);
-            else tensors.Add(ReadTensor(entry, dataOffset, label, file));
+            else ranges.Add(ReadTensor(entry, dataOffset, label, file, leftAside, tensors));
         }
 
+        ranges.Sort((a, b) => (a.Offset, a.Length).CompareTo((b.Offset, b.Length)));
+        CheckLayout(ranges, dataOffset, fileLength, label);
+        tensors.Sort((a, b) => (a.Offset, a.Length).CompareTo((b.Offset, b.Length)));
         return tensors;
     }
 
@@ -67,7 +69,7 @@ internal static class SafetensorsHeader
             throw new ModelException($"{label}: {Metadata} must be an object whose values are strings.");
     }
 
-    private static TensorEntry ReadTensor(JsonProperty entry, long dataOffset, string label, string file)
+    private static DataRange ReadTensor(JsonProperty entry, long dataOffset, string label, string file, ICollection<string>? leftAside, List<TensorEntry> tensors)
     {
         string where = $"{label}: {ModelJson.Show(entry.Name)}";
         JsonElement tensor = entry.Value;
@@ -77,17 +79,20 @@ internal static class SafetensorsHeader
             || !tensor.TryGetProperty("data_offsets", out JsonElement offsets))
             throw new ModelException($"{where}: must be an object of dtype, shape and data_offsets.");
 
-        TensorType type = ReadType(dtype, where);
+        bool isLeftover = leftAside is not null && Leftovers.KindOf(entry.Name) is not null;
+        TensorType? type = isLeftover ? null : ReadType(dtype, where);
         long[] dimensions = ReadNumbers(shape, where, "shape", MostDimensions);
         long[] range = ReadNumbers(offsets, where, "data_offsets", 2);
         if (range.Length != 2 || range[0] > range[1])
             throw new ModelException($"{where}: data_offsets must be two numbers, the first not above the second.");
         long length = range[1] - range[0];
-        if (ByteLength(dimensions, type) is not long needed || needed != length)
+        if (type is not null && ByteLength(dimensions, type.Value) != length)
             throw new ModelException($"{where}: data_offsets span {length} bytes, but {type} [{string.Join(", ", dimensions)}] does not take as many.");
         if (range[0] > long.MaxValue - dataOffset - length)
             throw new ModelException($"{where}: data_offsets lie beyond any file.");
-        return new TensorEntry(entry.Name, type, dimensions, file, dataOffset + range[0], length);
+        if (type is not null) tensors.Add(new TensorEntry(entry.Name, type.Value, dimensions, file, dataOffset + range[0], length));
+        else leftAside!.Add(entry.Name);
+        return new DataRange(entry.Name, dataOffset + range[0], length);
     }
 
     /// <summary>The format has the same names for the types that are not quantized, and no others that are supported.</summary>
@@ -95,8 +100,17 @@ internal static class SafetensorsHeader
     {
         string? name = dtype.ValueKind == JsonValueKind.String ? dtype.GetString() : null;
         return TensorFormat.All.FirstOrDefault(format => format.BlockElements == 1 && format.Type.ToString() == name)?.Type
-            ?? throw new ModelException($"{where}: dtype is {ModelJson.Show(dtype)}; supported are F32, F16 and BF16.");
+            ?? throw new ModelException($"{where}: dtype is {ModelJson.Show(dtype)}; supported are F32, F16 and BF16{Advice(name)}");
     }
+
+    private static string Advice(string? dtype) => dtype switch
+    {
+        "F64" => ": save it in one of them, as by transformers' model.to(torch.bfloat16).save_pretrained(DIR).",
+        { } other when other.StartsWith("F8_", StringComparison.Ordinal) || other.StartsWith("F4", StringComparison.Ordinal) || other.StartsWith("F6", StringComparison.Ordinal) =>
+            $": the model {ForeignTensors.Quantized("small floats")}",
+        "I8" or "U8" or "I16" or "U16" or "I32" or "U32" or "I64" or "U64" => $": the model {ForeignTensors.Quantized("whole numbers (GPTQ, AWQ, bitsandbytes and others)")}",
+        _ => ".",
+    };
 
     private static long[] ReadNumbers(JsonElement array, string where, string key, int most)
     {
@@ -127,10 +141,10 @@ internal static class SafetensorsHeader
         return (long)bytes;
     }
 
-    private static void CheckLayout(List<TensorEntry> tensors, long dataOffset, long fileLength, string label)
+    private static void CheckLayout(List<DataRange> ranges, long dataOffset, long fileLength, string label)
     {
         long end = dataOffset;
-        foreach (TensorEntry tensor in tensors)
+        foreach (DataRange tensor in ranges)
         {
             string name = ModelJson.Show(tensor.Name);
             if (tensor.Offset + tensor.Length > fileLength)
@@ -142,4 +156,6 @@ internal static class SafetensorsHeader
 
         if (end != fileLength) throw new ModelException($"{label}: the last {fileLength - end} bytes belong to no tensor.");
     }
+    /// <summary>Where a tensor's data lies in the file.</summary>
+    private readonly record struct DataRange(string Name, long Offset, long Length);
 }

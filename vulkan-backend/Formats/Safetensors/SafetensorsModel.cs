@@ -55,11 +55,15 @@ internal static class SafetensorsModel
         List<WeightFile> files = [];
         try
         {
-            foreach (string name in named.Names) files.Add(await OpenFileAsync(source, name, listed[name], cancellationToken));
+            List<string> leftAside = [];
+            foreach (string name in named.Names) files.Add(await OpenFileAsync(source, name, listed[name], leftAside, cancellationToken));
+            notes.AddRange(Leftovers.Notes(leftAside));
             TensorEntry[] tensors = [.. files.SelectMany(file => file.Tensors)];
             named.Check(tensors, source.Name);
             TensorCatalog.Check(tensors, config, source.Name);
             await OutputMatrix.ResolveAsync(source, files, notes, cancellationToken: cancellationToken);
+            if (!config.TiesWordEmbeddings && !Array.Exists(tensors, tensor => tensor.Name == TensorNames.Head))
+                notes.Add($"{ConfigFile} says tie_word_embeddings: false, but no file holds {TensorNames.Head}: the embedding is the output matrix.");
             return files;
         }
         catch
@@ -69,7 +73,7 @@ internal static class SafetensorsModel
         }
     }
 
-    private static async Task<WeightFile> OpenFileAsync(IModelSource source, string file, long length, CancellationToken cancellationToken)
+    private static async Task<WeightFile> OpenFileAsync(IModelSource source, string file, long length, List<string> leftAside, CancellationToken cancellationToken)
     {
         string label = $"{source.Name}/{file}";
         if (length < SafetensorsHeader.PrefixLength) throw new ModelException($"{label}: is {length} bytes long: this is not a safetensors file.");
@@ -82,7 +86,8 @@ internal static class SafetensorsModel
             CheckContents([.. prefix, .. stream.Rest.Span[..Math.Min(stream.Rest.Length, FileContents.PrefixBytes - prefix.Length)]], length, label);
             byte[] header = new byte[SafetensorsHeader.CheckLength(BinaryPrimitives.ReadUInt64LittleEndian(prefix), length, source.Name, file)];
             await ModelStream.ReadAsync(stream, header, label, cancellationToken);
-            return new WeightFile(opened, stream, source.Name, file, SafetensorsHeader.Parse(header, length, source.Name, file), length);
+            IReadOnlyList<TensorEntry> tensors = SafetensorsHeader.Parse(header, length, source.Name, file, leftAside);
+            return new WeightFile(opened, stream, source.Name, file, [.. tensors.Select(tensor => tensor with { Name = HuggingFaceNames.ToStandard(tensor.Name) })], length);
         }
         catch
         {
