@@ -26,7 +26,7 @@ public sealed class GrammarMask : ITokenMask
     {
         _table = grammar.MasksOf(trie);
         _states = [_table.Automaton.Start];
-        _endTokens = [.. endTokens.Where(id => id < trie.VocabularySize)];
+        _endTokens = [.. endTokens.Where(id => (uint)id < (uint)trie.VocabularySize)];
         _allowed = new uint[TokenBits.Words(trie.VocabularySize)];
     }
 

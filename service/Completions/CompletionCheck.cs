@@ -12,11 +12,10 @@ internal static class CompletionCheck
     /// <exception cref="InvalidRequestException">A field names a token that the model does not have.</exception>
     public static void Require(IInferenceEngine engine, CompletionRequest request, IReadOnlyList<EncodedPrompt> prompts)
     {
-        int vocabulary = engine.Config.VocabularySize;
-        request.Sampling.Over(engine.SamplingDefaults).Validate(vocabulary);
+        request.Sampling.Over(engine.SamplingDefaults).Validate(engine.Config.VocabularySize);
         foreach (int token in request.StopTokens)
-            if (token >= vocabulary)
-                throw new InvalidRequestException("stop_token_ids", $"stop_token_ids has token id {token}; allowed are 0 to {vocabulary - 1}.");
+            if (!engine.Config.HasToken(token))
+                throw new InvalidRequestException("stop_token_ids", $"stop_token_ids has token id {token}; allowed are {engine.Config.DescribeTokens()}.");
         foreach (EncodedPrompt prompt in prompts)
             RequireRoom(prompt.Tokens.Count, request, engine.ContextLength);
         RequireFewLogProbabilities(engine, request, prompts);

@@ -1,4 +1,5 @@
 using Gemma2.Backend;
+using Gemma2.Backend.Config;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Text;
 
@@ -27,7 +28,7 @@ internal static class PromptEncoder
             Prompt.Text text when text.Value.StartsWith(BeginText, StringComparison.Ordinal) =>
                 new(prompt, [tokenizer.Bos, .. tokenizer.Encode(text.Value[BeginText.Length..])], 0),
             Prompt.Text text => new(prompt, [tokenizer.Bos, .. tokenizer.Encode(text.Value)], 1),
-            Prompt.Tokens tokens => EncodeTokens(tokens, tokenizer.Bos, engine.Config.VocabularySize),
+            Prompt.Tokens tokens => EncodeTokens(tokens, tokenizer.Bos, engine.Config),
             Prompt.Chat chat => new(prompt, EncodeChat(engine, chat), 0),
             _ => throw new NotSupportedException($"{prompt.GetType()} is no prompt."),
         };
@@ -36,11 +37,11 @@ internal static class PromptEncoder
     private static int[] EncodeChat(IInferenceEngine engine, Prompt.Chat chat) =>
         engine.ChatTemplate!.Encode(chat.Messages, chat.ContinuesLast ? ChatEnding.ContinueLast : ChatEnding.OpenAnswer);
 
-    private static EncodedPrompt EncodeTokens(Prompt.Tokens prompt, int bos, int vocabularySize)
+    private static EncodedPrompt EncodeTokens(Prompt.Tokens prompt, int bos, Gemma2Config config)
     {
         foreach (int id in prompt.Ids)
-            if (id < 0 || id >= vocabularySize)
-                throw new InvalidRequestException("prompt", $"prompt has token id {id}; allowed are 0 to {vocabularySize - 1}.");
+            if (!config.HasToken(id))
+                throw new InvalidRequestException("prompt", $"prompt has token id {id}; allowed are {config.DescribeTokens()}.");
         return prompt.Ids[0] == bos ? new(prompt, prompt.Ids, 0) : new(prompt, [bos, .. prompt.Ids], 1);
     }
 }

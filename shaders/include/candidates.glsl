@@ -8,6 +8,7 @@ layout(push_constant) uniform Arguments {
     uint64_t blocks;     // [rows, blocks] of BlockSummary
     uint64_t keys;       // [rows, keyStride] uint64
     uint64_t candidates; // [rows] of CandidateRow
+    uint64_t tokens;     // [blocks] uint32, a bit set for each row of the embedding that stands for a token; 0 where all do
     uint width;
     uint stride;         // a multiple of BLOCK
     uint keyStride;

@@ -20,10 +20,12 @@ void main() {
     uint count = min(BLOCK, a.width - first);
     Floats logits = Floats(a.logits + (uint64_t(row) * a.stride + first) * 4);
 
+    // What stands for no token is no part of the distribution, whatever its row of the embedding holds.
+    uint tokens = a.tokens == 0 ? 0xffffffffu : Uints(a.tokens).at[block];
     float ownHighest = uintBitsToFloat(0xff800000u); // -infinity
     bool finite = true;
     for (uint i = 0; i < count; i++) {
-        float logit = softcap(logits.at[i], a.cap);
+        float logit = (tokens >> i & 1u) == 0u ? FORBIDDEN : softcap(logits.at[i], a.cap);
         logits.at[i] = logit;
         finite = finite && isFinite(logit);
         ownHighest = max(ownHighest, logit);

@@ -8,7 +8,11 @@ namespace Gemma2.Storage.Models;
 public static class ModelFileNames
 {
     // What of a Hugging Face folder the backend reads.
-    private static readonly string[] Patterns = ["config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json", "tokenizer.model", "tokenizer_config.json", "chat_template.jinja", "chat_template.json"];
+    private static readonly string[] Patterns =
+    [
+        "config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json",
+        "tokenizer.model", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json",
+    ];
 
     // A LoRA adapter, as PEFT saves it.
     private const string AdapterConfig = "adapter_config.json", AdapterWeights = "adapter_model.safetensors";
@@ -16,7 +20,7 @@ public static class ModelFileNames
     /// <summary>The files that a model in Hugging Face's format needs, or an adapter of PEFT's, sorted.</summary>
     public static IEnumerable<string> OfFolder(IReadOnlyCollection<string> there) => IsAdapter(there)
         ? [AdapterConfig, AdapterWeights]
-        : there.Where(file => Patterns.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, file, ignoreCase: false))).Order(StringComparer.Ordinal);
+        : there.Where(file => Patterns.Any(pattern => FileSystemName.MatchesSimpleExpression(pattern, file, ignoreCase: false)) && !IsLeftAside(file, there)).Order(StringComparer.Ordinal);
 
     /// <summary>Whether there is a model in Hugging Face's format, or an adapter of PEFT's.</summary>
     public static bool IsFolder(IReadOnlyCollection<string> there) => (there.Contains("config.json") && there.Any(IsWeights)) || IsAdapter(there);
@@ -39,6 +43,9 @@ public static class ModelFileNames
     /// <summary>Adapters may have a config.json of their model beside them, but not its weights.</summary>
     private static bool IsAdapter(IReadOnlyCollection<string> there) =>
         there.Contains(AdapterConfig) && there.Contains(AdapterWeights) && there.Where(IsWeights).All(file => file == AdapterWeights);
+
+    /// <summary>The large vocabulary file is read where the small one is missing.</summary>
+    private static bool IsLeftAside(string file, IReadOnlyCollection<string> there) => file == "tokenizer.json" && there.Contains("tokenizer.model");
 
     private static bool IsWeights(string file) => file.EndsWith(".safetensors", StringComparison.Ordinal);
 }

@@ -1,3 +1,5 @@
+using System.Collections.Immutable;
+
 namespace Gemma2.Backend.Config;
 
 /// <summary>
@@ -8,6 +10,12 @@ public sealed partial record Gemma2Config
 {
     /// <summary>Rows of the embedding and of the tied output matrix.</summary>
     public required int VocabularySize { get; init; }
+
+    /// <summary>
+    /// Rows that stand for no token: those that pad the embedding to a round number, or that the vocabulary leaves out. They are never picked, nor told of among the likeliest,
+    /// and are not part of a prompt.
+    /// </summary>
+    public ImmutableSortedSet<int> SpareTokens { get; init; } = [];
 
     /// <summary>Width of the residual stream.</summary>
     public required int HiddenSize { get; init; }
@@ -56,4 +64,16 @@ public sealed partial record Gemma2Config
 
     /// <summary>Tokens that end a generation: those that the model's files name and, as all Gemma vocabularies have it, <c>&lt;end_of_turn&gt;</c>.</summary>
     public IReadOnlyList<int> EndTokens { get; init; } = [1, 107];
+
+    /// <summary>Whether an id is that of a token.</summary>
+    public bool HasToken(int id) => (uint)id < (uint)VocabularySize && !SpareTokens.Contains(id);
+
+    /// <summary>The ids of tokens, for messages: "0 to 255999".</summary>
+    public string DescribeTokens()
+    {
+        int last = VocabularySize - 1;
+        while (SpareTokens.Contains(last)) last--;
+        int inside = SpareTokens.Count - (VocabularySize - 1 - last);
+        return inside == 0 ? $"0 to {last}" : $"0 to {last}, but for {inside} that stand for nothing";
+    }
 }

@@ -3,7 +3,7 @@ namespace Gemma2.Backend.Decoding;
 /// <summary>Gives tokens that a mask does not allow the lowest logit, so low that their probability is 0 at any temperature.</summary>
 internal sealed class TokenMask(ITokenMask mask, int vocabularySize) : ITokenProcessor
 {
-    /// <summary>The logit of a token that is not allowed, here and on the device (candidates.glsl).</summary>
+    /// <summary>The logit of a token that is not allowed, and of what is no token, here and on the device (candidate_blocks.comp).</summary>
     public const float Forbidden = float.MinValue;
 
     private int _count;

@@ -249,8 +249,8 @@ public sealed class InferenceEngine : IInferenceEngine
         if (room < 1)
             throw new InvalidRequestException("prompt", $"The prompt has {prompt.Length} tokens, which leaves no room in the context of {ContextLength}.");
         foreach (int token in request.StopTokens)
-            if (token < 0 || token >= Config.VocabularySize)
-                throw new InvalidRequestException("stop_token_ids", $"stop_token_ids has token id {token}; allowed are 0 to {Config.VocabularySize - 1}.");
+            if (!Config.HasToken(token))
+                throw new InvalidRequestException("stop_token_ids", $"stop_token_ids has token id {token}; allowed are {Config.DescribeTokens()}.");
         IReadOnlyList<int> endTokens = [.. request.IgnoreEndTokens ? [] : Config.EndTokens, .. request.StopTokens];
         var decoding = new DecodingState(request.Sampling, prompt, endTokens, Config.VocabularySize, request.Mask);
         int maxTokens = Math.Min(request.MaxTokens ?? room, room);
@@ -288,8 +288,8 @@ public sealed class InferenceEngine : IInferenceEngine
             throw new InvalidRequestException("prompt", $"The prompt has {tokens.Count} tokens; the context holds {ContextLength}.");
         foreach (int token in tokens)
         {
-            if (token < 0 || token >= Config.VocabularySize)
-                throw new InvalidRequestException("prompt", $"Token id {token} is outside the vocabulary: 0 to {Config.VocabularySize - 1}.");
+            if (!Config.HasToken(token))
+                throw new InvalidRequestException("prompt", $"Token id {token} is outside the vocabulary: {Config.DescribeTokens()}.");
         }
         return [.. tokens];
     }

@@ -1,4 +1,5 @@
 using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Formats.Tokenizers;
 using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Formats;
@@ -6,12 +7,12 @@ namespace Gemma2.Backend.Formats;
 /// <summary>Reads a model's chat template.</summary>
 public static class ChatTemplateReader
 {
-    /// <summary>Reads the template of a model of any format; weights beside a <see cref="SentencePieceModel.FileName"/> are not looked at.</summary>
+    /// <summary>Reads the template of a model of any format; weights beside a vocabulary file are not looked at.</summary>
     /// <exception cref="ModelException">The model has no vocabulary, or a file of it is not usable.</exception>
     public static async Task<ChatTemplate> ReadAsync(IModelSource source, CancellationToken cancellationToken)
     {
         IReadOnlyDictionary<string, long> listed = await source.ListAsync(cancellationToken).ConfigureAwait(false);
-        if (listed.ContainsKey(SentencePieceModel.FileName))
+        if (FolderVocabulary.IsThere(listed))
         {
             GemmaTokenizer tokenizer = await TokenizerReader.ReadAsync(source, cancellationToken).ConfigureAwait(false);
             return ChatTemplate.Of(tokenizer, await FolderChatTemplate.ReadAsync(source, listed, cancellationToken).ConfigureAwait(false));

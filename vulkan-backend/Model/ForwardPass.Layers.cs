@@ -123,7 +123,7 @@ internal sealed partial class ForwardPass
         RecordProduct(commands, _weights.Output, h, _results.Logits, RowCounts.Of(RowKind.Decoding, count));
         commands.Label("candidates");
         _kernels.Candidates.Record(
-            commands, _results.Logits, _config.FinalSoftcap, inputs.Results, _activations.Scratch, _results.CandidateRows, count);
+            commands, _results.Logits, _config.FinalSoftcap, inputs.Results, _activations.Scratch, _results.CandidateRows, count, _tokens?.Address ?? 0);
     }
 
     /// <summary>h -> qkv, by the matrices that lie below one another.</summary>

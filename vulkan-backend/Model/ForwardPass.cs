@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Gemma2.Backend.Config;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Device;
 using Gemma2.Backend.Kernels;
 using Gemma2.Backend.Kernels.Attention;
@@ -23,6 +24,7 @@ internal sealed partial class ForwardPass : IDisposable
     private readonly KernelSet _kernels;
     private readonly Activations _activations;
     private readonly GpuBuffer _angles;
+    private readonly GpuBuffer? _tokens;
     private readonly StepResults _results;
     private readonly StepInFlight[] _steps;
     private readonly Action<CommandRecorder, StepInFlight, StepPlan> _record;
@@ -50,6 +52,7 @@ internal sealed partial class ForwardPass : IDisposable
         _shape = ShapeOf(config);
         _activations = new Activations(device, config, _shape, weights.Layers.Any(layer => !layer.HasGatesTogether), ScratchBytes());
         _angles = CreateAngles(device, config, contextLength);
+        _tokens = config.SpareTokens.IsEmpty ? null : CreateTokens(device, config);
         _results = new StepResults(device, config.VocabularySize);
         _steps = [.. Enumerable.Range(0, MaxInFlight).Select(_ => new StepInFlight(new StepInputs(device, cache, slots, contextLength, config.VocabularySize), () => device.CreateRecorder(timed)))];
         _record = RecordStep;
@@ -102,6 +105,7 @@ internal sealed partial class ForwardPass : IDisposable
         foreach (StepInFlight step in _steps) step.Dispose();
         _results.Dispose();
         _angles.Dispose();
+        _tokens?.Dispose();
         _activations.Dispose();
         _kernels.Dispose();
     }
@@ -118,12 +122,22 @@ internal sealed partial class ForwardPass : IDisposable
             + AttentionKernel.DecodingScratchBytes(_shape, StepLimits.DecodingRows),
         _kernels.Candidates.ScratchBytes(StepLimits.Results));
 
-    private static GpuBuffer CreateAngles(GpuDevice device, Gemma2Config config, int contextLength)
+    private static GpuBuffer CreateAngles(GpuDevice device, Gemma2Config config, int contextLength) =>
+        CreateTable<float>(device, RotaryTable.Create(contextLength, config.HeadDimension, config.RopeTheta), "rotary angles");
+
+    private static GpuBuffer CreateTokens(GpuDevice device, Gemma2Config config)
     {
-        float[] table = RotaryTable.Create(contextLength, config.HeadDimension, config.RopeTheta);
-        GpuBuffer buffer = device.Allocate((long)table.Length * sizeof(float), MemoryKind.Device, "rotary angles");
+        uint[] tokens = TokenBits.All(config.VocabularySize);
+        foreach (int spare in config.SpareTokens) TokenBits.Remove(tokens, spare);
+        return CreateTable<uint>(device, tokens, "tokens");
+    }
+
+    private static GpuBuffer CreateTable<T>(GpuDevice device, ReadOnlySpan<T> table, string name) where T : unmanaged
+    {
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(table);
+        GpuBuffer buffer = device.Allocate(bytes.Length, MemoryKind.Device, name);
         using var uploader = new StagingUploader(device);
-        uploader.Write(buffer, 0, MemoryMarshal.AsBytes<float>(table));
+        uploader.Write(buffer, 0, bytes);
         return buffer;
     }
 }

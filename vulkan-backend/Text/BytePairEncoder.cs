@@ -17,8 +17,15 @@ internal sealed class BytePairEncoder(Vocabulary vocabulary)
     /// <summary>Encodes text that holds no piece that must stay whole, and appends the ids.</summary>
     /// <param name="text">Well-formed UTF-16 with <see cref="Vocabulary.Space"/> in place of spaces.</param>
     /// <param name="ids">Where ids are appended.</param>
-    public void Encode(ReadOnlySpan<char> text, List<int> ids)
+    /// <param name="takesWholeTexts">Whether a text that is a piece as a whole becomes that.</param>
+    public void Encode(ReadOnlySpan<char> text, List<int> ids, bool takesWholeTexts = false)
     {
+        if (takesWholeTexts && vocabulary.TryFindText(text, out int whole))
+        {
+            ids.Add(whole);
+            return;
+        }
+
         while (!text.IsEmpty)
         {
             int length = WordLength(text);
@@ -50,7 +57,8 @@ internal sealed class BytePairEncoder(Vocabulary vocabulary)
         for (int start = 0, length; start < word.Length; start += length)
         {
             length = char.IsHighSurrogate(word[start]) ? 2 : 1;
-            _symbols[_count] = new Symbol { Start = start, Length = length, Previous = _count - 1, Next = _count + 1, Id = None };
+            int id = vocabulary.Merges is not null && vocabulary.TryFindText(word.Slice(start, length), out int found) ? found : None;
+            _symbols[_count] = new Symbol { Start = start, Length = length, Previous = _count - 1, Next = _count + 1, Id = id };
             _count++;
         }
 
@@ -60,9 +68,14 @@ internal sealed class BytePairEncoder(Vocabulary vocabulary)
     private void Propose(ReadOnlySpan<char> word, int left)
     {
         if (left == None || _symbols[left].Next == None) return;
-        int length = _symbols[left].Length + _symbols[_symbols[left].Next].Length;
-        if (length <= vocabulary.LongestPiece && vocabulary.TryFindText(word.Slice(_symbols[left].Start, length), out int id))
-            _merges.Enqueue(new Merge(length, id), vocabulary.Rank(id) << 31 | (uint)left);
+        if (TryMerge(word, left, out int length, out int id, out long rank)) _merges.Enqueue(new Merge(length, id), rank << 31 | (uint)left);
+    }
+
+    private bool TryMerge(ReadOnlySpan<char> word, int left, out int length, out int id, out long rank)
+    {
+        ref Symbol first = ref _symbols[left], second = ref _symbols[first.Next];
+        length = first.Length + second.Length;
+        return vocabulary.TryMerge(first.Id, second.Id, word.Slice(first.Start, length), out id, out rank);
     }
 
     private void Apply(ReadOnlySpan<char> word, Merge merge, int leftIndex)
@@ -73,6 +86,7 @@ internal sealed class BytePairEncoder(Vocabulary vocabulary)
 
         // One of the two may have been merged with its other neighbour since this merge was proposed.
         if (left.Length + right.Length != merge.Length) return;
+        if (vocabulary.Merges is not null && !(TryMerge(word, leftIndex, out _, out int id, out _) && id == merge.Id)) return;
         left.Length = merge.Length;
         left.Id = merge.Id;
         left.Next = right.Next;

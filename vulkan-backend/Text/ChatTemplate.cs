@@ -47,7 +47,7 @@ public sealed class ChatTemplate
     {
         Check();
         GemmaTurns.RequireAlternation(messages);
-        return _tokenizer.Encode(string.Concat(GemmaTurns.Parts(messages, ending).Select(part => part.Text)), special: true);
+        return _tokenizer.EncodePrompt(string.Concat(GemmaTurns.Parts(messages, ending).Select(part => part.Text)));
     }
 
     /// <summary>The prompt as text, control tokens by name.</summary>

@@ -17,7 +17,7 @@ internal static class EndTokens
     /// <param name="tokenizer">The vocabulary; null where the model has none.</param>
     /// <param name="vocabulary">How many tokens the model has.</param>
     public static IReadOnlyList<int> Of(IEnumerable<int> named, GemmaTokenizer? tokenizer, int vocabulary) =>
-        [.. named.Concat(OfTurns(tokenizer).Where(token => token < vocabulary)).Distinct()];
+        [.. named.Concat(OfTurns(tokenizer).Where(token => (uint)token < (uint)vocabulary)).Distinct()];
 
     private static IEnumerable<int> OfTurns(GemmaTokenizer? tokenizer)
     {

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Immutable;
 using System.Text;
 
 namespace Gemma2.Backend.Text;
@@ -12,25 +13,40 @@ namespace Gemma2.Backend.Text;
 /// </remarks>
 public sealed class GemmaTokenizer
 {
-    private readonly Vocabulary _vocabulary;
-    private readonly PieceMatcher _userDefined;
-    private readonly PieceMatcher _special;
-    private readonly PieceMatcher _content;
+    /// <summary>Stands for the id of a token that a vocabulary does not have.</summary>
+    public const int None = -1;
 
-    private GemmaTokenizer(Vocabulary vocabulary)
+    private readonly Vocabulary _vocabulary;
+    private readonly Func<string, string> _normalize;
+    private readonly bool _takesWholeTexts;
+    private readonly Search _userDefined;
+    private readonly Search _special;
+    private readonly Search _content;
+    private readonly Search _prompt;
+
+    private GemmaTokenizer(TokenizerParts parts)
     {
-        _vocabulary = vocabulary;
-        (Pad, Eos, Bos, Unknown) = (vocabulary.Find("<pad>"), vocabulary.Find("<eos>"), vocabulary.Find("<bos>"), vocabulary.Find("<unk>"));
-        (StartOfTurn, EndOfTurn) = (vocabulary.Find("<start_of_turn>"), vocabulary.Find("<end_of_turn>"));
-        _userDefined = MatcherOf(text => text.Replace(' ', Vocabulary.Space), PieceType.UserDefined);
-        _special = MatcherOf(text => text, PieceType.UserDefined, PieceType.Control, PieceType.Unknown);
-        _content = new(PiecesOf(PieceType.UserDefined).Where(id => !IsControl(id)).Select(id => (_vocabulary[id].Text.Replace(Vocabulary.Space, ' '), id)));
+        (_normalize, _takesWholeTexts, _vocabulary) = (parts.Normalize, parts.TakesWholeTexts, new Vocabulary(parts));
+        (Pad, Unknown) = (FindOrNone("<pad>"), PiecesOf(PieceType.Unknown).First());
+        (Bos, Eos) = (FindNamed("<bos>", parts.Begin), FindNamed("<eos>", parts.End));
+        (StartOfTurn, EndOfTurn) = (FindOrNone("<start_of_turn>"), FindOrNone("<end_of_turn>"));
+        SpareTokens = [.. PiecesOf(PieceType.Unused)];
+
+        Dictionary<int, AddedToken> rules = parts.AddedTokens.Where(token => token.HasRules).ToDictionary(token => token.Id);
+        int[] userDefined = [.. PiecesOf(PieceType.UserDefined)], whole = [.. userDefined, .. PiecesOf(PieceType.Control, PieceType.Unknown)];
+        _userDefined = new Search(new PieceCutter(new([]), rules), CutterOf(userDefined, _normalize, rules));
+        _special = SearchFor(whole, text => text, rules);
+        _prompt = SearchFor(whole, WithSpaces, rules);
+        _content = SearchFor([.. userDefined.Where(id => !IsControl(id))], WithSpaces, rules);
     }
 
     /// <summary>Number of token ids; they begin at 0.</summary>
     public int VocabularySize => _vocabulary.Count;
 
-    /// <summary>Id of <c>&lt;pad&gt;</c>.</summary>
+    /// <summary>Ids that stand for no token, in order.</summary>
+    internal ImmutableSortedSet<int> SpareTokens { get; }
+
+    /// <summary>Id of <c>&lt;pad&gt;</c>; <see cref="None"/> where there is none.</summary>
     public int Pad { get; }
 
     /// <summary>Id of <c>&lt;eos&gt;</c>, which ends a text.</summary>
@@ -42,10 +58,10 @@ public sealed class GemmaTokenizer
     /// <summary>Id of <c>&lt;unk&gt;</c>. Text never becomes this: what has no piece becomes bytes.</summary>
     public int Unknown { get; }
 
-    /// <summary>Id of <c>&lt;start_of_turn&gt;</c>.</summary>
+    /// <summary>Id of <c>&lt;start_of_turn&gt;</c>; <see cref="None"/> where there is none.</summary>
     public int StartOfTurn { get; }
 
-    /// <summary>Id of <c>&lt;end_of_turn&gt;</c>.</summary>
+    /// <summary>Id of <c>&lt;end_of_turn&gt;</c>; <see cref="None"/> where there is none.</summary>
     public int EndOfTurn { get; }
 
     /// <summary>All pieces.</summary>
@@ -55,24 +71,18 @@ public sealed class GemmaTokenizer
     /// <param name="sentencePieceModel">The file's content, read to its end.</param>
     /// <param name="fileName">The file's name, for messages.</param>
     /// <exception cref="ModelException">The file is malformed or not of Gemma's kind; the message begins with <paramref name="fileName"/>.</exception>
-    public static GemmaTokenizer Load(Stream sentencePieceModel, string fileName)
-    {
-        Vocabulary vocabulary = SentencePieceFile.Read(sentencePieceModel, fileName);
-        return Create(() => vocabulary, fileName);
-    }
+    public static GemmaTokenizer Load(Stream sentencePieceModel, string fileName) =>
+        Create(SentencePieceFile.Read(sentencePieceModel, fileName), fileName);
 
-    /// <summary>Makes the tokenizer of a vocabulary that was stored in another form.</summary>
-    /// <param name="pieces">All pieces; their place is their id.</param>
-    /// <param name="fileName">The name of the file that they are from, for messages.</param>
-    /// <exception cref="ModelException">They are not a vocabulary of Gemma's kind; the message begins with <paramref name="fileName"/>.</exception>
-    internal static GemmaTokenizer Create(Piece[] pieces, string fileName) =>
-        Create(() => new Vocabulary(pieces, SentencePieceFile.DefaultUnknownSurface), fileName);
-
-    private static GemmaTokenizer Create(Func<Vocabulary> vocabulary, string fileName)
+    /// <summary>Makes the tokenizer of what was read.</summary>
+    /// <param name="parts">What a file says.</param>
+    /// <param name="fileName">The file's name, for messages.</param>
+    /// <exception cref="ModelException">It is not a vocabulary of Gemma's kind; the message begins with <paramref name="fileName"/>.</exception>
+    internal static GemmaTokenizer Create(TokenizerParts parts, string fileName)
     {
         try
         {
-            return new GemmaTokenizer(vocabulary());
+            return new GemmaTokenizer(parts);
         }
         catch (InvalidDataException e)
         {
@@ -86,39 +96,41 @@ public sealed class GemmaTokenizer
     /// False: as SentencePiece, where <c>&lt;bos&gt;</c>, <c>&lt;eos&gt;</c>, <c>&lt;pad&gt;</c> and <c>&lt;unk&gt;</c> in text are plain text. True: as Hugging Face,
     /// where they become their ids. (<c>&lt;start_of_turn&gt;</c> and the like become their ids in both.)
     /// </param>
-    public int[] Encode(string text, bool special = false)
-    {
-        text = WellFormed(text);
-        string escaped = text.Replace(' ', Vocabulary.Space);
-        // SentencePiece looks for whole pieces after spaces became U+2581, Hugging Face before: there, runs of spaces are left to merging,
-        // unless pieces have true spaces, as in GGUF files.
-        return special ? Encode(text, escaped, _special) : Encode(escaped, escaped, _userDefined);
-    }
+    /// <remarks>
+    /// SentencePiece looks for whole pieces after spaces became U+2581, Hugging Face before: there, runs of spaces are left to merging, unless pieces have true
+    /// spaces, as in GGUF files.
+    /// </remarks>
+    public int[] Encode(string text, bool special = false) => Encode(WellFormed(text), special ? _special : _userDefined);
 
     /// <summary>
     /// The ids of a text in which the names of control tokens are text. Of a run of spaces the longest piece comes first, as in SentencePiece and llama.cpp, whichever
     /// file the vocabulary is from; U+2581 in a text is what it is, as in Hugging Face's tokenizer.
     /// </summary>
-    internal int[] EncodeContent(string text)
-    {
-        text = WellFormed(text);
-        return Encode(text, text.Replace(' ', Vocabulary.Space), _content);
-    }
+    internal int[] EncodeContent(string text) => Encode(WellFormed(text), _content);
 
-    private int[] Encode(string searched, string escaped, PieceMatcher matcher)
+    /// <summary>The same of a text in which the names of control tokens become their ids.</summary>
+    internal int[] EncodePrompt(string text) => Encode(WellFormed(text), _prompt);
+
+    private int[] Encode(string text, Search search)
     {
         BytePairEncoder encoder = new(_vocabulary);
         List<int> ids = [];
-        int done = 0;
-        while (matcher.TryFind(searched, done, out int start, out int length, out int id))
+        foreach (TextPart part in search.InText.Cut(text))
         {
-            encoder.Encode(escaped.AsSpan(done..start), ids);
-            ids.Add(id);
-            done = start + length;
+            if (part.Id != TextPart.None) ids.Add(part.Id);
+            else EncodeNormalized(_normalize(part.Of(text)), search.InNormalized, encoder, ids);
         }
 
-        encoder.Encode(escaped.AsSpan(done), ids);
         return [.. ids];
+    }
+
+    private void EncodeNormalized(string text, PieceCutter cutter, BytePairEncoder encoder, List<int> ids)
+    {
+        foreach (TextPart part in cutter.Cut(text))
+        {
+            if (part.Id != TextPart.None) ids.Add(part.Id);
+            else encoder.Encode(text.AsSpan(part.Start, part.End - part.Start), ids, _takesWholeTexts);
+        }
     }
 
     /// <summary>The ids of a text in UTF-8, without <c>&lt;bos&gt;</c>. As in SentencePiece, every byte that is not part of a character counts as U+FFFD.</summary>
@@ -184,7 +196,26 @@ public sealed class GemmaTokenizer
     private static string WellFormed(string text) =>
         text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF') ? Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text)) : text;
 
-    private PieceMatcher MatcherOf(Func<string, string> form, params PieceType[] types) => new(PiecesOf(types).Select(id => (form(_vocabulary[id].Text), id)));
+    private static string WithSpaces(string text) => text.Replace(Vocabulary.Space, ' ');
+
+    private int FindOrNone(string name) => _vocabulary.TryFind(name, out int id) ? id : None;
+
+    /// <summary>A token by Gemma's name for it, or else by the one that the model's files have.</summary>
+    private int FindNamed(string name, string? other) =>
+        !_vocabulary.TryFind(name, out int id) && other is not null && _vocabulary.TryFind(other, out id) ? id : _vocabulary.Find(name);
 
     private IEnumerable<int> PiecesOf(params PieceType[] types) => Enumerable.Range(0, _vocabulary.Count).Where(id => types.Contains(_vocabulary[id].Type));
+
+    /// <summary>A search for pieces: in the text in a form of theirs, and in what the normalizer made of it for those whose rules say so.</summary>
+    private Search SearchFor(int[] pieces, Func<string, string> form, Dictionary<int, AddedToken> rules)
+    {
+        ILookup<bool, int> isNormalized = pieces.ToLookup(id => rules.TryGetValue(id, out AddedToken? rule) && rule.IsNormalized);
+        return new Search(CutterOf(isNormalized[false], form, rules), CutterOf(isNormalized[true], _normalize, rules));
+    }
+
+    private PieceCutter CutterOf(IEnumerable<int> pieces, Func<string, string> form, Dictionary<int, AddedToken> rules) =>
+        new(new PieceMatcher(pieces.Select(id => (form(_vocabulary[id].Text), id))), rules);
+
+    /// <summary>Where pieces are looked for that stay whole: first in a text, then in what the normalizer makes of what lies between those.</summary>
+    private sealed record Search(PieceCutter InText, PieceCutter InNormalized);
 }

@@ -15,7 +15,7 @@ internal enum PieceType
     /// <summary>Text that is always one piece wherever it stands, such as <c>&lt;start_of_turn&gt;</c> or a run of spaces.</summary>
     UserDefined = 4,
 
-    /// <summary>A place that no text uses.</summary>
+    /// <summary>A row of the embedding that stands for no token; its text is only a name.</summary>
     Unused = 5,
 
     /// <summary>One byte of a character that has no piece of its own, written <c>&lt;0xE2&gt;</c>.</summary>

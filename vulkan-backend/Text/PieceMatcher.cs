@@ -18,6 +18,7 @@ internal sealed class PieceMatcher
         HashSet<char> firstChars = [];
         foreach ((string text, int id) in pieces)
         {
+            if (text.Length == 0) continue;
             firstChars.Add(text[0]);
             int node = Root;
             foreach (char next in text) node = Child(node, next);

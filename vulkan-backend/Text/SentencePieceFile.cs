@@ -27,7 +27,7 @@ internal static class SentencePieceFile
 
     /// <summary>Reads a whole model.</summary>
     /// <exception cref="ModelException">The file is malformed or not of Gemma's kind; the message begins with <paramref name="fileName"/>.</exception>
-    public static Vocabulary Read(Stream stream, string fileName)
+    public static TokenizerParts Read(Stream stream, string fileName)
     {
         try
         {
@@ -54,7 +54,7 @@ internal static class SentencePieceFile
         return file.ToArray();
     }
 
-    private static Vocabulary ReadModel(CodedInputStream input, long end)
+    private static TokenizerParts ReadModel(CodedInputStream input, long end)
     {
         List<Piece> pieces = [];
         TrainerSpec trainer = new();
@@ -72,7 +72,7 @@ internal static class SentencePieceFile
 
         trainer.Check();
         normalizer.Check();
-        return new Vocabulary([.. pieces], trainer.UnknownSurface);
+        return new TokenizerParts([.. pieces]) { UnknownSurface = trainer.UnknownSurface };
     }
 
     private static Piece ReadPiece(CodedInputStream input, long end, int id)

@@ -16,21 +16,22 @@ internal sealed class Vocabulary
     private readonly int[] _byteIds = new int[256];
     private readonly BitArray _pairs = new(1 << PairBits);
     private readonly Dictionary<string, int>.AlternateLookup<ReadOnlySpan<char>> _ids;
+    private readonly MergeTable? _merges;
 
     /// <summary>Checks the pieces and builds the look-up tables.</summary>
-    /// <param name="pieces">All pieces; their place is their id.</param>
-    /// <param name="unknownSurface">The text that the unknown piece decodes to.</param>
     /// <exception cref="InvalidDataException">The pieces do not make a vocabulary; the message says why.</exception>
-    public Vocabulary(Piece[] pieces, string unknownSurface)
+    public Vocabulary(TokenizerParts parts)
     {
-        _pieces = pieces;
-        _unknownSurface = unknownSurface;
+        Piece[] pieces = _pieces = parts.Pieces;
+        _unknownSurface = parts.UnknownSurface;
+        _merges = parts.Merges;
         Dictionary<string, int> ids = new(pieces.Length);
         _ids = ids.GetAlternateLookup<ReadOnlySpan<char>>();
         Array.Fill(_byteIds, -1);
         for (int id = 0; id < pieces.Length; id++)
         {
             Piece piece = pieces[id];
+            if (piece.Type == PieceType.Unused) continue;
             if (piece.Text.Length == 0) throw new InvalidDataException($"piece {id} is empty.");
             if (float.IsNaN(piece.Score)) throw new InvalidDataException($"the score of piece {id} is not a number.");
             if (!ids.TryAdd(piece.Text, id)) throw new InvalidDataException($"pieces {ids[piece.Text]} and {id} are the same.");
@@ -40,6 +41,7 @@ internal sealed class Vocabulary
             for (int i = 1; i < piece.Text.Length; i++) _pairs[PairBit(piece.Text[i - 1], piece.Text[i])] = true;
         }
 
+        foreach ((string text, int id) in parts.Aliases) ids.TryAdd(text, id);
         int missing = Array.IndexOf(_byteIds, -1);
         if (missing >= 0) throw new InvalidDataException($"the piece of byte <0x{missing:X2}> is missing.");
         if (pieces.Count(piece => piece.Type == PieceType.Unknown) != 1) throw new InvalidDataException("it needs exactly one piece of type unknown.");
@@ -50,6 +52,9 @@ internal sealed class Vocabulary
 
     /// <summary>Length in chars of the longest piece that text can become.</summary>
     public int LongestPiece { get; }
+
+    /// <summary>Which pieces merge; null where any two that make a piece do.</summary>
+    public MergeTable? Merges => _merges;
 
     /// <summary>False when no piece holds these two chars side by side, so that no merge can pass between them. True may be wrong.</summary>
     public bool MayJoin(char left, char right) => _pairs[PairBit(left, right)];
@@ -87,11 +92,36 @@ internal sealed class Vocabulary
     };
 
     /// <summary>Finds the piece that text can become; false where there is none.</summary>
-    public bool TryFindText(ReadOnlySpan<char> text, out int id) => _ids.TryGetValue(text, out id) && IsText(_pieces[id].Type);
+    public bool TryFindText(ReadOnlySpan<char> text, out int id) =>
+        _ids.TryGetValue(text, out id) && (IsText(_pieces[id].Type) || (_pieces[id].Type == PieceType.Byte && text.Length == 1));
+
+    /// <summary>Finds what two neighbours make; false where they do not merge.</summary>
+    /// <param name="left">The left one's piece; any number where <see cref="Merges"/> is null.</param>
+    /// <param name="right">The right one's.</param>
+    /// <param name="text">The text of both.</param>
+    /// <param name="id">The piece that they make.</param>
+    /// <param name="rank">The order of merges, see <see cref="Rank"/>.</param>
+    public bool TryMerge(int left, int right, ReadOnlySpan<char> text, out int id, out long rank)
+    {
+        (id, rank) = (0, 0);
+        if (_merges is null)
+        {
+            if (text.Length > LongestPiece || !TryFindText(text, out id)) return false;
+            rank = Rank(id);
+            return true;
+        }
+
+        bool isMerge = _merges.TryFind(left, right, out id, out int place);
+        rank = place;
+        return isMerge;
+    }
 
     /// <summary>Finds a piece by its name, of whatever type.</summary>
     /// <exception cref="InvalidDataException">There is no such piece.</exception>
-    public int Find(string name) => _ids.TryGetValue(name, out int id) ? id : throw new InvalidDataException($"the piece {name} is missing.");
+    public int Find(string name) => TryFind(name, out int id) ? id : throw new InvalidDataException($"the piece {name} is missing.");
+
+    /// <summary>Finds a piece by its name, of whatever type; false where there is none.</summary>
+    public bool TryFind(string name, out int id) => _ids.TryGetValue(name, out id);
 
     private static bool IsText(PieceType type) => type is PieceType.Normal or PieceType.UserDefined;
 

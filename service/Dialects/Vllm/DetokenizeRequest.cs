@@ -35,13 +35,12 @@ internal sealed record DetokenizeRequest(string? Model, IReadOnlyList<int> Token
     /// <exception cref="InvalidRequestException">A token is not in the vocabulary.</exception>
     public string Decode(IInferenceEngine engine)
     {
-        int vocabulary = engine.Tokenizer!.VocabularySize;
-        var texts = new TokenTexts(engine.Tokenizer, namesControl: true);
+        var texts = new TokenTexts(engine.Tokenizer!, namesControl: true);
         var text = new StringBuilder();
         foreach ((int index, int id) in Tokens.Index())
         {
-            if (id >= vocabulary)
-                throw new InvalidRequestException($"{TokensField}[{index}]", $"{TokensField}[{index}] is {id}; allowed are 0 to {vocabulary - 1}.");
+            if (!engine.Config.HasToken(id))
+                throw new InvalidRequestException($"{TokensField}[{index}]", $"{TokensField}[{index}] is {id}; allowed are {engine.Config.DescribeTokens()}.");
             text.Append(texts.Next(id).Text);
         }
         return text.Append(texts.End()).ToString();

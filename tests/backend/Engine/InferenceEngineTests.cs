@@ -237,12 +237,10 @@ public sealed class InferenceEngineTests : EngineTest
         Assert.Equal("stop_token_ids", Assert.Throws<InvalidRequestException>(() => engine.GenerateAsync(_request with { StopTokens = [1 << 20] }, Cancellation)).Parameter);
     }
 
-    [Theory]
-    [InlineData("a-base")]
-    [InlineData("b-gqa-hd32")]
-    public async Task Load_TokenizerOfAnotherVocabulary_IsRefused(string golden)
+    [Fact]
+    public async Task Load_TokenizerOfALargerVocabulary_IsRefused()
     {
-        using var model = new ChangedModel(golden);
+        using var model = new ChangedModel("a-base");
         model.Add(Path.Combine(GoldenModels.Root, "tokenizer", "small.model"), "tokenizer.model");
 
         var error = await Assert.ThrowsAsync<ModelException>(

@@ -45,6 +45,32 @@ public sealed class CandidatesKernelTests(DeviceFixture fixture) : KernelTest(fi
     }
 
     [Theory]
+    [InlineData(300, 299)]
+    [InlineData(5000, 4000)]
+    public void Find_RowsThatAreNoTokens_AreNoPartOfTheDistribution(int vocabulary, int tokens)
+    {
+        // What stands behind the tokens is larger than they are, or no number at all.
+        float[] raw = RandomNumbers(2 * vocabulary, 10);
+        for (int row = 0; row < 2; row++) raw.AsSpan((row * vocabulary) + tokens, vocabulary - tokens).Fill(row == 0 ? 25 : float.NaN);
+        ulong mask = UploadMask(vocabulary, id => id < tokens);
+        ResultRow[] wanted = [ResultRow.At(1, 7), ResultRow.At(0.5, 8, UploadMask(vocabulary, id => id % 2 == 0))];
+
+        CandidateRow[] rows = Find(UploadRows(raw, vocabulary), 2, 0, wanted, tokens: mask);
+        float[] alone = [.. raw.AsSpan(0, tokens), .. raw.AsSpan(vocabulary, tokens)];
+        CandidateRow[] expected = Find(UploadRows(alone, tokens), 2, 0, [wanted[0], ResultRow.At(0.5, 8, UploadMask(tokens, id => id % 2 == 0))]);
+
+        for (int row = 0; row < 2; row++)
+        {
+            Candidates given = rows[row].Read(wanted[row], vocabulary, new Candidate[CandidatesKernel.Count]);
+            Candidates same = expected[row].Read(wanted[row], tokens, new Candidate[CandidatesKernel.Count]);
+            Assert.False(given.HasNotFinite);
+            Assert.Equal(same.Highest.ToArray(), given.Highest.ToArray());
+            Assert.Equal(same.LogSum, given.LogSum, 1e-5);
+            Assert.Equal(same.Wanted, given.Wanted);
+        }
+    }
+
+    [Theory]
     [InlineData(float.NaN)]
     [InlineData(float.PositiveInfinity)]
     [InlineData(float.NegativeInfinity)]
@@ -175,13 +201,13 @@ public sealed class CandidatesKernelTests(DeviceFixture fixture) : KernelTest(fi
         Assert.Equal(logSum, told.LogSum, (Candidates.SumError / 4) + 2e-5);
     }
 
-    private CandidateRow[] Find(Activation logits, int count, double cap, ResultRow[] wanted, uint? workgroupSize = null)
+    private CandidateRow[] Find(Activation logits, int count, double cap, ResultRow[] wanted, uint? workgroupSize = null, ulong tokens = 0)
     {
         var kernel = Own(new CandidatesKernel(Device, logits.Width, workgroupSize));
         ulong scratch = Upload<byte>(new byte[kernel.ScratchBytes(count)]);
         ulong asked = Upload<ResultRow>(wanted);
         ulong rows = Upload<CandidateRow>(new CandidateRow[count]);
-        Run(commands => kernel.Record(commands, logits, cap, asked, scratch, rows, count));
+        Run(commands => kernel.Record(commands, logits, cap, asked, scratch, rows, count, tokens));
         return Read<CandidateRow>(rows, count).ToArray();
     }
 

@@ -68,7 +68,6 @@ public sealed class SentencePieceFileTests
 
     [Theory]
     [InlineData("<bos>", "the piece <bos> is missing.")]
-    [InlineData("<end_of_turn>", "the piece <end_of_turn> is missing.")]
     [InlineData("<0x41>", "the piece of byte <0x41> is missing.")]
     [InlineData("<unk>", "it needs exactly one piece of type unknown.")]
     public void Load_MissingPiece_IsNamed(string name, string reason) => Assert.EndsWith(reason, Refusal(Model(without: name)), StringComparison.Ordinal);

@@ -31,8 +31,8 @@ internal static class GgufModel
             GgufConfig.RequireGemma2(metadata);
             notes.AddRange(LeaveAside(files.Select(file => file.File)));
             TensorEntry[] tensors = [.. files.SelectMany(file => file.File.Tensors)];
-            GemmaTokenizer? tokenizer = GgufVocabulary.Read(metadata, $"{source.Name}/{names[0]}");
-            Gemma2Config config = GgufConfig.Read(metadata, tokenizer, tensors, notes);
+            GemmaTokenizer? tokenizer = GgufVocabulary.Read(metadata, $"{source.Name}/{names[0]}", tensors);
+            Gemma2Config config = GgufConfig.Read(metadata, tokenizer, tensors, notes) with { SpareTokens = tokenizer?.SpareTokens ?? [] };
             TensorCatalog.Check(tensors, config, source.Name, "its metadata", GgufNames.FromHuggingFace);
             WeightFile[] weights = [.. files.Select(file => file.File)];
             await OutputMatrix.ResolveAsync(source, weights, notes, GgufNames.FromHuggingFace, cancellationToken);

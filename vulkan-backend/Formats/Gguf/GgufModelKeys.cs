@@ -16,9 +16,6 @@ internal static class GgufModelKeys
     /// <summary>Version of the block formats.</summary>
     private const uint QuantizationVersion = 2;
 
-    /// <summary>Converters give this to what is not ranked by score.</summary>
-    private const float UnrankedScore = -1000;
-
     /// <summary>All keys and values of a file.</summary>
     /// <param name="config">The model's configuration.</param>
     /// <param name="vocabulary">Its vocabulary.</param>
@@ -28,7 +25,7 @@ internal static class GgufModelKeys
     public static IReadOnlyList<KeyValuePair<string, object>> Of(Gemma2Config config, Vocabulary vocabulary, string name, WeightType type)
     {
         Check(config, vocabulary, name);
-        return [.. Describe(name, type), .. Shape(config), .. Tokens(config, vocabulary)];
+        return [.. Describe(name, type), .. Shape(config), .. GgufVocabularyKeys.Of(config, vocabulary), new(GgufKeys.ChatTemplate, GemmaTurns.Jinja)];
     }
 
     private static void Check(Gemma2Config config, Vocabulary vocabulary, string name)
@@ -69,30 +66,4 @@ internal static class GgufModelKeys
         [GgufKeys.FinalSoftcap] = (float)config.FinalSoftcap,
         [GgufKeys.RopeBase] = (float)config.RopeTheta,
     };
-
-    private static Dictionary<string, object> Tokens(Gemma2Config config, Vocabulary vocabulary)
-    {
-        Piece[] pieces = [.. Enumerable.Range(0, vocabulary.Count).Select(id => vocabulary[id])];
-        return new Dictionary<string, object>
-        {
-            [GgufKeys.TokenizerModel] = "llama",
-            ["tokenizer.ggml.pre"] = "default",
-            // User-defined pieces are looked for in the text as it is, before spaces become U+2581.
-            [GgufKeys.Tokens] = Array.ConvertAll(pieces, piece => piece.Type == PieceType.UserDefined ? piece.Text.Replace(Vocabulary.Space, ' ') : piece.Text),
-            [GgufKeys.Scores] = Array.ConvertAll(pieces, piece => piece.Type is PieceType.Normal or PieceType.Byte ? piece.Score : UnrankedScore),
-            [GgufKeys.TokenTypes] = Array.ConvertAll(pieces, piece => (int)(IsTurn(piece) ? PieceType.Control : piece.Type)),
-            [GgufKeys.BeginToken] = (uint)config.BeginToken,
-            [GgufKeys.EndToken] = (uint)vocabulary.Find("<eos>"),
-            [GgufKeys.EndOfTurnToken] = (uint)vocabulary.Find("<end_of_turn>"),
-            [GgufKeys.UnknownToken] = (uint)vocabulary.Find("<unk>"),
-            ["tokenizer.ggml.padding_token_id"] = (uint)vocabulary.Find("<pad>"),
-            ["tokenizer.ggml.add_bos_token"] = true,
-            ["tokenizer.ggml.add_eos_token"] = false,
-            [GgufKeys.AddSpacePrefix] = false,
-            [GgufKeys.ChatTemplate] = GemmaTurns.Jinja,
-        };
-    }
-
-    /// <summary>Converters call these control, as Hugging Face calls them special, and llama.cpp expects it.</summary>
-    private static bool IsTurn(Piece piece) => piece.Text is "<start_of_turn>" or "<end_of_turn>";
 }

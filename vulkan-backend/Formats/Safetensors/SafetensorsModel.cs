@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Formats.Tokenizers;
 using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Text;
 
@@ -34,12 +35,16 @@ internal static class SafetensorsModel
         byte[] json = await ModelStream.ReadFileAsync(source, listed, ConfigFile, LongestConfig, cancellationToken);
         List<string> notes = [];
         Gemma2Config config = Gemma2Config.Parse(json, $"{source.Name}/{ConfigFile}", notes);
-        GemmaTokenizer? tokenizer = await SentencePieceModel.ReadAsync(source, config, cancellationToken);
+        GemmaTokenizer? tokenizer = await FolderVocabulary.ReadAsync(source, listed, config.VocabularySize, notes, cancellationToken);
         GenerationConfigFile generation = await GenerationConfigFile.ReadAsync(source, listed, config.VocabularySize, notes, cancellationToken);
         ChatTemplateText? template = await FolderChatTemplate.ReadAsync(source, listed, cancellationToken);
         var description = new ModelDescription
         {
-            Config = config with { EndTokens = EndTokens.Of([.. config.EndTokens, .. generation.EndTokens], tokenizer, config.VocabularySize) },
+            Config = config with
+            {
+                EndTokens = EndTokens.Of([.. config.EndTokens, .. generation.EndTokens], tokenizer, config.VocabularySize),
+                SpareTokens = tokenizer?.SpareTokens ?? [],
+            },
             Tokenizer = tokenizer,
             ChatTemplate = tokenizer is null ? null : ChatTemplate.Of(tokenizer, template),
             Sampling = generation.Sampling,

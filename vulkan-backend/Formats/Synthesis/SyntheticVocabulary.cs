@@ -9,7 +9,6 @@ namespace Gemma2.Backend.Formats.Synthesis;
 /// </summary>
 internal static class SyntheticVocabulary
 {
-    private const string UnknownSurface = " \u2047 ";
     private const int StartOfTurn = 106;
     private const int FirstByte = 108;
 
@@ -21,7 +20,7 @@ internal static class SyntheticVocabulary
             .Concat([new("<start_of_turn>", 0, PieceType.UserDefined), new("<end_of_turn>", 0, PieceType.UserDefined)]);
         IEnumerable<Piece> bytes = Enumerable.Range(0, 256).Select(value => new Piece($"<0x{value:X2}>", 0, PieceType.Byte));
         IEnumerable<Piece> texts = Characters().Concat(Words()).Select((text, rank) => new Piece(text, -rank, PieceType.Normal));
-        return new Vocabulary([.. marks.Concat(bytes).Append(new Piece("\n", 0, PieceType.UserDefined)).Concat(texts).Take(size)], UnknownSurface);
+        return new Vocabulary(new TokenizerParts([.. marks.Concat(bytes).Append(new Piece("\n", 0, PieceType.UserDefined)).Concat(texts).Take(size)]));
     }
 
     private static IEnumerable<Piece> Marks() =>

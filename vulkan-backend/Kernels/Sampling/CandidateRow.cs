@@ -32,7 +32,7 @@ internal struct CandidateRow
     {
         ReadOnlySpan<Candidate> highest = Rank(ranked);
         // Where a forbidden token is among the highest, all that are allowed are.
-        if (wanted.Mask != 0 && highest[^1].Logit == TokenMask.Forbidden)
+        if (highest[^1].Logit == TokenMask.Forbidden)
         {
             while (!highest.IsEmpty && highest[^1].Logit == TokenMask.Forbidden) highest = highest[..^1];
             vocabularySize = highest.Length;

@@ -49,8 +49,9 @@ internal sealed class CandidatesKernel : IDisposable
     /// <param name="scratch"><see cref="ScratchBytes"/> of memory, at a multiple of 8.</param>
     /// <param name="candidates">[count] of <see cref="CandidateRow"/>.</param>
     /// <param name="count">Number of rows.</param>
+    /// <param name="tokens">Address of the ids that are tokens, [ceil(vocabulary / 32)] uint32 with their bits set; 0 where all are.</param>
     public void Record(
-        CommandRecorder commands, in Activation logits, double cap, ulong wanted, ulong scratch, ulong candidates, int count)
+        CommandRecorder commands, in Activation logits, double cap, ulong wanted, ulong scratch, ulong candidates, int count, ulong tokens = 0)
     {
         var arguments = new Arguments
         {
@@ -59,6 +60,7 @@ internal sealed class CandidatesKernel : IDisposable
             Blocks = scratch,
             Keys = scratch + ((ulong)count * (ulong)Blocks * SummaryBytes),
             Candidates = candidates,
+            Tokens = tokens,
             Width = (uint)_vocabularySize,
             Stride = (uint)logits.Stride,
             KeyStride = (uint)Keys,
@@ -83,6 +85,7 @@ internal sealed class CandidatesKernel : IDisposable
         public ulong Blocks;
         public ulong Keys;
         public ulong Candidates;
+        public ulong Tokens;
         public uint Width;
         public uint Stride;
         public uint KeyStride;

@@ -111,7 +111,7 @@ public sealed class GgufVocabularyTests
         GgufBytes file = Vocabulary("general.name", "a");
         ((int[])file.Metadata["tokenizer.ggml.token_type"])[263] = 7;
         ModelException error = await Assert.ThrowsAsync<ModelException>(() => ReadAsync(file));
-        Assert.Contains("allowed is an array of numbers from 1 to 6, not 7", error.Message, StringComparison.Ordinal);
+        Assert.Contains("allowed is an array of numbers from 0 to 6, not 7", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -122,6 +122,54 @@ public sealed class GgufVocabularyTests
         GemmaTokenizer tokenizer = await ReadAsync(file);
         Assert.Equal([6 + 'p', 6 + '0'], tokenizer.Encode("p0"));
         Assert.Equal("", tokenizer.Decode([263]));
+    }
+
+    [Fact]
+    public async Task Read_NamesOfPadding_AreSpareWhateverTheirType()
+    {
+        GgufBytes file = Vocabulary("general.name", "a");
+        string[] tokens = (string[])file.Metadata["tokenizer.ggml.tokens"];
+        (tokens[267], tokens[268], tokens[269]) = ("[PAD267]", "<dummy00001>", "[PAD]");
+        Assert.Equal([267, 268], (await ReadAsync(file)).SpareTokens);
+    }
+
+    [Fact]
+    public async Task Read_UnusedPiecesOfOneName_AreNoFault()
+    {
+        GgufBytes file = Vocabulary("general.name", "a");
+        ((string[])file.Metadata["tokenizer.ggml.tokens"])[264] = ((string[])file.Metadata["tokenizer.ggml.tokens"])[263] = "";
+        ((int[])file.Metadata["tokenizer.ggml.token_type"])[264] = ((int[])file.Metadata["tokenizer.ggml.token_type"])[263] = 5;
+        Assert.Equal([263, 264], (await ReadAsync(file)).SpareTokens);
+    }
+
+    [Fact]
+    public async Task Read_DuplicateToken_NamesBoth()
+    {
+        GgufBytes file = Vocabulary("general.name", "a");
+        ((string[])file.Metadata["tokenizer.ggml.tokens"])[264] = "p0";
+        Assert.Contains("pieces 263 and 264 are the same", (await Assert.ThrowsAsync<ModelException>(() => ReadAsync(file))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Read_EmbeddingWithMoreRowsThanTokens_FillsUpWithSpareOnes()
+    {
+        GgufBytes file = GgufBytes.Of(GgufFuzzTests.Small with { VocabularySize = 274 }).WithVocabulary(270);
+        await using OpenModel model = await ModelReader.OpenAsync(new MemoryModelSource(("m.gguf", file.Write())), TestContext.Current.CancellationToken);
+        Assert.Equal([270, 271, 272, 273], model.Config.SpareTokens);
+        Assert.Equal(274, model.Config.VocabularySize);
+    }
+
+    [Fact]
+    public async Task Read_AddedControlTokens_AreFoundWhereMarksAreAndNotInContent()
+    {
+        GgufBytes file = Vocabulary("general.name", "a");
+        string[] tokens = (string[])file.Metadata["tokenizer.ggml.tokens"];
+        (tokens[4], tokens[5], tokens[268], tokens[269]) = ("<|im_start|>", "<|im_end|>", "<|tool|>", "<tag>");
+        ((int[])file.Metadata["tokenizer.ggml.token_type"])[268] = ((int[])file.Metadata["tokenizer.ggml.token_type"])[269] = 4;
+        GemmaTokenizer tokenizer = await ReadAsync(file);
+        Assert.Equal((GemmaTokenizer.None, GemmaTokenizer.None), (tokenizer.StartOfTurn, tokenizer.EndOfTurn));
+        Assert.Equal([4, 5, 268, 269], tokenizer.Encode("<|im_start|><|im_end|><|tool|><tag>", special: true));
+        Assert.Equal([269], tokenizer.EncodeContent("<|im_start|><|im_end|><|tool|><tag>").Where(id => id is < 6 or > 262));
     }
 
     private static GgufBytes Vocabulary(string key, object value)

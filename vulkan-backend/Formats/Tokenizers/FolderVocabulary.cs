@@ -1,0 +1,37 @@
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Text;
+
+namespace Gemma2.Backend.Formats.Tokenizers;
+
+/// <summary>The vocabulary beside safetensors files: <c>tokenizer.model</c>, and the tokens that other files add to it.</summary>
+internal static class FolderVocabulary
+{
+    /// <summary>The SentencePiece file beside the weights.</summary>
+    public const string SentencePieceName = "tokenizer.model";
+
+    /// <summary>Whether a model has a vocabulary.</summary>
+    public static bool IsThere(IReadOnlyDictionary<string, long> listed) => listed.ContainsKey(SentencePieceName);
+
+    /// <summary>Reads the tokenizer.</summary>
+    /// <param name="source">The model.</param>
+    /// <param name="listed">Its files and their lengths.</param>
+    /// <param name="rows">Rows of the embedding, as config.json has them; null where they are not known.</param>
+    /// <param name="notes">Takes what was left aside.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
+    /// <returns>Null when the model has none.</returns>
+    /// <exception cref="ModelException">A file is malformed, or the vocabulary is larger than the embedding.</exception>
+    public static async Task<GemmaTokenizer?> ReadAsync(
+        IModelSource source, IReadOnlyDictionary<string, long> listed, int? rows, List<string> notes, CancellationToken cancellationToken)
+    {
+        if (!IsThere(listed)) return null;
+        string label = $"{source.Name}/{SentencePieceName}";
+        TokenizerParts parts;
+        using (var stream = new ModelFileStream(await source.OpenAsync(SentencePieceName, cancellationToken)))
+            parts = SentencePieceFile.Read(stream, label);
+        if (parts.Pieces.Length > rows)
+            throw new ModelException($"{label} has {parts.Pieces.Length} pieces, but config.json's vocab_size is {rows}: they belong to different models.");
+
+        TokenizerSettings settings = await TokenizerSettings.ReadAsync(source, listed, cancellationToken);
+        return GemmaTokenizer.Create(AddedPieces.Apply(parts, settings, rows, notes), label);
+    }
+}
