@@ -49,6 +49,7 @@ namespace Gemma2.Cli;
 [JsonSerializable(typeof(JobReport))]
 [JsonSerializable(typeof(MaskError))]
 [JsonSerializable(typeof(MaskReport))]
+[JsonSerializable(typeof(ModelFileReport))]
 [JsonSerializable(typeof(ModelReport))]
 [JsonSerializable(typeof(PlanReport))]
 [JsonSerializable(typeof(PullReport))]

@@ -3,6 +3,7 @@ using System.Text.Json.Serialization;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Formats.Quantizing;
 using Gemma2.Backend.Tensors;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Hub;
@@ -25,23 +26,28 @@ internal static class PushCommand
         Argument<string> path = new("PATH") { Description = "A Hugging Face folder, a .gguf file, or hf:OWNER/NAME[@REVISION][:FILE] for a model on the Hugging Face hub." };
         Argument<string> name = Shared.StoredModel();
         Option<WeightType?> type = Shared.WeightType("Quantize on the way, as `gemma2 quantize` does, and store one GGUF file.");
-        Option<bool> pure = new("--pure") { Description = "With --type: give all matrices the same type, where their rows allow it." };
+        var how = new QuantizeArguments();
         Option<bool> warm = new("--warm") { Description = "Then do as `gemma2 warm` does: replicas on devices as this machine's start with compiled pipelines." };
         Option<string?> device = Shared.Device();
         Option<bool> json = Shared.Json();
         var command = new Command("push", "Store a model in blob storage. What is there already is not sent again; an interrupted push goes on where it was.")
         {
-            path, name, type, pure, warm, device, json,
+            path, name, type,
         };
+        how.AddTo(command);
+        command.Add(warm);
+        command.Add(device);
+        command.Add(json);
+        how.Require(command, type);
         command.Validators.Add(result =>
         {
-            if (result.GetResult(pure) is not null && result.GetResult(type) is null) result.AddError("--pure goes with --type.");
             if (result.GetResult(device) is not null && result.GetResult(warm) is null) result.AddError($"{device.Name} goes with --warm.");
         });
         command.SetAction(async (parse, cancellationToken) =>
         {
             string stored = parse.GetRequiredValue(name);
-            PushResult result = await PushAsync(parse.GetRequiredValue(path), stored, parse.GetValue(type), parse.GetValue(pure), cancellationToken);
+            QuantizeOptions? quantizing = parse.GetValue(type) is { } wanted ? await how.ReadAsync(parse, wanted, cancellationToken) : null;
+            PushResult result = await PushAsync(parse.GetRequiredValue(path), stored, quantizing, cancellationToken);
             var options = new EngineOptions { Device = parse.GetValue(device), AllowSoftwareDevice = true, MaxSequences = 1 };
             WarmReport? warmed = parse.GetValue(warm) ? await WarmCommand.RunAsync(stored, options, cancellationToken) : null;
             var report = new PushReport(stored, result.FilesUploaded, result.FilesSkipped, result.BytesUploaded, warmed);
@@ -51,22 +57,25 @@ internal static class PushCommand
         return command;
     }
 
-    private static async Task<PushResult> PushAsync(string path, string name, WeightType? type, bool pure, CancellationToken cancellationToken)
+    private static async Task<PushResult> PushAsync(string path, string name, QuantizeOptions? quantizing, CancellationToken cancellationToken)
     {
         HubReference? reference = HubReference.Parse(path);
         using HubClient? hub = reference is null ? null : new HubClient(HubSettings.FromEnvironment());
         var store = new ModelStore(StorageConnection.FromEnvironment());
-        return await ProgressBar.RunAsync(type is null ? "Uploading" : "Quantizing", async progress =>
+        IReadOnlyList<string> notes = [];
+        PushResult result = await ProgressBar.RunAsync(quantizing is null ? "Uploading" : "Quantizing", async progress =>
         {
             IReadOnlyList<HubFile>? files = reference is null ? null : await HubFile.FindAsync(hub!, reference, cancellationToken);
-            if (type is { } wanted)
+            if (quantizing is not null)
             {
                 IModelSource source = files is null ? ModelLocation.Open(path) : new HubModelSource(reference!.Name, files);
                 return await store.PushAsync(
-                    QuantizedFile, file => ModelQuantizer.WriteAsync(source, new QuantizeOptions(wanted) { Pure = pure }, file, progress, cancellationToken), name, cancellationToken);
+                    QuantizedFile, async file => notes = (await ModelQuantizer.WriteAsync(source, quantizing, file, progress, cancellationToken)).Notes, name, cancellationToken);
             }
             return files is null ? await store.PushAsync(path, name, progress, cancellationToken) : await store.PushAsync(files, name, progress, cancellationToken);
         });
+        foreach (string note in notes) Console.Error.WriteLine($"gemma2: {note}");
+        return result;
     }
 
     private static void Print(PushReport report)

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Formats.Quantizing;
 using Gemma2.Backend.Tensors;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Models;
@@ -16,13 +18,20 @@ internal static class QuantizeCommand
         Argument<string> output = Shared.NewFile();
         Option<WeightType?> type = Shared.WeightType("What most matrices become; as in llama.cpp's presets, some get more bits.");
         type.Required = true;
-        Option<bool> pure = new("--pure") { Description = "Give all matrices the same type, where their rows allow it." };
+        var how = new QuantizeArguments();
         Option<bool> force = Shared.Force(), json = Shared.Json();
-        var command = new Command("quantize", "Write a model as a GGUF file, its matrices in another type.") { model, output, type, pure, force, json };
-        command.SetAction((parse, cancellationToken) => ModelFile.WriteAsync(
-            parse.GetRequiredValue(output), parse.GetValue(force), parse.GetValue(json), "Quantizing",
-            (file, progress) => ModelQuantizer.WriteAsync(
-                ModelLocation.Open(parse.GetRequiredValue(model)), new QuantizeOptions(parse.GetRequiredValue(type)!.Value) { Pure = parse.GetValue(pure) }, file, progress, cancellationToken)));
+        var command = new Command("quantize", "Write a model as a GGUF file, its matrices in another type.") { model, output, type };
+        how.AddTo(command);
+        command.Add(force);
+        command.Add(json);
+        command.SetAction(async (parse, cancellationToken) =>
+        {
+            IModelSource source = ModelLocation.Open(parse.GetRequiredValue(model));
+            QuantizeOptions options = await how.ReadAsync(parse, parse.GetRequiredValue(type)!.Value, cancellationToken);
+            await WrittenModelFile.WriteAsync(
+                parse.GetRequiredValue(output), parse.GetValue(force), parse.GetValue(json), "Quantizing",
+                (file, progress) => ModelQuantizer.WriteAsync(source, options, file, progress, cancellationToken));
+        });
         return command;
     }
 }

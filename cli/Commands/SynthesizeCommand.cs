@@ -26,7 +26,7 @@ internal static class SynthesizeCommand
         command.SetAction((parse, cancellationToken) =>
         {
             string name = parse.GetRequiredValue(shape);
-            return ModelFile.WriteAsync(parse.GetRequiredValue(output), parse.GetValue(force), parse.GetValue(json), "Synthesizing", (file, progress) => Task.Run(
+            return WrittenModelFile.WriteAsync(parse.GetRequiredValue(output), parse.GetValue(force), parse.GetValue(json), "Synthesizing", (file, progress) => Task.Run(
                 () => ModelSynthesizer.Write(
                     $"synthetic-{name}", Shapes[name], parse.GetValue(type) ?? WeightType.Q8_0, parse.GetValue(seed) ?? 0, file, progress, cancellationToken),
                 cancellationToken));

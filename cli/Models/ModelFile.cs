@@ -15,7 +15,7 @@ internal static class ModelFile
     /// <exception cref="IOException">There is such a file, or it cannot be written.</exception>
     public static async Task WriteAsync(string path, bool force, bool json, string title, Func<Stream, IProgress<LoadProgress>?, Task> write)
     {
-        if (File.Exists(path) && !force) throw new IOException($"{path} exists; --force replaces it.");
+        CheckNew(path, force);
         FileReport report = await ProgressBar.RunAsync(title, async progress =>
         {
             await AtomicFile.WriteAsync(path, file => write(file, progress));
@@ -24,9 +24,16 @@ internal static class ModelFile
         if (json) StandardOutput.WriteJson(report, CliJson.Document.FileReport);
         else Console.WriteLine(report.Describe());
     }
+
+    /// <summary>Makes sure that nothing is lost.</summary>
+    /// <exception cref="IOException">There is such a file, and it is not to be replaced.</exception>
+    public static void CheckNew(string path, bool force)
+    {
+        if (File.Exists(path) && !force) throw new IOException($"{path} exists; --force replaces it.");
+    }
 }
 
-/// <summary>What <c>gemma2 quantize --json</c>, <c>gemma2 merge --json</c> and <c>gemma2 synthesize --json</c> print.</summary>
+/// <summary>What <c>gemma2 merge --json</c> prints.</summary>
 /// <param name="File">The path of the file, or of the folder.</param>
 /// <param name="Bytes">Its length, or that of its files together.</param>
 internal sealed record FileReport(string File, long Bytes)

@@ -32,6 +32,37 @@ public sealed class ModelFileTests : IDisposable
     }
 
     [Fact]
+    public async Task Quantize_Nano_CountsItsTypes()
+    {
+        string text = (await Gemma2Program.RunAsync("quantize", Nano, Output, "--type", "Q4_0", "--pure")).Succeeded();
+        Assert.Matches(@"^type +tensors +size +share *\nQ4_0 +43 +\d+ KiB +9\d\.\d % *\nF32 +25 +12\.5 KiB +\d\.\d % *\n\n", text);
+        using JsonDocument json = JsonDocument.Parse((await Gemma2Program.RunAsync("quantize", Nano, Output, "--type", "Q4_K_M", "--force", "--json")).Succeeded());
+        Assert.Equal(["Q5_0", "Q8_0", "F32"], json.RootElement.GetProperty("types").EnumerateArray().Select(type => type.GetProperty("type").GetString()));
+        Assert.Contains("become Q5_0 instead of Q4_K", json.RootElement.GetProperty("notes")[0].GetString());
+    }
+
+    [Fact]
+    public async Task Quantize_WithOverridesAndImportance_UsesBoth()
+    {
+        string importance = Path.Combine(_folder.Path, "i.dat");
+        await File.WriteAllBytesAsync(importance, [1, 0, 0, 0, 19, 0, 0, 0, .. "blk.0.attn_q.weight"u8, 1, 0, 0, 0, 128, 0, 0, 0, .. Enumerable.Repeat<byte[]>([0, 0, 0x80, 0x3F], 128).SelectMany(one => one)], TestContext.Current.CancellationToken);
+        string[] arguments = ["quantize", Nano, Output, "--type", "q4_0", "--imatrix", importance, "--tensor-type", "attn_k=Q8_0", "--tensor-type", "ffn_up=f16", "--json"];
+        using JsonDocument json = JsonDocument.Parse((await Gemma2Program.RunAsync(arguments)).Succeeded());
+        Assert.Equal([("F16", 6), ("Q4_0", 30), ("Q8_0", 7), ("F32", 25)],
+            json.RootElement.GetProperty("types").EnumerateArray().Select(type => (type.GetProperty("type").GetString()!, type.GetProperty("tensors").GetInt32())));
+        Assert.Contains("says nothing about 41 of 43 matrices", json.RootElement.GetProperty("notes")[1].GetString());
+    }
+
+    [Fact]
+    public async Task Quantize_WrongOverrideOrImportance_IsNamedAndLeavesNothing()
+    {
+        (await Gemma2Program.RunAsync("quantize", Nano, Output, "--type", "q4_0", "--tensor-type", "attn_x=q8_0")).Failed(1, "'attn_x=Q8_0' means no matrix");
+        (await Gemma2Program.RunAsync("quantize", Nano, Output, "--type", "q4_0", "--imatrix", Path.Combine(Nano, "config.json"))).Failed(1, "config.json: is no importance matrix");
+        (await Gemma2Program.RunAsync("quantize", Nano, Output, "--type", "q4_0", "--imatrix", "none.dat")).Failed(1, "none.dat");
+        Assert.Empty(Directory.GetFiles(_folder.Path));
+    }
+
+    [Fact]
     public async Task Inspect_WithType_ShowsWhatQuantizingMakes()
     {
         (await Gemma2Program.RunAsync("quantize", Nano, Output, "--type", "q5_0")).Succeeded();
@@ -51,6 +82,8 @@ public sealed class ModelFileTests : IDisposable
     [Theory]
     [InlineData("q5_k", "--type is 'q5'; allowed is f32 or f16", "synthesize", "tiny", "OUT", "--type", "q5")]
     [InlineData("q4_k_m", "--type is 'Q4_K_XL'", "inspect", "samples/nano", "--type", "Q4_K_XL")]
+    [InlineData("q6_k", "--tensor-type is 'attn_v=q6'; allowed is PATTERN=TYPE", "quantize", "samples/nano", "OUT", "--type", "q4_0", "--tensor-type", "attn_v=q6")]
+    [InlineData("--imatrix", "goes with --type", "push", "samples/nano", "NAME", "--imatrix", "i.dat")]
     [InlineData("3b", "2b", "synthesize", "3b", "OUT")]
     [InlineData("--type", "required", "quantize", "samples/nano", "OUT")]
     [InlineData("0 or more", "--seed is '-1'", "synthesize", "tiny", "OUT", "--seed", "-1")]
@@ -62,8 +95,10 @@ public sealed class ModelFileTests : IDisposable
     {
         string quantized = Path.Combine(_folder.Path, "q4_0.gguf");
         (await Gemma2Program.RunAsync("synthesize", "tiny", quantized, "--type", "q4_0")).Succeeded();
-        (await Gemma2Program.RunAsync("quantize", quantized, Output, "--type", "q8_0")).Failed(1, "already and does not become Q8_0");
+        (await Gemma2Program.RunAsync("quantize", quantized, Output, "--type", "q8_0")).Failed(1, "already and does not become Q8_0", "--allow-requantize");
         Assert.Equal([quantized], Directory.GetFiles(_folder.Path));
+        (await Gemma2Program.RunAsync("quantize", quantized, Output, "--type", "q8_0", "--allow-requantize")).Succeeded();
+        Assert.Equal(["Q8_0", "F32"], await TypesAsync(Output));
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Formats.Gguf;
+using Gemma2.Backend.Formats.Quantizing;
 using Gemma2.Backend.Tensors.Quantization;
 
 namespace Gemma2.Backend.Formats;
@@ -13,14 +14,19 @@ public static class ModelQuantizer
     /// <param name="file">Takes the GGUF file.</param>
     /// <param name="progress">Told how far the reading is.</param>
     /// <param name="cancellationToken">Stops it; the file is not whole then.</param>
-    /// <exception cref="ModelException">The model is not usable, is quantized already in another type, or holds what GGUF or the type cannot.</exception>
-    public static async Task WriteAsync(
+    /// <returns>What was written.</returns>
+    /// <exception cref="ModelException">
+    /// The model is not usable, is quantized already in another type, or holds what GGUF or the type cannot; or what was asked for is about another model.
+    /// </exception>
+    public static async Task<WrittenModel> WriteAsync(
         IModelSource source, QuantizeOptions options, Stream file, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken).ConfigureAwait(false);
         if (model.Tokenizer is null) throw new ModelException($"{source.Name}: has no tokenizer, which a GGUF file holds too.");
-        GgufFileSink sink = new(file, GgufModelKeys.Of(model.Config, model.Tokenizer.Vocabulary, source.Name, options.Type));
-        WeightMix mix = new(options.Type, model.Config, options.Pure);
-        await model.ReadAsync(new QuantizingSink(sink, mix.TypeOf), progress, cancellationToken: cancellationToken).ConfigureAwait(false);
+        QuantizationPlan plan = new(model, source.Name, options);
+        GgufFileSink sink = new(file, [.. GgufModelKeys.Of(model.Config, model.Tokenizer.Vocabulary, source.Name, options.Type), .. plan.Keys]);
+        QuantizingSink quantizing = new(sink, plan.TypeOf, plan.ImportanceOf, options.AllowRequantize);
+        await model.ReadAsync(quantizing, progress, cancellationToken: cancellationToken).ConfigureAwait(false);
+        return WrittenModel.Of(sink.Tensors, plan.Notes);
     }
 }

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Formats.Quantizing;
 using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tensors.Codecs;
 using Gemma2.Backend.Text;

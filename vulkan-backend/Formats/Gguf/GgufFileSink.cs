@@ -22,13 +22,16 @@ internal sealed class GgufFileSink(Stream file, IReadOnlyList<KeyValuePair<strin
     /// <inheritdoc/>
     public bool KeepsOrder => true;
 
+    /// <summary>The tensors as the file has them.</summary>
+    public IReadOnlyList<TensorEntry> Tensors { get; private set; } = [];
+
     /// <inheritdoc/>
     public void Begin(IReadOnlyList<TensorEntry> tensors)
     {
-        TensorEntry[] stored = [.. tensors.Select(Stored)];
-        GgufWriter.WriteHeader(file, metadata, stored);
+        Tensors = [.. tensors.Select(Stored)];
+        GgufWriter.WriteHeader(file, metadata, Tensors);
         long offset = 0;
-        foreach (TensorEntry tensor in stored)
+        foreach (TensorEntry tensor in Tensors)
         {
             _offsets.Add(tensor.Name, offset);
             offset += tensor.Length + GgufWriter.Padding(tensor.Length);

@@ -105,6 +105,9 @@ internal static class GgufKeys
     /// <summary>The chat template, in Jinja.</summary>
     public const string ChatTemplate = "tokenizer.chat_template";
 
+    /// <summary>Of an importance matrix: names of the texts that it was measured with.</summary>
+    public const string ImatrixDatasets = "imatrix.datasets";
+
     /// <summary>How many files the model was split into.</summary>
     public const string SplitCount = "split.count";
 }

@@ -67,16 +67,16 @@ internal sealed class GgufMetadataReader(GgufReader reader)
         GgufValueType type = await ReadTypeAsync(key);
         return (key, type) switch
         {
-            (GgufKeys.Tokens, GgufValueType.String) => await ReadTextsAsync(),
+            (GgufKeys.Tokens or GgufKeys.ImatrixDatasets, GgufValueType.String) => await ReadTextsAsync(key),
             (GgufKeys.Scores, GgufValueType.Float32) => await ReadNumbersAsync<float>(GgufKeys.Scores),
             (GgufKeys.TokenTypes, GgufValueType.Int32 or GgufValueType.UInt32) => await ReadNumbersAsync<int>(GgufKeys.TokenTypes),
             _ => await SkipArrayAsync(key, type, depth: 1),
         };
     }
 
-    private async ValueTask<string[]> ReadTextsAsync()
+    private async ValueTask<string[]> ReadTextsAsync(string key)
     {
-        int count = await reader.ReadCountAsync(GgufKeys.Tokens, GgufValueType.String.LeastBytes(), LongestVocabulary);
+        int count = await reader.ReadCountAsync(key, GgufValueType.String.LeastBytes(), LongestVocabulary);
         string[] texts = new string[count];
         for (int i = 0; i < count; i++) texts[i] = await reader.ReadTextAsync("a token");
         return texts;

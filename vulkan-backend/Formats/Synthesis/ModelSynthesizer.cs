@@ -2,6 +2,7 @@ using Gemma2.Backend.Config;
 using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Formats.Gguf;
+using Gemma2.Backend.Formats.Quantizing;
 using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tensors.Quantization;
 using Gemma2.Backend.Text;
@@ -25,7 +26,8 @@ public static class ModelSynthesizer
     /// <param name="file">Takes the GGUF file.</param>
     /// <param name="progress">Told how far the writing is.</param>
     /// <param name="cancellationToken">Stops it; the file is not whole then.</param>
-    public static void Write(
+    /// <returns>What was written.</returns>
+    public static WrittenModel Write(
         string name, Gemma2Config config, WeightType type, ulong seed, Stream file, IProgress<LoadProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         WeightMix mix = new(type, config);
@@ -51,6 +53,7 @@ public static class ModelSynthesizer
                 progress?.Report(new LoadProgress(written += count * rowBytes, total));
             }
         }
+        return WrittenModel.Of(sink.Tensors, []);
     }
 
     private static TensorEntry Entry(string name, long[] shape, WeightMix mix)

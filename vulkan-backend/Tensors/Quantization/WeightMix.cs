@@ -9,7 +9,8 @@ namespace Gemma2.Backend.Tensors.Quantization;
 /// <param name="type">How the matrices are to be stored.</param>
 /// <param name="config">The model's configuration.</param>
 /// <param name="pure">Give all matrices the same type where their rows allow it.</param>
-internal sealed class WeightMix(WeightType type, Gemma2Config config, bool pure = false)
+/// <param name="hasImportance">Whether it is known which inputs matter, which makes up for some bits.</param>
+internal sealed class WeightMix(WeightType type, Gemma2Config config, bool pure = false, bool hasImportance = false)
 {
     /// <summary>Heads that share a key and a value make these matrices small, so that more bits cost little.</summary>
     private const int ManyHeadsAGroup = 4;
@@ -17,11 +18,10 @@ internal sealed class WeightMix(WeightType type, Gemma2Config config, bool pure 
     private readonly TensorType _most = type.MostlyOf();
 
     /// <summary>The type that a tensor is to have.</summary>
-    public TensorType TypeOf(TensorEntry tensor)
-    {
-        if (tensor.Shape.Count == 1) return tensor.Type;
-        return Fit(pure || !_most.IsQuantized() ? _most : Wanted(tensor.Name), tensor.Shape[1]);
-    }
+    public TensorType TypeOf(TensorEntry tensor) => tensor.Shape.Count == 1 ? tensor.Type : Fit(WantedOf(tensor.Name), tensor.Shape[1]);
+
+    /// <summary>The type that a matrix is to have whatever its rows are.</summary>
+    public TensorType WantedOf(string name) => pure || !_most.IsQuantized() ? _most : Wanted(name);
 
     private TensorType Wanted(string name)
     {
@@ -56,7 +56,9 @@ internal sealed class WeightMix(WeightType type, Gemma2Config config, bool pure 
         WeightType.Q3_K_L => TensorType.Q5_K,
         WeightType.Q4_K_S when IsFirst(layer) => TensorType.Q5_K,
         WeightType.Q4_K_M or WeightType.Q5_K_M when UsesMoreBits(layer) => TensorType.Q6_K,
-        WeightType.IQ4_NL or WeightType.IQ4_XS when IsFirst(layer) => TensorType.Q5_K,
+        WeightType.IQ4_NL or WeightType.IQ4_XS when IsFirst(layer) && !hasImportance => TensorType.Q5_K,
+        WeightType.Q4_0 when IsFirst(layer) && hasImportance => TensorType.Q4_1,
+        WeightType.Q5_0 when IsFirst(layer) && hasImportance => TensorType.Q5_1,
         _ => _most,
     };
 
@@ -80,7 +82,7 @@ internal sealed class WeightMix(WeightType type, Gemma2Config config, bool pure 
     }
 
     /// <summary>The type itself, or one of about as many bits whose blocks divide a row.</summary>
-    private static TensorType Fit(TensorType wanted, long columns)
+    public static TensorType Fit(TensorType wanted, long columns)
     {
         if (columns % wanted.BlockElements() == 0) return wanted;
         TensorType smaller = wanted switch

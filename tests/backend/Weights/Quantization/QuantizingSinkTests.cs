@@ -40,7 +40,7 @@ public sealed class QuantizingSinkTests
     {
         QuantizingSink sink = new(new RecordingSink(), _ => TensorType.Q8_0);
         Assert.Equal(
-            "file: tensor is Q4_0 already and does not become Q8_0: only F32, F16 and BF16 are quantized, as twice loses more.",
+            "file: tensor is Q4_0 already and does not become Q8_0: only F32, F16 and BF16 are quantized, as twice loses more. `gemma2 quantize --allow-requantize` does it all the same.",
             Assert.Throws<ModelException>(() => sink.Begin([Entry(TensorType.Q4_0, 2, 64)])).Message);
     }
 
