@@ -108,7 +108,7 @@ internal sealed class EngineResources : IDisposable
             using var uploader = new WeightUploader(device, model.Config, reading.CopyMemory);
             var stored = new HashingSink(uploader);
             var allocated = new TaskCompletionSource<EngineResources>(TaskCreationOptions.RunContinuationsAsynchronously);
-            ITensorSink typed = options.WeightType is { } type ? new QuantizingSink(stored, new WeightMix(type, model.Config).TypeOf) : stored;
+            ITensorSink typed = options.WeightType is { } type ? new QuantizingSink(stored, model.MixOf(type).TypeOf) : stored;
             var sink = new BegunSink(adapters.Before(typed, widens: options.WeightType is not null), options.Timeline, () =>
             {
                 long weightBytes = MemoryEstimate.Of(model.Config, tensors, contextLength, kvCacheType).WeightBytes;

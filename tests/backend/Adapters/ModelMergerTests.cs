@@ -2,6 +2,7 @@ using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Formats.Quantizing;
 using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tests.Weights;
 using Gemma2.Golden;

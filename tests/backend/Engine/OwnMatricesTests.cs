@@ -55,7 +55,7 @@ public sealed class OwnMatricesTests(ITestOutputHelper output) : EngineTest
     {
         MemoryModelSource floats = await WriteAsync("f-hd256", tensor => TensorType.F32, hasHead: true);
         Gemma2Config config = await ConfigAsync(floats);
-        var mix = new WeightMix(WeightType.Q4_K_M, config);
+        var mix = new WeightMix(WeightType.Q4_K_M, config, hasHead: true);
         MemoryModelSource quantized = await WriteAsync("f-hd256", mix.TypeOf, hasHead: true);
         var options = new EngineOptions { KvCacheType = KvCacheType.F32, MaxSequences = 1 };
         await using InferenceEngine ofFile = await LoadAsync(quantized, options), whileLoading = await LoadAsync(floats, options with { WeightType = WeightType.Q4_K_M });

@@ -34,9 +34,16 @@ public sealed class OpenModel : IAsyncDisposable
     public IReadOnlyList<TensorEntry> TensorsAs(WeightType? type)
     {
         if (type is null) return Tensors;
-        WeightMix mix = new(type.Value, Config);
+        WeightMix mix = MixOf(type.Value);
         return [.. Tensors.Select(tensor => TensorConversion.Of(tensor, mix.TypeOf(tensor)))];
     }
+
+    /// <summary>Which type each of this model's matrices gets.</summary>
+    /// <param name="type">How the matrices are to be stored.</param>
+    /// <param name="pure">Give all matrices the same type where their rows allow it.</param>
+    /// <param name="hasImportance">Whether it is known which inputs matter.</param>
+    internal WeightMix MixOf(WeightType type, bool pure = false, bool hasImportance = false) =>
+        new(type, Config, pure, hasHead: Tensors.Any(tensor => tensor.Name == TensorNames.Head), hasImportance);
 
     /// <summary>Reads all weights: the data of one file after the other, each to its last byte, several blocks at once. The sink has begun when this returns its task.</summary>
     /// <param name="sink">Takes the tensors.</param>

@@ -25,7 +25,7 @@ internal sealed class QuantizationPlan
     public QuantizationPlan(OpenModel model, string name, QuantizeOptions options)
     {
         _options = options;
-        _mix = new WeightMix(options.Type, model.Config, options.Pure, options.Importance is not null);
+        _mix = model.MixOf(options.Type, options.Pure, options.Importance is not null);
         TensorEntry[] matrices = [.. model.Tensors.Where(tensor => tensor.Shape.Count > 1)];
         foreach (TensorTypeOverride wanted in options.Overrides)
             foreach (TensorEntry matrix in wanted.Among(matrices)) _overrides.TryAdd(matrix.Name, wanted.Type);

@@ -9,8 +9,9 @@ namespace Gemma2.Backend.Tensors.Quantization;
 /// <param name="type">How the matrices are to be stored.</param>
 /// <param name="config">The model's configuration.</param>
 /// <param name="pure">Give all matrices the same type where their rows allow it.</param>
+/// <param name="hasHead">Whether the model has an output matrix of its own.</param>
 /// <param name="hasImportance">Whether it is known which inputs matter, which makes up for some bits.</param>
-internal sealed class WeightMix(WeightType type, Gemma2Config config, bool pure = false, bool hasImportance = false)
+internal sealed class WeightMix(WeightType type, Gemma2Config config, bool pure = false, bool hasHead = false, bool hasImportance = false)
 {
     /// <summary>Heads that share a key and a value make these matrices small, so that more bits cost little.</summary>
     private const int ManyHeadsAGroup = 4;
@@ -25,15 +26,15 @@ internal sealed class WeightMix(WeightType type, Gemma2Config config, bool pure 
 
     private TensorType Wanted(string name)
     {
-        if (name is TensorNames.Embedding or TensorNames.Head) return Embedding();
+        if (name is TensorNames.Head) return Output();
+        if (name is TensorNames.Embedding) return hasHead ? _most : Output();
         int layer = int.Parse(name.Split('.')[2], System.Globalization.CultureInfo.InvariantCulture);
         if (name == TensorNames.Value(layer)) return Value(layer);
         if (name == TensorNames.Down(layer)) return Down(layer);
         return name == TensorNames.AttentionOutput(layer) ? AttentionOutput() : _most;
     }
 
-    /// <summary>It is the output matrix too.</summary>
-    private TensorType Embedding() =>
+    private TensorType Output() =>
         config.HiddenSize % _most.BlockElements() != 0 || _most == TensorType.Q8_0 ? TensorType.Q8_0 : TensorType.Q6_K;
 
     private TensorType Value(int layer) => type switch

@@ -69,6 +69,17 @@ public sealed class WeightMixTests
         return string.Join(' ', runs);
     }
 
+    [Theory]
+    [InlineData(WeightType.Q4_K_M, "Q4_K", "Q6_K")]
+    [InlineData(WeightType.Q3_K_S, "Q3_K", "Q6_K")]
+    [InlineData(WeightType.Q8_0, "Q8_0", "Q8_0")]
+    [InlineData(WeightType.BF16, "BF16", "BF16")]
+    public void TypeOf_OutputMatrixOfItsOwn_GetsTheBitsInTheEmbeddingsPlace(WeightType type, string embedding, string head)
+    {
+        WeightMix mix = new(type, K256, hasHead: true);
+        Assert.Equal((embedding, head), ($"{mix.WantedOf(TensorNames.Embedding)}", $"{mix.WantedOf(TensorNames.Head)}"));
+    }
+
     [Fact]
     public void TypeOf_RowsOfNoBlocks_IsF16() =>
         Assert.Equal(TensorType.F16, new WeightMix(WeightType.Q8_0, S64).TypeOf(new TensorEntry(TensorNames.Query(0), TensorType.F32, [4, 40], "f", 0, 640)));
