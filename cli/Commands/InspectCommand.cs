@@ -50,14 +50,14 @@ internal static class InspectCommand
         IModelSource source, WeightType? type, int? context, KvCacheType wanted, IReadOnlyList<AdapterSource> adapters, CancellationToken cancellationToken)
     {
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken);
-        (Gemma2Config config, IReadOnlyList<TensorEntry> tensors) = (model.Config, model.TensorsAs(type));
+        AdapterSet added = await AdapterSet.LoadAsync(adapters, model, cancellationToken);
+        (Gemma2Config config, IReadOnlyList<TensorEntry> tensors) = (model.Config, added.TensorsOf(model.TensorsAs(type)));
         KvCacheType kv = wanted.For(tensors.Select(tensor => tensor.Type));
         int length = context ?? Math.Min(config.MaxPositions, InferenceEngine.DefaultContextLength);
         MemoryEstimate memory = MemoryEstimate.Of(config, tensors, length, kv);
         const int sequences = 4;
         long needed = MemoryEstimate.Of(config, tensors, length, kv, sequences).TotalBytes + ActivationBytes;
         long parameters = tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size));
-        AdapterSet added = await AdapterSet.LoadAsync(adapters, model, cancellationToken);
         return new ModelReport(source.Name, parameters, config,
             new MemoryReport(length, kv, memory.WeightBytes, memory.KvCacheBytes, memory.TotalBytes, SmallestDevice(needed), sequences), model.Description.Sampling, model.Description.Notes,
             added.Adapters, tensors);

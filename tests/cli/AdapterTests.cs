@@ -64,7 +64,7 @@ public sealed class AdapterTests : IDisposable
     {
         string[] arguments = ["inspect", Nano, "--lora", First, "--lora", $"{Second}:-0.5"];
         string text = (await Gemma2Program.RunAsync(arguments, "")).Succeeded();
-        Assert.Contains("first * 1: rank 4, alpha 16, 2 matrices (q_proj, down_proj)", text);
+        Assert.Contains("first * 1: rank 4, alpha 16, 2 tensors (q_proj, down_proj)", text);
         Assert.Contains("second * -0.5: rank 4", text);
         using JsonDocument report = JsonDocument.Parse((await Gemma2Program.RunAsync([.. arguments, "--json"], "")).Succeeded());
         JsonElement adapter = report.RootElement.GetProperty("adapters")[1];

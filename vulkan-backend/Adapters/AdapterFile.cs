@@ -26,13 +26,16 @@ internal sealed class AdapterFile(ModelFileStream stream, string label, long pos
         Dictionary<TensorEntry, AdapterMatrix> matrices = [];
         foreach (TensorEntry tensor in tensors)
         {
-            if (tensor.Length > Array.MaxLength) throw Error(tensor, $"has {tensor.Length} bytes; allowed are {Array.MaxLength}.");
             await ModelStream.ReadAsync(stream, new byte[tensor.Offset - position], label, cancellationToken).ConfigureAwait(false);
-            byte[] bytes = new byte[tensor.Length];
-            await ModelStream.ReadAsync(stream, bytes, label, cancellationToken).ConfigureAwait(false);
-            position = tensor.Offset + tensor.Length;
-            CheckFinite(tensor, bytes);
-            matrices.Add(tensor, new AdapterMatrix(tensor.Type, tensor.Shape[1], bytes));
+            List<byte[]> rows = [];
+            long most = AdapterMatrix.RowsInPart(tensor.Type, tensor.Shape[^1]) * tensor.RowBytes;
+            for (position = tensor.Offset; position < tensor.Offset + tensor.Length; position += rows[^1].Length)
+            {
+                rows.Add(new byte[Math.Min(most, tensor.Offset + tensor.Length - position)]);
+                await ModelStream.ReadAsync(stream, rows[^1], label, cancellationToken).ConfigureAwait(false);
+                CheckFinite(tensor, rows[^1]);
+            }
+            matrices.Add(tensor, new AdapterMatrix(tensor.Type, tensor.Shape[^1], rows));
         }
         return matrices;
     }

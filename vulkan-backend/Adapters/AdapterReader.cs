@@ -23,14 +23,23 @@ internal static class AdapterReader
     /// <param name="header">The adapter's weight file.</param>
     /// <param name="parts">What each of its tensors is.</param>
     /// <param name="config">The model's numbers.</param>
-    /// <param name="factorOf">The factor of a matrix, from its target and rank.</param>
+    /// <param name="scale">What all of it is multiplied by.</param>
+    /// <param name="factorOf">What a product is multiplied by beside, from A and the rank.</param>
     /// <param name="cancellationToken">Stops the reading.</param>
-    public static async Task<IReadOnlyList<LowRankUpdate>> ReadUpdatesAsync(
-        AdapterFile header, IReadOnlyList<AdapterPart> parts, Gemma2Config config, Func<AdapterPart, int, double> factorOf, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<AdapterUpdate>> ReadUpdatesAsync(
+        AdapterFile header, IReadOnlyList<AdapterPart> parts, Gemma2Config config, double scale, Func<AdapterPart, int, double> factorOf, CancellationToken cancellationToken)
     {
-        AdapterPair[] pairs = AdapterPair.Of(header, parts, config);
-        double[] factors = Array.ConvertAll(pairs, pair => factorOf(pair.Right, pair.Rank));
+        AdapterTarget[] targets = AdapterTarget.Of(header, parts, config);
+        double[] factors = Array.ConvertAll(targets, target => target.Right is null ? 0 : scale * factorOf(target.Right, (int)target.Right.Shape[0]));
         IReadOnlyDictionary<TensorEntry, AdapterMatrix> read = await header.ReadAsync(cancellationToken).ConfigureAwait(false);
-        return [.. pairs.Zip(factors, (pair, factor) => new LowRankUpdate(pair.Right.Target, read[pair.Left.Tensor], read[pair.Right.Tensor], factor))];
+        AdapterMatrix Matrix(AdapterPart part) => part.IsTransposed ? read[part.Tensor].Transposed() : read[part.Tensor];
+
+        List<AdapterUpdate> updates = [];
+        foreach ((AdapterTarget target, double factor) in targets.Zip(factors))
+        {
+            if (target.Whole is { } whole) updates.Add(new WholeUpdate(target.Name, Matrix(whole), whole.Tensor.HoldsFactor, scale));
+            if (target.Right is not null) updates.Add(new LowRankUpdate(target.Name, Matrix(target.Left!), Matrix(target.Right), factor));
+        }
+        return updates;
     }
 }

@@ -16,7 +16,7 @@ internal sealed class AdapterSink(ITensorSink next, AdapterSet adapters, bool wi
     /// <summary>Numbers of a row that are summed at a time: whole blocks of every type, and what is added to them stays in the processor's cache.</summary>
     private const int PartColumns = 512;
 
-    private readonly Dictionary<TensorEntry, TensorEntry> _changed = [];
+    private readonly Dictionary<TensorEntry, Output[]> _outputs = [];
 
     /// <inheritdoc/>
     public bool KeepsOrder => next.KeepsOrder;
@@ -24,26 +24,37 @@ internal sealed class AdapterSink(ITensorSink next, AdapterSet adapters, bool wi
     /// <inheritdoc/>
     public void Begin(IReadOnlyList<TensorEntry> tensors)
     {
-        foreach (TensorEntry tensor in tensors.Where(tensor => adapters.Of(tensor.Name).Count > 0)) _changed.Add(tensor, widens ? Widened(tensor) : tensor);
-        next.Begin([.. tensors.Select(tensor => _changed.GetValueOrDefault(tensor, tensor))]);
+        foreach (TensorEntry tensor in tensors) _outputs.Add(tensor, [.. adapters.TensorsOf([tensor]).Select(OutputOf)]);
+        next.Begin([.. tensors.SelectMany(tensor => _outputs[tensor]).Select(output => output.Passed)]);
     }
 
     /// <inheritdoc/>
     /// <exception cref="ModelException">A sum is too large for the type.</exception>
     public void Write(TensorEntry tensor, long byteOffset, ReadOnlySpan<byte> bytes)
     {
-        if (!_changed.TryGetValue(tensor, out TensorEntry? changed))
+        foreach (Output output in _outputs[tensor])
         {
-            next.Write(tensor, byteOffset, bytes);
-            return;
+            if (output.Updates.Count == 0) next.Write(output.Passed, byteOffset, bytes);
+            else WriteChanged(tensor, output, byteOffset, bytes);
         }
+    }
+
+    private Output OutputOf(TensorEntry tensor)
+    {
+        IReadOnlyList<AdapterUpdate> updates = adapters.Of(tensor.Name);
+        return new Output(updates.Count > 0 && widens ? Widened(tensor) : tensor, updates);
+    }
+
+    private void WriteChanged(TensorEntry tensor, Output output, long byteOffset, ReadOnlySpan<byte> bytes)
+    {
+        TensorEntry passed = output.Passed;
         long firstRow = byteOffset / tensor.RowBytes, rows = bytes.Length / tensor.RowBytes;
-        byte[] target = ArrayPool<byte>.Shared.Rent((int)(rows * changed.RowBytes));
+        byte[] target = ArrayPool<byte>.Shared.Rent((int)(rows * passed.RowBytes));
         try
         {
-            Span<byte> rowsThen = target.AsSpan(0, (int)(rows * changed.RowBytes));
-            Add(tensor, changed.Type, firstRow, (int)rows, bytes, rowsThen);
-            next.Write(changed, firstRow * changed.RowBytes, rowsThen);
+            Span<byte> rowsThen = target.AsSpan(0, (int)(rows * passed.RowBytes));
+            Add(tensor, output, firstRow, (int)rows, bytes, rowsThen);
+            next.Write(passed, firstRow * passed.RowBytes, rowsThen);
         }
         finally
         {
@@ -51,35 +62,35 @@ internal sealed class AdapterSink(ITensorSink next, AdapterSet adapters, bool wi
         }
     }
 
-    private void Add(TensorEntry tensor, TensorType type, long firstRow, int rows, ReadOnlySpan<byte> from, Span<byte> to)
+    private static void Add(TensorEntry tensor, Output output, long firstRow, int rows, ReadOnlySpan<byte> from, Span<byte> to)
     {
-        IReadOnlyList<LowRankUpdate> updates = adapters.Of(tensor.Name);
-        int columns = (int)tensor.Shape[1];
-        using RowFactors factors = new(updates, firstRow, rows, PartColumns);
+        TensorType type = output.Passed.Type;
+        int columns = (int)tensor.Shape[^1];
+        using RowChanges changes = new(output.Updates, firstRow, rows, PartColumns, tensor.HoldsFactor);
         Span<float> numbers = stackalloc float[PartColumns];
         Span<double> sums = stackalloc double[PartColumns];
         for (int column = 0; column < columns; column += PartColumns)
         {
             int count = Math.Min(PartColumns, columns - column);
-            factors.ReadColumns(column, count);
+            changes.ReadColumns(column, count);
             int fromBytes = (int)tensor.Type.RowBytes(count), toBytes = (int)type.RowBytes(count);
             for (int row = 0; row < rows; row++)
             {
                 int fromAt = (int)((row * tensor.RowBytes) + tensor.Type.RowBytes(column)), toAt = (int)((row * type.RowBytes(columns)) + type.RowBytes(column));
                 BlockCodec.Dequantize(tensor.Type, from.Slice(fromAt, fromBytes), numbers[..count]);
                 for (int i = 0; i < count; i++) sums[i] = numbers[i];
-                factors.AddTo(row, sums[..count]);
+                changes.AddTo(row, numbers[..count], sums[..count]);
                 for (int i = 0; i < count; i++) numbers[i] = (float)sums[i];
-                Store(tensor, type, numbers[..count], to.Slice(toAt, toBytes));
+                Store(output.Passed, numbers[..count], to.Slice(toAt, toBytes));
             }
         }
     }
 
-    private static void Store(TensorEntry tensor, TensorType type, ReadOnlySpan<float> numbers, Span<byte> to)
+    private static void Store(TensorEntry tensor, ReadOnlySpan<float> numbers, Span<byte> to)
     {
         try
         {
-            BlockCodec.Quantize(type, numbers, to);
+            BlockCodec.Quantize(tensor.Type, numbers, to);
         }
         catch (ModelException error)
         {
@@ -89,4 +100,9 @@ internal sealed class AdapterSink(ITensorSink next, AdapterSet adapters, bool wi
 
     private static TensorEntry Widened(TensorEntry tensor) =>
         tensor with { Type = TensorType.F32, Length = tensor.Shape.Aggregate((long)sizeof(float), (product, dimension) => product * dimension) };
+
+    /// <summary>A tensor that is passed on.</summary>
+    /// <param name="Passed">As it is then.</param>
+    /// <param name="Updates">What is added to it; nothing leaves its bytes as they are.</param>
+    private sealed record Output(TensorEntry Passed, IReadOnlyList<AdapterUpdate> Updates);
 }

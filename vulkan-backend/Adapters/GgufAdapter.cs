@@ -12,7 +12,7 @@ namespace Gemma2.Backend.Adapters;
 internal static class GgufAdapter
 {
     private const string Architecture = "gemma2", Type = "general.type", AdapterType = "adapter.type", AlphaKey = "adapter.lora.alpha", Invocation = "adapter.alora.invocation_tokens";
-    private const string RightEnd = ".lora_a", LeftEnd = ".lora_b";
+    private const string AEnd = ".lora_a", BEnd = ".lora_b";
     private const double LargestAlpha = 1e9;
 
     /// <summary>Reads an adapter.</summary>
@@ -27,8 +27,8 @@ internal static class GgufAdapter
         AdapterFile file = new(stream, label, header.Length, header.Tensors);
         AdapterPart[] parts = [.. file.Tensors.Select(tensor => PartOf(file, tensor))];
         // As in llama.cpp, without an alpha the product counts as it is.
-        IReadOnlyList<LowRankUpdate> updates = await AdapterReader.ReadUpdatesAsync(
-            file, parts, config, (_, rank) => source.Scale * ((alpha ?? rank) / rank), cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<AdapterUpdate> updates = await AdapterReader.ReadUpdatesAsync(
+            file, parts, config, source.Scale, (_, rank) => (alpha ?? rank) / rank, cancellationToken).ConfigureAwait(false);
         return new LoadedAdapter(files.Name, source.Scale, alpha, updates);
     }
 
@@ -44,9 +44,14 @@ internal static class GgufAdapter
 
     private static AdapterPart PartOf(AdapterFile file, TensorEntry tensor)
     {
-        bool isRight = tensor.Name.EndsWith(RightEnd, StringComparison.Ordinal);
-        if (!isRight && !tensor.Name.EndsWith(LeftEnd, StringComparison.Ordinal))
-            throw file.Error(tensor, $"is no tensor of a LoRA adapter that is supported: A and B are named NAME{RightEnd} and NAME{LeftEnd}.");
-        return new AdapterPart(tensor, GgufNames.ToHuggingFace(tensor.Name[..^RightEnd.Length]), isRight);
+        if (tensor.Shape.Count == 1) return new AdapterPart(tensor, tensor.Name, AdapterSide.Whole);
+        bool isA = tensor.Name.EndsWith(AEnd, StringComparison.Ordinal);
+        if (!isA && !tensor.Name.EndsWith(BEnd, StringComparison.Ordinal))
+            throw file.Error(tensor, $"is no tensor of a LoRA adapter: A and B are named NAME{AEnd} and NAME{BEnd}.");
+        string target = GgufNames.ToHuggingFace(tensor.Name[..^AEnd.Length]);
+        // Of the embedding A has a row for each token, and B is as it was.
+        return target == TensorNames.Embedding
+            ? new AdapterPart(tensor, target, isA ? AdapterSide.Left : AdapterSide.Right, IsTransposed: !isA)
+            : new AdapterPart(tensor, target, isA ? AdapterSide.Right : AdapterSide.Left);
     }
 }

@@ -37,8 +37,8 @@ internal static partial class PeftAdapter
         await using var stream = new ModelFileStream(await files.OpenAsync(WeightsFile, cancellationToken).ConfigureAwait(false));
         AdapterFile file = await ReadHeaderAsync(stream, files.Name, length, cancellationToken).ConfigureAwait(false);
         AdapterPart[] parts = [.. file.Tensors.Select(tensor => PartOf(file, tensor))];
-        IReadOnlyList<LowRankUpdate> updates = await AdapterReader.ReadUpdatesAsync(
-            file, parts, config, (part, rank) => source.Scale * FactorOf(file, peft, part, rank), cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<AdapterUpdate> updates = await AdapterReader.ReadUpdatesAsync(
+            file, parts, config, source.Scale, (part, rank) => FactorOf(file, peft, part, rank), cancellationToken).ConfigureAwait(false);
         await ModelStream.ReadEndAsync(stream, file.Label, cancellationToken).ConfigureAwait(false);
         return new LoadedAdapter(files.Name, source.Scale, peft.Alpha, updates);
     }
@@ -56,22 +56,25 @@ internal static partial class PeftAdapter
 
     private static AdapterPart PartOf(AdapterFile file, TensorEntry tensor)
     {
-        if (Lora().Match(tensor.Name) is { Success: true } match)
-        {
-            string module = match.Groups["module"].Value;
-            string target = module.StartsWith("layers.", StringComparison.Ordinal) ? ModelPrefix + module : module;
-            return new AdapterPart(tensor, target + ".weight", match.Groups["side"].Value == "A");
-        }
-        throw file.Error(tensor, tensor.Name switch
-        {
-            var name when name.Contains("lora_magnitude_vector", StringComparison.Ordinal) => "belongs to DoRA, which is not supported; merge the adapter with PEFT's merge_and_unload.",
-            var name when name.Contains("lora_embedding_", StringComparison.Ordinal) => "is for the embedding, of which no adapters are supported.",
-            var name when name.EndsWith(".bias", StringComparison.Ordinal) => "is a bias, and Gemma 2 has none.",
-            var name when name.Contains("trainable_tokens", StringComparison.Ordinal) => "holds rows of the embedding, which are not supported.",
-            var name when name.Contains("embed_tokens", StringComparison.Ordinal) || name.Contains("lm_head", StringComparison.Ordinal) =>
-                "is a copy of the embedding or the output matrix, which is not supported (modules_to_save); merge the adapter with PEFT's merge_and_unload.",
-            _ => "is no tensor of a LoRA adapter: A and B are named NAME.lora_A.weight and NAME.lora_B.weight.",
-        });
+        if (tensor.Name.Contains("lora_magnitude_vector", StringComparison.Ordinal))
+            throw file.Error(tensor, "belongs to DoRA, which is not supported; merge the adapter with PEFT's merge_and_unload.");
+        if (tensor.Name.EndsWith(".bias", StringComparison.Ordinal)) throw file.Error(tensor, "is a bias, and Gemma 2 has none.");
+        if (tensor.Name.Contains("trainable_tokens", StringComparison.Ordinal)) throw file.Error(tensor, "holds rows of the embedding, which are not supported.");
+        if (Lora().Match(tensor.Name) is { Success: true } lora)
+            return new AdapterPart(tensor, TargetOf(lora), lora.Groups["side"].Value == "A" ? AdapterSide.Right : AdapterSide.Left);
+        // Of an embedding PEFT turns the product round: its rows are what A has columns for.
+        if (LoraOfEmbedding().Match(tensor.Name) is { Success: true } embedding)
+            return new AdapterPart(tensor, TargetOf(embedding), embedding.Groups["side"].Value == "A" ? AdapterSide.Left : AdapterSide.Right, IsTransposed: true);
+        return Whole().Match(tensor.Name) is { Success: true } whole
+            ? new AdapterPart(tensor, TargetOf(whole), AdapterSide.Whole)
+            : throw file.Error(tensor, "is no tensor of a LoRA adapter: A and B are named NAME.lora_A.weight and NAME.lora_B.weight.");
+    }
+
+    private static string TargetOf(Match match)
+    {
+        string module = match.Groups["module"].Value;
+        bool isOfTheModel = module is "embed_tokens" or "norm" || module.StartsWith("layers.", StringComparison.Ordinal);
+        return $"{(isOfTheModel ? ModelPrefix : "")}{module}.weight";
     }
 
     private static double FactorOf(AdapterFile file, PeftConfig peft, AdapterPart part, int rank)
@@ -90,4 +93,11 @@ internal static partial class PeftAdapter
     // With the name of the adapter, or without, as PEFT saves it.
     [GeneratedRegex(@"^(base_model\.model\.)?(?<module>.+?)\.lora_(?<side>[AB])(\.[^.]+)?\.weight\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Lora();
+
+    [GeneratedRegex(@"^(base_model\.model\.)?(?<module>.+?)\.lora_embedding_(?<side>[AB])(\.[^.]+)?\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex LoraOfEmbedding();
+
+    // What modules_to_save names, and embeddings that were saved beside what is added to them.
+    [GeneratedRegex(@"^(base_model\.model\.)?(?<module>.+?)(\.base_layer|\.modules_to_save(\.[^.]+)?)?\.weight\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex Whole();
 }

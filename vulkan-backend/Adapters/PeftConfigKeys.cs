@@ -18,7 +18,7 @@ internal static class PeftConfigKeys
         "peft_type", "r", "lora_alpha", "use_rslora", "rank_pattern", "alpha_pattern",
         "task_type", "auto_mapping", "base_model_name_or_path", "revision", "inference_mode", "peft_version",
         "target_modules", "exclude_modules", "layers_to_transform", "layers_pattern", "lora_dropout", "modules_to_save", "megatron_config", "megatron_core",
-        "loftq_config", "eva_config", "corda_config", "lora_ga_config", "runtime_config", "qalora_group_size", "ensure_weight_tying",
+        "loftq_config", "eva_config", "corda_config", "lora_ga_config", "runtime_config", "qalora_group_size",
         // Without effect on the linear layers of Gemma 2, as PEFT itself says.
         "fan_in_fan_out",
     ], StringComparer.Ordinal);
@@ -34,6 +34,7 @@ internal static class PeftConfigKeys
         ["trainable_token_indices"] = $"single rows of the embedding are not supported; {MergeFirst}",
         ["alora_invocation_tokens"] = "an adapter that begins within a text cannot be added to weights",
         ["target_parameters"] = "Gemma 2 has no parameters outside of modules",
+        ["ensure_weight_tying"] = "an adapter that keeps embedding and output matrix one is not supported",
         ["arrow_config"] = "routed adapters are not supported",
     }.ToFrozenDictionary(StringComparer.Ordinal);
 

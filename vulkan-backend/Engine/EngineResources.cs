@@ -90,9 +90,9 @@ internal sealed class EngineResources : IDisposable
         int contextLength = ResolveContextLength(model.Config, options);
         if (options.MaxSequences < 1)
             throw new InvalidRequestException(nameof(options.MaxSequences), $"MaxSequences is {options.MaxSequences}; allowed is 1 or more.");
-        IReadOnlyList<TensorEntry> tensors = model.TensorsAs(options.WeightType);
-        KvCacheType kvCacheType = options.KvCacheType.For(tensors.Select(tensor => tensor.Type));
         AdapterSet adapters = await AdapterSet.LoadAsync(options.Adapters, model, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<TensorEntry> tensors = adapters.TensorsOf(model.TensorsAs(options.WeightType));
+        KvCacheType kvCacheType = options.KvCacheType.For(tensors.Select(tensor => tensor.Type));
         GpuDevice device = await opening.TakeAsync().ConfigureAwait(false);
         try
         {

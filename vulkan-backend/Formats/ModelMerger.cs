@@ -1,3 +1,6 @@
+using System.Buffers;
+using System.Text.Json;
+using System.Text.Json.Nodes;
 using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Formats.Gguf;
@@ -33,6 +36,7 @@ public static class ModelMerger
         foreach (string file in listed.Keys.Where(file => !IsLeftOut(file, listed[file])))
         {
             byte[] bytes = await ModelStream.ReadFileAsync(source, listed, file, LongestFile, cancellationToken).ConfigureAwait(false);
+            if (file == SafetensorsModel.ConfigFile && added.TensorsOf(model.Tensors).Count > model.Tensors.Count) bytes = Untied(bytes);
             await File.WriteAllBytesAsync(Path.Combine(folder, file), bytes, cancellationToken).ConfigureAwait(false);
         }
         using SafetensorsFolderSink sink = new(folder);
@@ -55,6 +59,16 @@ public static class ModelMerger
         AdapterSet added = await AdapterSet.LoadAsync(adapters, model, cancellationToken).ConfigureAwait(false);
         GgufFileSink sink = new(file, GgufModelKeys.Of(model.Config, model.Tokenizer.Vocabulary, source.Name, MostlyOf(model.Tensors)));
         await model.ReadAsync(added.Before(sink, widens: false), progress, cancellationToken: cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>A configuration whose model has an output matrix of its own.</summary>
+    private static byte[] Untied(byte[] config)
+    {
+        JsonObject json = (JsonObject)JsonNode.Parse(config)!;
+        json["tie_word_embeddings"] = false;
+        ArrayBufferWriter<byte> file = new();
+        using (Utf8JsonWriter writer = new(file, new JsonWriterOptions { Indented = true })) json.WriteTo(writer);
+        return file.WrittenSpan.ToArray();
     }
 
     private static bool IsLeftOut(string file, long length) =>

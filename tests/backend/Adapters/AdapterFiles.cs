@@ -16,6 +16,9 @@ internal sealed class AdapterFiles
     /// <summary>A and B by the matrices that they belong to, as <see cref="TensorNames"/> has these.</summary>
     public Dictionary<string, (float[] A, float[] B, int Rank)> Matrices { get; } = [];
 
+    /// <summary>Tensors as they were trained, by the model's that they take the place of.</summary>
+    public Dictionary<string, (long[] Shape, float[] Values)> Wholes { get; } = [];
+
     /// <summary>How the files store numbers.</summary>
     public TensorType Type { get; init; } = TensorType.F32;
 
@@ -48,13 +51,25 @@ internal sealed class AdapterFiles
     public MemoryModelSource Peft(string? adapter = null, string prefix = "base_model.model.")
     {
         string name = adapter is null ? "" : $".{adapter}";
+        // Embeddings are turned round.
+        IEnumerable<(string, TensorType, long[], float[])> Product(string target, float[] a, float[] b, int rank)
+        {
+            (string module, int columns, int rows) = (prefix + target[..^".weight".Length], a.Length / rank, b.Length / rank);
+            bool isEmbedding = target == TensorNames.Embedding;
+            yield return isEmbedding
+                ? ($"{module}.lora_embedding_A{name}", Type, [rank, rows], Transposed(b, rank))
+                : ($"{module}.lora_A{name}.weight", Type, [rank, columns], a);
+            yield return isEmbedding
+                ? ($"{module}.lora_embedding_B{name}", Type, [columns, rank], Transposed(a, columns))
+                : ($"{module}.lora_B{name}.weight", Type, [rows, rank], b);
+        }
         return new MemoryModelSource(
             ("adapter_config.json", JsonSerializer.SerializeToUtf8Bytes(Config)),
-            ("adapter_model.safetensors", Safetensors(Matrices.SelectMany<KeyValuePair<string, (float[] A, float[] B, int Rank)>, (string, TensorType, long[], float[])>(entry =>
+            ("adapter_model.safetensors", Safetensors(
             [
-                ($"{prefix}{entry.Key[..^".weight".Length]}.lora_A{name}.weight", Type, [entry.Value.Rank, entry.Value.A.Length / entry.Value.Rank], entry.Value.A),
-                ($"{prefix}{entry.Key[..^".weight".Length]}.lora_B{name}.weight", Type, [entry.Value.B.Length / entry.Value.Rank, entry.Value.Rank], entry.Value.B),
-            ]))));
+                .. Matrices.SelectMany(entry => Product(entry.Key, entry.Value.A, entry.Value.B, entry.Value.Rank)),
+                .. Wholes.Select(entry => (prefix + entry.Key, Type, entry.Value.Shape, entry.Value.Values)),
+            ])));
     }
 
     /// <summary>The adapter as llama.cpp's converter writes it.</summary>
@@ -72,9 +87,19 @@ internal sealed class AdapterFiles
         List<(TensorEntry Entry, float[] Values)> tensors = [];
         foreach ((string target, (float[] a, float[] b, int rank)) in Matrices)
         {
-            tensors.Add((Entry(GgufNames.FromHuggingFace(target) + ".lora_a", rank, a.Length / rank), a));
-            tensors.Add((Entry(GgufNames.FromHuggingFace(target) + ".lora_b", b.Length / rank, rank), b));
+            string name = GgufNames.FromHuggingFace(target);
+            bool isEmbedding = target == TensorNames.Embedding;
+            tensors.Add(isEmbedding ? (Entry(name + ".lora_a", b.Length / rank, rank), b) : (Entry(name + ".lora_a", rank, a.Length / rank), a));
+            tensors.Add(isEmbedding ? (Entry(name + ".lora_b", a.Length / rank, rank), Transposed(a, a.Length / rank)) : (Entry(name + ".lora_b", b.Length / rank, rank), b));
         }
+        // Norms as factors, as GGUF has them.
+        foreach ((string target, (long[] shape, float[] values)) in Wholes)
+            tensors.Add((Entry(GgufNames.FromHuggingFace(target), 1, values.Length) with { Shape = shape }, Array.ConvertAll(values, value => value + 1)));
+        return new MemoryModelSource(("adapter.gguf", Gguf(metadata, tensors)));
+    }
+
+    private byte[] Gguf(Dictionary<string, object> metadata, List<(TensorEntry Entry, float[] Values)> tensors)
+    {
         using MemoryStream stream = new();
         GgufWriter.WriteHeader(stream, [.. metadata], [.. tensors.Select(tensor => tensor.Entry)]);
         foreach ((TensorEntry entry, float[] values) in tensors)
@@ -82,7 +107,7 @@ internal sealed class AdapterFiles
             stream.Write(Bytes(Type, values));
             stream.Write(new byte[GgufWriter.Padding(entry.Length)]);
         }
-        return new MemoryModelSource(("adapter.gguf", stream.ToArray()));
+        return stream.ToArray();
     }
 
     /// <summary>What a matrix is with this adapter added: in double precision, rounded once to float32.</summary>
@@ -127,6 +152,10 @@ internal sealed class AdapterFiles
         BlockCodec.Quantize(type, values, bytes);
         return bytes;
     }
+
+    /// <summary>Rows as columns.</summary>
+    private static float[] Transposed(float[] values, int columns) =>
+        [.. Enumerable.Range(0, values.Length).Select(i => values[(i % (values.Length / columns) * columns) + (i / (values.Length / columns))])];
 
     /// <summary>Random numbers as they are when they come back from a file.</summary>
     private float[] Stored(Random random, int count)

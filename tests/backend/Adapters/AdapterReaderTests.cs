@@ -83,6 +83,70 @@ public sealed class AdapterReaderTests
         await AssertAddedAsync([new AdapterSource(files.Gguf(keys => _ = isThere ? (keys["adapter.lora.alpha"] = 0f) != null : keys.Remove("adapter.lora.alpha")))], (files, _ => 1));
     }
 
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task LoadAsync_ProductForTheEmbedding_LeavesTheOutputMatrixAsItIs(bool isPeft)
+    {
+        AdapterFiles files = AdapterFiles.Of(Nano, rank: 4, seed: 9, [TensorNames.Embedding]);
+        RecordingSink added = await AssertAddedAsync([new AdapterSource(isPeft ? files.Peft("default") : files.Gguf())], (files, _ => 4));
+        RecordingSink plain = new();
+        await plain.ReadAsync(new FolderModelSource(NanoModel.Folder));
+        Assert.Equal(plain.Bytes(TensorNames.Embedding), added.Bytes(TensorNames.Head));
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task LoadAsync_ProductForTheOutputMatrix_IsForItAlone(bool isPeft)
+    {
+        AdapterFiles files = new();
+        AdapterFiles embedding = AdapterFiles.Of(Nano, rank: 4, seed: 9, [TensorNames.Embedding]);
+        files.Matrices.Add(TensorNames.Head, embedding.Matrices[TensorNames.Embedding]);
+        RecordingSink added = await AssertAddedAsync([new AdapterSource(isPeft ? files.Peft() : files.Gguf())]);
+        float[] values = new float[Nano.VocabularySize * Nano.HiddenSize];
+        TensorEntry tensor = added.Announced.Single(tensor => tensor.Name == TensorNames.Embedding);
+        BlockCodec.Dequantize(tensor.Type, added.Bytes(TensorNames.Embedding), values);
+        double[] sums = Array.ConvertAll(values, value => (double)value);
+        files.AddTo(TensorNames.Head, sums, 4);
+        Assert.True(added.Bytes(TensorNames.Head).AsSpan().SequenceEqual(AdapterFiles.Bytes(TensorType.F32, Array.ConvertAll(sums, sum => (float)sum))));
+    }
+
+    [Theory]
+    [InlineData(".weight"), InlineData(".modules_to_save.weight"), InlineData(".modules_to_save.default.weight"), InlineData(".base_layer.weight")]
+    public async Task LoadAsync_TensorsAsTheyWereTrained_TakeThePlaceOfTheModels(string ending)
+    {
+        Random random = new(10);
+        AdapterFiles files = new();
+        foreach ((string name, long[] shape) in TensorCatalog.Shapes(Nano).Where(tensor => tensor.Key is TensorNames.Embedding or TensorNames.FinalNorm || tensor.Key == TensorNames.Key(2)))
+            files.Wholes.Add(name, (shape, [.. Enumerable.Range(0, (int)shape.Aggregate(1L, (product, size) => product * size)).Select(_ => random.NextSingle())]));
+        files.Wholes.Add(TensorNames.Head, ([Nano.VocabularySize, Nano.HiddenSize], new float[Nano.VocabularySize * Nano.HiddenSize]));
+        MemoryModelSource peft = files.Peft();
+        foreach (string name in files.Wholes.Keys) peft.ReplaceInHeader("adapter_model.safetensors", $"{name}\"", $"{name[..^".weight".Length]}{ending}\"");
+
+        RecordingSink added = await AddAsync([new AdapterSource(peft)]);
+
+        Assert.All(files.Wholes, whole => Assert.Equal(AdapterFiles.Bytes(TensorType.F32, whole.Value.Values), added.Bytes(whole.Key)));
+    }
+
+    [Fact]
+    public async Task LoadAsync_SameCopyOfEmbeddingAndOutputMatrix_KeepsThemOne()
+    {
+        AdapterFiles files = new();
+        float[] values = [.. Enumerable.Range(0, Nano.VocabularySize * Nano.HiddenSize).Select(i => i % 100 / 50f)];
+        files.Wholes.Add(TensorNames.Embedding, ([Nano.VocabularySize, Nano.HiddenSize], values));
+        files.Wholes.Add(TensorNames.Head, ([Nano.VocabularySize, Nano.HiddenSize], values));
+        RecordingSink added = await AddAsync([new AdapterSource(files.Peft())]);
+        Assert.DoesNotContain(added.Announced, tensor => tensor.Name == TensorNames.Head);
+        Assert.Equal(AdapterFiles.Bytes(TensorType.F32, values), added.Bytes(TensorNames.Embedding));
+    }
+
+    [Fact]
+    public async Task LoadAsync_NormOfGguf_TakesThePlaceOfTheModels()
+    {
+        AdapterFiles files = new();
+        float[] values = [.. Enumerable.Range(0, Nano.HiddenSize).Select(i => i / 64f)];
+        files.Wholes.Add(TensorNames.InputNorm(3), ([Nano.HiddenSize], values));
+        RecordingSink added = await AddAsync([new AdapterSource(files.Gguf())]);
+        Assert.Equal(AdapterFiles.Bytes(TensorType.F32, values), added.Bytes(TensorNames.InputNorm(3)));
+    }
+
     [Fact]
     public async Task LoadAsync_SeveralAdapters_AddUpInTheirOrder()
     {
@@ -100,13 +164,20 @@ public sealed class AdapterReaderTests
         Assert.Equal(Targets.Order(), adapter.Targets.Order());
     }
 
-    private static async Task AssertAddedAsync(IReadOnlyList<AdapterSource> sources, params (AdapterFiles Files, Func<string, double> Factor)[] expected)
+    private static async Task<RecordingSink> AddAsync(IReadOnlyList<AdapterSource> sources)
     {
-        RecordingSink plain = new(), added = new();
-        await plain.ReadAsync(new FolderModelSource(NanoModel.Folder));
+        RecordingSink added = new();
         await using OpenModel model = await ModelReader.OpenAsync(new FolderModelSource(NanoModel.Folder), Cancellation);
         AdapterSet adapters = await AdapterSet.LoadAsync(sources, model, Cancellation);
         await model.ReadAsync(adapters.Before(added, widens: true), cancellationToken: Cancellation);
+        Assert.Equal(adapters.TensorsOf(model.Tensors).Select(tensor => tensor.Name), added.Announced.Select(tensor => tensor.Name));
+        return added;
+    }
+
+    private static async Task<RecordingSink> AssertAddedAsync(IReadOnlyList<AdapterSource> sources, params (AdapterFiles Files, Func<string, double> Factor)[] expected)
+    {
+        RecordingSink plain = new(), added = await AddAsync(sources);
+        await plain.ReadAsync(new FolderModelSource(NanoModel.Folder));
 
         foreach (TensorEntry tensor in plain.Announced)
         {
@@ -123,5 +194,6 @@ public sealed class AdapterReaderTests
             Assert.NotEqual(values, Array.ConvertAll(sums, sum => (float)sum));
             Assert.True(added.Bytes(tensor.Name).AsSpan().SequenceEqual(AdapterFiles.Bytes(TensorType.F32, Array.ConvertAll(sums, sum => (float)sum))), tensor.Name);
         }
+        return added;
     }
 }

@@ -57,14 +57,16 @@ public sealed class AdapterRefusalTests
     [Theory]
     [InlineData("layers.0.self_attn.q_proj.lora_A", "layers.6.self_attn.q_proj.lora_A", "q_proj.lora_A.weight is for model.layers.6.self_attn.q_proj.weight, which no Gemma 2 of 6 layers has.")]
     [InlineData("layers.0.self_attn.q_proj.lora_A", "layers.0.self_attn.qkv.lora_A", "is for model.layers.0.self_attn.qkv.weight, which no Gemma 2 of 6 layers has.")]
-    [InlineData("layers.0.self_attn.q_proj.lora_A", "layers.1.self_attn.q_proj.lora_A", "has no counterpart: LoRA adds the product of A and B to model.layers.1.self_attn.q_proj.weight, of which B is missing.")]
+    [InlineData("layers.0.self_attn.q_proj.lora_A", "layers.1.self_attn.q_proj.lora_A", "q_proj.lora_B.weight has no counterpart: LoRA adds the product of A and B to model.layers.0.self_attn.q_proj.weight, of which A is missing.")]
     [InlineData("layers.0.self_attn.q_proj.lora_A", "layers.0.input_layernorm.lora_A", "is for model.layers.0.input_layernorm.weight, which is no matrix.")]
     [InlineData("layers.0.self_attn.q_proj.lora_A", "layers.0.self_attn.k_proj.lora_A", "has no counterpart")]
     [InlineData("layers.0.self_attn.q_proj.lora_B", "layers.0.self_attn.v_proj.lora_B", "has no counterpart")]
     [InlineData("q_proj.lora_A.weight", "q_proj.lora_magnitude_vector", "lora_magnitude_vector belongs to DoRA, which is not supported; merge the adapter with PEFT's merge_and_unload.")]
     [InlineData("q_proj.lora_A.weight", "q_proj.lora_B.bias", "q_proj.lora_B.bias is a bias, and Gemma 2 has none.")]
-    [InlineData("q_proj.lora_A.weight", "q_proj.weight", "q_proj.weight is no tensor of a LoRA adapter: A and B are named NAME.lora_A.weight and NAME.lora_B.weight.")]
-    [InlineData("[4,128]", "[4,64,2]", "lora_A.weight is [4, 64, 2]; it must be a matrix.")]
+    [InlineData("q_proj.lora_A.weight", "q_proj.lora_C", "q_proj.lora_C is no tensor of a LoRA adapter: A and B are named NAME.lora_A.weight and NAME.lora_B.weight.")]
+    [InlineData("q_proj.lora_A.weight", "q_proj.weight", "q_proj.weight is [4, 128]; for model.layers.0.self_attn.q_proj.weight, which is [128, 128] in this model, it must be [128, 128].")]
+    [InlineData("model.layers.0.self_attn.q_proj.lora_A.weight", "score.weight", "score.weight is for score.weight, which no Gemma 2 of 6 layers has.")]
+    [InlineData("[4,128]", "[4,64,2]", "lora_A.weight is [4, 64, 2]; it must have 2 dimensions.")]
     [InlineData("[4,128]", "[8,64]", "q_proj.lora_A.weight is [8, 64]; for model.layers.0.self_attn.q_proj.weight, which is [128, 128] in this model, it must be [8, 128].")]
     [InlineData("[128,4]", "[64,8]", "q_proj.lora_B.weight is [64, 8]; for model.layers.0.self_attn.q_proj.weight, which is [128, 128] in this model, and rank 4, it must be [128, 4].")]
     [InlineData("[128,4]", "[4,128]", "q_proj.lora_B.weight is [4, 128]; for")]
@@ -105,8 +107,15 @@ public sealed class AdapterRefusalTests
     }
 
     [Fact]
-    public async Task LoadAsync_AdapterOfTheEmbedding_IsRefused() =>
-        Assert.Contains("adapters of the embedding are not supported", await RefusalAsync(AdapterFiles.Of(Nano, 4, 1, [TensorNames.Embedding]).Peft()), StringComparison.Ordinal);
+    public async Task LoadAsync_EmbeddingWithMoreRows_SaysWhatItNeeds()
+    {
+        AdapterFiles files = new();
+        files.Wholes.Add(TensorNames.Embedding, ([Nano.VocabularySize + 2, 128], new float[(Nano.VocabularySize + 2) * 128]));
+        Assert.Equal(
+            "memory/adapter_model.safetensors: base_model.model.model.embed_tokens.weight is [2050, 128]; for model.embed_tokens.weight, which is [2048, 128] in this model, it must be [2048, 128]."
+            + " An adapter that was trained with added tokens needs the model with these tokens.",
+            await RefusalAsync(files.Peft()));
+    }
 
     [Fact]
     public async Task LoadAsync_PickledWeights_SaysWhatToDo() =>

@@ -34,7 +34,7 @@ public sealed class AdapterSinkTests
         TensorType expectedType = widens ? TensorType.F32 : type;
 
         RecordingSink recorded = new();
-        ITensorSink sink = new AdapterSet(adapters).Before(recorded, widens);
+        ITensorSink sink = new AdapterSet(adapters, isTied: true).Before(recorded, widens);
         sink.Begin([tensor]);
         int rowBytes = (int)type.RowBytes(columns);
         Parallel.ForEach(((int, int)[])[(224, 76), (0, 16), (16, 208)], piece => sink.Write(tensor, (long)piece.Item1 * rowBytes, bytes.AsSpan(piece.Item1 * rowBytes, piece.Item2 * rowBytes)));
@@ -60,7 +60,7 @@ public sealed class AdapterSinkTests
     public void Before_NoAdapters_IsTheSinkItself()
     {
         RecordingSink recorded = new();
-        Assert.Same(recorded, new AdapterSet([]).Before(recorded, widens: false));
+        Assert.Same(recorded, new AdapterSet([], isTied: true).Before(recorded, widens: false));
     }
 
     [Fact]
@@ -73,9 +73,9 @@ public sealed class AdapterSinkTests
         Assert.Equal($"file: {Target} with the adapters added holds a number of magnitude 1E+09; F16 is for numbers up to 65504.", error.Message);
     }
 
-    private static AdapterSet Set(string target, double factor = 1) => new([new LoadedAdapter("one", 1, null, [new LowRankUpdate(target, Matrix(1, [1]), Matrix(2, [1, 1]), factor)])]);
+    private static AdapterSet Set(string target, double factor = 1) => new([new LoadedAdapter("one", 1, null, [new LowRankUpdate(target, Matrix(1, [1]), Matrix(2, [1, 1]), factor)])], isTied: true);
 
-    private static AdapterMatrix Matrix(int columns, float[] values) => new(TensorType.F32, columns, AdapterFiles.Bytes(TensorType.F32, values));
+    private static AdapterMatrix Matrix(int columns, float[] values) => new(TensorType.F32, columns, [AdapterFiles.Bytes(TensorType.F32, values)]);
 
     private static AdapterFiles Random(int rows, int columns, int rank)
     {

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Config;
 using Gemma2.Backend.Formats;
@@ -43,6 +44,18 @@ public sealed class ModelMergerTests : IDisposable
             Directory.GetFiles(_folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
+    [Fact]
+    public async Task WriteFolderAsync_AdapterOfTheEmbedding_GivesTheModelAnOutputMatrixOfItsOwn()
+    {
+        FolderModelSource source = new(NanoModel.Folder);
+        AdapterSource[] adapters = await AdaptersAsync(source, TensorNames.Embedding);
+        await ModelMerger.WriteFolderAsync(source, adapters, _folder, cancellationToken: Cancellation);
+        await AssertSameAsync(source, adapters, new FolderModelSource(_folder));
+        JsonNode config = JsonNode.Parse(await File.ReadAllBytesAsync(Path.Combine(_folder, "config.json"), Cancellation))!;
+        Assert.False(config["tie_word_embeddings"]!.GetValue<bool>());
+        Assert.Equal(2048, config["vocab_size"]!.GetValue<int>());
+    }
+
     [Theory, InlineData(null), InlineData(WeightType.Q8_0), InlineData(WeightType.Q4_0)]
     public async Task WriteGgufAsync_FolderOrGguf_GivesTheWeightsWithTheAdapter(WeightType? type)
     {
@@ -71,11 +84,11 @@ public sealed class ModelMergerTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private static async Task<AdapterSource[]> AdaptersAsync(IModelSource source)
+    private static async Task<AdapterSource[]> AdaptersAsync(IModelSource source, params string[] others)
     {
         await using OpenModel model = await ModelReader.OpenAsync(source, Cancellation);
         Gemma2Config config = model.Config;
-        return [new AdapterSource(AdapterFiles.Of(config, rank: 4, seed: 1, Targets).Peft()), new AdapterSource(AdapterFiles.Of(config, rank: 2, seed: 2, Targets[..1]).Gguf(), 0.5)];
+        return [new AdapterSource(AdapterFiles.Of(config, rank: 4, seed: 1, [.. Targets, .. others]).Peft()), new AdapterSource(AdapterFiles.Of(config, rank: 2, seed: 2, Targets[..1]).Gguf(), 0.5)];
     }
 
     /// <summary>Norms that became factors, as GGUF has them, are what tests of that format compare.</summary>

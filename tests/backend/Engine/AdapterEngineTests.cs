@@ -12,7 +12,7 @@ namespace Gemma2.Backend.Tests.Engine;
 public sealed class AdapterEngineTests : EngineTest
 {
     private static readonly int[] Prompt = [2, 10, 300, 44, 5, 6, 120, 77, 300, 9];
-    private static readonly string[] Targets = [TensorNames.Query(0), TensorNames.Value(3), TensorNames.Down(5)];
+    private static readonly string[] Targets = [TensorNames.Query(0), TensorNames.Value(3), TensorNames.Down(5), TensorNames.Embedding];
 
     [Theory]
     [InlineData(null)]
@@ -39,7 +39,13 @@ public sealed class AdapterEngineTests : EngineTest
             RecordingSink plain = new();
             await plain.ReadAsync(MemoryModelSource.Of(NanoModel.Folder));
             MemoryModelSource source = MemoryModelSource.Of(NanoModel.Folder);
-            source.Files["model.safetensors"] = AdapterFiles.Safetensors(plain.Announced.Select(tensor => Merge(tensor, plain.Bytes(tensor.Name), type is null, adapters)));
+            // The output matrix stays as the embedding was.
+            TensorEntry head = plain.Announced.Single(tensor => tensor.Name == TensorNames.Embedding) with { Name = TensorNames.Head };
+            source.Files["model.safetensors"] = AdapterFiles.Safetensors(
+            [
+                .. plain.Announced.Select(tensor => Merge(tensor, plain.Bytes(tensor.Name), type is null, adapters)),
+                Merge(head, plain.Bytes(TensorNames.Embedding), type is null, adapters),
+            ]);
             return source;
         }
     }
