@@ -19,6 +19,9 @@ internal sealed class AdapterArguments
         CustomParser = Parse,
     };
 
+    /// <summary>The option itself, for those that list theirs.</summary>
+    public Option Option => _lora;
+
     /// <summary>Adds it to a command.</summary>
     public void AddTo(Command command, bool isRequired = false)
     {

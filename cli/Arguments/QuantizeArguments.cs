@@ -26,7 +26,9 @@ internal sealed class QuantizeArguments
 
     private readonly Option<bool> _again = new("--allow-requantize") { Description = "Quantize again what is quantized already, though twice loses more." };
 
-    private Option[] All => [_pure, _overrides, _importance, _again];
+    private readonly AdapterArguments _adapters = new();
+
+    private Option[] All => [_pure, _overrides, _importance, _again, _adapters.Option];
 
     /// <summary>Adds all of them to a command.</summary>
     public void AddTo(Command command)
@@ -49,6 +51,7 @@ internal sealed class QuantizeArguments
         Overrides = parse.GetValue(_overrides) ?? [],
         Importance = parse.GetValue(_importance) is { } path ? await ImportanceMatrix.LoadAsync(path, cancellationToken) : null,
         AllowRequantize = parse.GetValue(_again),
+        Adapters = _adapters.Read(parse),
     };
 
     private static List<TensorTypeOverride> Parse(ArgumentResult result)

@@ -41,6 +41,17 @@ public sealed class AdapterTests : IDisposable
     }
 
     [Fact]
+    public async Task Quantize_WithAdapter_IsTheModelThatIsQuantizedWhileLoading()
+    {
+        Machine.NeedsDevice();
+        string quantized = _folder.File("quantized.gguf");
+        (await Gemma2Program.RunAsync("quantize", Nano, quantized, "--type", "q8_0", "--lora", First)).Succeeded();
+        byte[] expected = await LogitsAsync(quantized);
+        Assert.Equal(expected, await LogitsAsync(Nano, "--lora", First, "--type", "q8_0"));
+        Assert.NotEqual(expected, await LogitsAsync(Nano, "--type", "q8_0"));
+    }
+
+    [Fact]
     public async Task Merge_WhereSomethingIs_RefusesAndLeavesIt()
     {
         string there = _folder.Write("there", "mine");

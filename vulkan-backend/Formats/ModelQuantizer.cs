@@ -1,3 +1,4 @@
+using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Formats.Gguf;
 using Gemma2.Backend.Formats.Quantizing;
@@ -23,10 +24,11 @@ public static class ModelQuantizer
     {
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken).ConfigureAwait(false);
         if (model.Tokenizer is null) throw new ModelException($"{source.Name}: has no tokenizer, which a GGUF file holds too.");
+        AdapterSet adapters = await AdapterSet.LoadAsync(options.Adapters, model, cancellationToken).ConfigureAwait(false);
         QuantizationPlan plan = new(model, source.Name, options);
         GgufFileSink sink = new(file, [.. GgufModelKeys.Of(model.Config, model.Tokenizer.Vocabulary, source.Name, options.Type), .. plan.Keys]);
         QuantizingSink quantizing = new(sink, plan.TypeOf, plan.ImportanceOf, options.AllowRequantize);
-        await model.ReadAsync(quantizing, progress, cancellationToken: cancellationToken).ConfigureAwait(false);
+        await model.ReadAsync(adapters.Before(quantizing, widens: true), progress, cancellationToken: cancellationToken).ConfigureAwait(false);
         return WrittenModel.Of(sink.Tensors, plan.Notes);
     }
 }

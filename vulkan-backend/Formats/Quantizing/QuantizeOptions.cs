@@ -1,3 +1,4 @@
+using Gemma2.Backend.Adapters;
 using Gemma2.Backend.Tensors;
 
 namespace Gemma2.Backend.Formats.Quantizing;
@@ -14,6 +15,9 @@ public sealed record QuantizeOptions(WeightType Type)
 
     /// <summary>What is known about the inputs of the matrices.</summary>
     public ImportanceMatrix? Importance { get; init; }
+
+    /// <summary>What is added to the weights before they are quantized.</summary>
+    public IReadOnlyList<AdapterSource> Adapters { get; init; } = [];
 
     /// <summary>Quantize again what is quantized already, though twice loses more.</summary>
     public bool AllowRequantize { get; init; }
