@@ -37,7 +37,7 @@ public sealed class ModelMergerTests : IDisposable
     public async Task WriteFolderAsync_Model_CopiesWhatIsNoWeights()
     {
         MemoryModelSource source = MemoryModelSource.Of(NanoModel.Folder);
-        foreach (string file in (string[])["tokenizer_config.json", "chat_template.jinja", "LICENSE", "pytorch_model.bin", "optimizer.pt", "adapter_config.json", "model.gguf"]) source.Files.Add(file, [1, 2]);
+        foreach (string file in (string[])["tokenizer_config.json", "chat_template.jinja", "LICENSE", "pytorch_model.bin", "optimizer.pt", "adapter_config.json", "model.gguf"]) source.Files.Add(file, "{}"u8.ToArray());
         await ModelMerger.WriteFolderAsync(source, await AdaptersAsync(source), _folder, cancellationToken: Cancellation);
         Assert.Equal(
             ["LICENSE", "README.md", "chat_template.jinja", "config.json", "evaluation.json", "generation_config.json", "model.safetensors", "reference-logits.json", "tokenizer.model", "tokenizer_config.json"],

@@ -21,7 +21,9 @@ public sealed class AdapterEngineTests : EngineTest
     public async Task LoadAsync_WithAdapters_ComputesAsTheMergedModel(WeightType? type)
     {
         Gemma2Config config = Gemma2Config.Parse(await File.ReadAllBytesAsync(Path.Combine(NanoModel.Folder, "config.json"), Cancellation), "nano");
-        AdapterFiles first = AdapterFiles.Of(config, rank: 4, seed: 1, Targets), second = AdapterFiles.Of(config, rank: 2, seed: 2, Targets[..1]);
+        // Among the K types a model that has an output matrix of its own in its files has a smaller embedding than one that gets it by an adapter.
+        string[] targets = type is WeightType.Q4_K_M ? Targets[..^1] : Targets;
+        AdapterFiles first = AdapterFiles.Of(config, rank: 4, seed: 1, targets), second = AdapterFiles.Of(config, rank: 2, seed: 2, Targets[..1]);
         EngineOptions options = new() { WeightType = type }, adapted = options with { Adapters = [new AdapterSource(first.Peft()), new AdapterSource(second.Gguf(), 0.5)] };
 
         (string fingerprint, float[] logits) = await ComputeAsync(MemoryModelSource.Of(NanoModel.Folder), adapted);
