@@ -15,9 +15,6 @@ public static class WeightTypes
         return null;
     }
 
-    /// <summary>What a file is called whose matrices are mostly of a type.</summary>
-    public static WeightType Of(TensorType type) => Parse(type.ToString())!.Value;
-
     /// <summary>What most matrices are.</summary>
     public static TensorType MostlyOf(this WeightType type) => type switch
     {

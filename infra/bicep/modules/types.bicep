@@ -62,8 +62,8 @@ type serviceSettings = {
   @description('Whether requests that do not say how tokens are picked get what the model itself says (auto, the default) or nothing of it (none).')
   generationConfig: ('auto' | 'none')?
 
-  @description('Quantize the matrices of a model that is not quantized while it is loaded.')
-  weightType: ('f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0' | 'q4_1' | 'q5_0' | 'q5_1' | 'q2_k' | 'q3_k' | 'q4_k' | 'q5_k' | 'q6_k' | 'iq4_nl' | 'iq4_xs')?
+  @description('Quantize the matrices of a model that is not quantized while it is loaded: a preset of llama.cpp.')
+  weightType: ('f32' | 'f16' | 'bf16' | 'q8_0' | 'q4_0' | 'q4_1' | 'q5_0' | 'q5_1' | 'q2_k' | 'q2_k_s' | 'q3_k_s' | 'q3_k' | 'q3_k_m' | 'q3_k_l' | 'q4_k_s' | 'q4_k' | 'q4_k_m' | 'q5_k_s' | 'q5_k' | 'q5_k_m' | 'q6_k' | 'iq4_nl' | 'iq4_xs' | 'F32' | 'F16' | 'BF16' | 'Q8_0' | 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q2_K' | 'Q2_K_S' | 'Q3_K_S' | 'Q3_K' | 'Q3_K_M' | 'Q3_K_L' | 'Q4_K_S' | 'Q4_K' | 'Q4_K_M' | 'Q5_K_S' | 'Q5_K' | 'Q5_K_M' | 'Q6_K' | 'IQ4_NL' | 'IQ4_XS')?
 
   @description('LoRA adapters that are added to the model\'s weights, with semicolons between them: names of stored ones, each with its scale where that is not 1 (assistant-lora:0.5).')
   @maxLength(2048)
