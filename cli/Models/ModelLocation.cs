@@ -34,12 +34,13 @@ internal static class ModelLocation
         return LocalModel.Find(place) ?? throw new ModelException($"'{place}' does not exist; a LoRA adapter is {AdapterReference.AllowedPlaces}, or blob:NAME.");
     }
 
-    /// <summary>The vocabulary of a model, or of a bare tokenizer.model.</summary>
+    /// <summary>The vocabulary of a model, or of a bare tokenizer.model or tokenizer.json.</summary>
     /// <exception cref="Gemma2Exception">There is none, or it is not usable.</exception>
     public static async Task<GemmaTokenizer> LoadTokenizerAsync(string model, CancellationToken cancellationToken)
     {
         if (IsTokenizer(model))
         {
+            if (model.EndsWith(".json", StringComparison.OrdinalIgnoreCase)) return TokenizerReader.ReadJson(await File.ReadAllBytesAsync(model, cancellationToken), model);
             await using FileStream file = File.OpenRead(model);
             return GemmaTokenizer.Load(file, model);
         }

@@ -13,7 +13,14 @@ public static class TokenizerReader
     {
         IReadOnlyDictionary<string, long> listed = await source.ListAsync(cancellationToken).ConfigureAwait(false);
         if (await FolderVocabulary.ReadAsync(source, listed, rows: null, notes: [], cancellationToken).ConfigureAwait(false) is { } tokenizer) return tokenizer;
+
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken).ConfigureAwait(false);
-        return model.Tokenizer ?? throw new ModelException($"{source.Name}: has no {FolderVocabulary.SentencePieceName}, nor a vocabulary in a GGUF file.");
+        return model.Tokenizer ?? throw new ModelException($"{source.Name}: has no {FolderVocabulary.SentencePieceName}, nor {TokenizerJson.FileName}, nor a vocabulary in a GGUF file.");
     }
+
+    /// <summary>Makes the tokenizer of a bare <c>tokenizer.json</c>.</summary>
+    /// <param name="json">The file's bytes.</param>
+    /// <param name="fileName">The file's name, for messages.</param>
+    /// <exception cref="ModelException">It is malformed, or asks for what is not supported.</exception>
+    public static GemmaTokenizer ReadJson(ReadOnlySpan<byte> json, string fileName) => GemmaTokenizer.Create(TokenizerJson.Read(json, fileName), fileName);
 }

@@ -6,11 +6,8 @@ internal sealed class MergeTable(int capacity)
 {
     private readonly Dictionary<long, (int Rank, int Id)> _merges = new(capacity);
 
-    /// <summary>Number of merges.</summary>
-    public int Count => _merges.Count;
-
-    /// <summary>Adds a merge behind all others; false where these two pieces have one.</summary>
-    public bool TryAdd(int left, int right, int id) => _merges.TryAdd(Key(left, right), (_merges.Count, id));
+    /// <summary>Sets what two pieces make, and when.</summary>
+    public void Set(int left, int right, int id, int rank) => _merges[Key(left, right)] = (rank, id);
 
     /// <summary>Finds what two pieces make; those of lower rank merge first.</summary>
     public bool TryFind(int left, int right, out int id, out int rank)

@@ -3,14 +3,14 @@ using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Formats.Tokenizers;
 
-/// <summary>The vocabulary beside safetensors files: <c>tokenizer.model</c>, and the tokens that other files add to it.</summary>
+/// <summary>The vocabulary beside safetensors files: <c>tokenizer.model</c>, or <c>tokenizer.json</c> where that is missing, and the tokens that other files add to it.</summary>
 internal static class FolderVocabulary
 {
     /// <summary>The SentencePiece file beside the weights.</summary>
     public const string SentencePieceName = "tokenizer.model";
 
     /// <summary>Whether a model has a vocabulary.</summary>
-    public static bool IsThere(IReadOnlyDictionary<string, long> listed) => listed.ContainsKey(SentencePieceName);
+    public static bool IsThere(IReadOnlyDictionary<string, long> listed) => listed.ContainsKey(SentencePieceName) || listed.ContainsKey(TokenizerJson.FileName);
 
     /// <summary>Reads the tokenizer.</summary>
     /// <param name="source">The model.</param>
@@ -24,14 +24,20 @@ internal static class FolderVocabulary
         IModelSource source, IReadOnlyDictionary<string, long> listed, int? rows, List<string> notes, CancellationToken cancellationToken)
     {
         if (!IsThere(listed)) return null;
-        string label = $"{source.Name}/{SentencePieceName}";
-        TokenizerParts parts;
-        using (var stream = new ModelFileStream(await source.OpenAsync(SentencePieceName, cancellationToken)))
-            parts = SentencePieceFile.Read(stream, label);
+        string name = listed.ContainsKey(SentencePieceName) ? SentencePieceName : TokenizerJson.FileName, label = $"{source.Name}/{name}";
+        TokenizerParts parts = name == SentencePieceName
+            ? await ReadSentencePieceAsync(source, label, cancellationToken)
+            : TokenizerJson.Read(await ModelStream.ReadFileAsync(source, listed, name, TokenizerJson.LongestFile, cancellationToken), label);
         if (parts.Pieces.Length > rows)
             throw new ModelException($"{label} has {parts.Pieces.Length} pieces, but config.json's vocab_size is {rows}: they belong to different models.");
 
         TokenizerSettings settings = await TokenizerSettings.ReadAsync(source, listed, cancellationToken);
         return GemmaTokenizer.Create(AddedPieces.Apply(parts, settings, rows, notes), label);
+    }
+
+    private static async Task<TokenizerParts> ReadSentencePieceAsync(IModelSource source, string label, CancellationToken cancellationToken)
+    {
+        using var stream = new ModelFileStream(await source.OpenAsync(SentencePieceName, cancellationToken));
+        return SentencePieceFile.Read(stream, label);
     }
 }
