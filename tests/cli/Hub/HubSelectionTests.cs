@@ -11,6 +11,9 @@ public sealed class HubSelectionTests
 
     [Theory]
     [InlineData(Folder, "", "config.json generation_config.json model-00001-of-00002.safetensors model-00002-of-00002.safetensors model.safetensors.index.json tokenizer.model")]
+    [InlineData(
+        "added_tokens.json config.json model.safetensors special_tokens_map.json tokenizer.json tokenizer_config.json", "",
+        "added_tokens.json config.json model.safetensors special_tokens_map.json tokenizer.json tokenizer_config.json")]
     [InlineData("README.md config.json a.gguf", "", "a.gguf")]
     [InlineData("q/a-00001-of-00002.gguf q/a-00002-of-00002.gguf", "", "q/a-00001-of-00002.gguf q/a-00002-of-00002.gguf")]
     [InlineData("g-Q8_0.gguf g-Q4_K_M.gguf", "g-Q8_0.gguf", "g-Q8_0.gguf")]

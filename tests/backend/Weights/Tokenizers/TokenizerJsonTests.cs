@@ -2,6 +2,8 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gemma2.Backend.Formats;
+using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tests.Text;
 using Gemma2.Backend.Text;
 using Gemma2.Golden;
@@ -33,9 +35,16 @@ public sealed class TokenizerJsonTests
         GemmaTokenizer original = await TokenizerReader.ReadAsync(source, TestContext.Current.CancellationToken);
         source.Files["tokenizer.json"] = TokenizerJsonFile.Of(original, asPairs: true);
         source.Files.Remove("tokenizer.model");
-        await using var model = await ModelReader.OpenAsync(source, TestContext.Current.CancellationToken);
+        await using OpenModel model = await ModelReader.OpenAsync(source, TestContext.Current.CancellationToken);
+        using MemoryStream file = new();
+        await ModelQuantizer.WriteAsync(source, new QuantizeOptions(WeightType.F16), file, cancellationToken: TestContext.Current.CancellationToken);
+        GemmaTokenizer written = await TokenizerReader.ReadAsync(new MemoryModelSource(("nano.gguf", file.ToArray())), TestContext.Current.CancellationToken);
         foreach (string text in (string[])["The secret code is 51996.", "  spaces\n\nand\tüñí🙂", "<start_of_turn>user\n"])
+        {
             Assert.Equal(original.Encode(text, special: true), model.Tokenizer!.Encode(text, special: true));
+            Assert.Equal(original.Encode(text), written.Encode(text));
+        }
+
         Assert.Empty(model.Config.SpareTokens);
     }
 
