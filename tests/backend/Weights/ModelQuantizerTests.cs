@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Formats.Quantizing;
@@ -38,6 +39,17 @@ public sealed class ModelQuantizerTests
             Assert.Equal(nano.Tokenizer!.Encode(text), written.Tokenizer!.Encode(text));
         ChatMessage[] chat = [new("user", "Where is Nina?")];
         Assert.Equal(nano.Description.ChatTemplate!.Encode(chat), written.Description.ChatTemplate!.Encode(chat));
+    }
+
+    [Fact]
+    public async Task WriteAsync_EndTokensAndSampling_GoIntoTheFile()
+    {
+        MemoryModelSource nano = MemoryModelSource.Of(NanoModel.Folder);
+        nano.Files["generation_config.json"] = """{"eos_token_id": [1, 300], "temperature": 0.7, "top_k": 64, "top_p": 0.95, "min_p": 0.05, "repetition_penalty": 1.1}"""u8.ToArray();
+        (OpenModel written, _) = await ReadAsync(new MemoryModelSource(("nano.gguf", await QuantizeAsync(nano, WeightType.Q8_0))));
+        Assert.Equal([1, 107, 300], written.Config.EndTokens.Order());
+        Assert.Equal(new SamplingDefaults(0.7, 64, 0.95, 0.05, 1.1), written.Description.Sampling);
+        Assert.Empty(written.Description.Notes);
     }
 
     [Fact]

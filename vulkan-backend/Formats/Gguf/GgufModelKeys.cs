@@ -1,4 +1,5 @@
 using Gemma2.Backend.Config;
+using Gemma2.Backend.Decoding;
 using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Text;
 
@@ -21,11 +22,16 @@ internal static class GgufModelKeys
     /// <param name="vocabulary">Its vocabulary.</param>
     /// <param name="name">Its name.</param>
     /// <param name="type">How its matrices are stored.</param>
+    /// <param name="sampling">How its makers want tokens picked; null where they do not say it.</param>
     /// <exception cref="ModelException">The configuration says something for which GGUF has no key.</exception>
-    public static IReadOnlyList<KeyValuePair<string, object>> Of(Gemma2Config config, Vocabulary vocabulary, string name, WeightType type)
+    public static IReadOnlyList<KeyValuePair<string, object>> Of(Gemma2Config config, Vocabulary vocabulary, string name, WeightType type, SamplingDefaults? sampling = null)
     {
         Check(config, vocabulary, name);
-        return [.. Describe(name, type), .. Shape(config), .. GgufVocabularyKeys.Of(config, vocabulary), new(GgufKeys.ChatTemplate, GemmaTurns.Jinja)];
+        return
+        [
+            .. Describe(name, type), .. Shape(config), .. GgufVocabularyKeys.Of(config, vocabulary), new(GgufKeys.ChatTemplate, GemmaTurns.Jinja),
+            .. GgufSampling.Write(sampling ?? SamplingDefaults.None),
+        ];
     }
 
     private static void Check(Gemma2Config config, Vocabulary vocabulary, string name)

@@ -3,7 +3,7 @@ using Gemma2.Backend.Decoding;
 
 namespace Gemma2.Backend.Formats.Gguf;
 
-/// <summary>Reads how a model's makers want tokens picked from a GGUF file's metadata: newer converters write there what generation_config.json says.</summary>
+/// <summary>How a model's makers want tokens picked, in a GGUF file's metadata: newer converters write there what generation_config.json says.</summary>
 internal static class GgufSampling
 {
     /// <summary>Of what must be above 0.</summary>
@@ -18,6 +18,18 @@ internal static class GgufSampling
         Number(keys, GgufKeys.TopP, Least, 1),
         Number(keys, GgufKeys.MinP, 0, 1),
         Number(keys, GgufKeys.RepetitionPenalty, Least, float.MaxValue));
+
+    /// <summary>The keys and values that say it.</summary>
+    public static IEnumerable<KeyValuePair<string, object>> Write(SamplingDefaults sampling)
+    {
+        (string Key, double? Value)[] numbers =
+        [
+            (GgufKeys.Temperature, sampling.Temperature), (GgufKeys.TopP, sampling.TopP), (GgufKeys.MinP, sampling.MinP), (GgufKeys.RepetitionPenalty, sampling.RepetitionPenalty),
+        ];
+        foreach ((string key, double? value) in numbers)
+            if (value is { } number) yield return new(key, (float)number);
+        if (sampling.TopK is { } most) yield return new(GgufKeys.TopK, (uint)most);
+    }
 
     /// <summary>The file has floats of 32 bits: 0.95 is meant where it says 0.949999988.</summary>
     private static double? Number(GgufMetadata keys, string key, double lowest, double highest) => keys.Has(key)

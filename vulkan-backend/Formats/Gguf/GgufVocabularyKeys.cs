@@ -33,8 +33,9 @@ internal static class GgufVocabularyKeys
     {
         int end = vocabulary.TryFind("<eos>", out int eos) ? eos : config.EndTokens[0];
         yield return (GgufKeys.EndToken, end);
-        if (vocabulary.TryFind("<end_of_turn>", out int turn)) yield return (GgufKeys.EndOfTurnToken, turn);
-        else if (config.EndTokens.Any(token => token != end)) yield return (GgufKeys.EndOfTurnToken, config.EndTokens.First(token => token != end));
+        // There are two keys more; what else ends a generation has none.
+        IEnumerable<int> ends = vocabulary.TryFind("<end_of_turn>", out int turn) ? [turn, .. config.EndTokens] : config.EndTokens;
+        foreach ((string key, int token) in new[] { GgufKeys.EndOfTurnToken, GgufKeys.EndOfMessageToken }.Zip(ends.Except([end]))) yield return (key, token);
         yield return (GgufKeys.UnknownToken, Enumerable.Range(0, vocabulary.Count).First(id => vocabulary[id].Type == PieceType.Unknown));
         if (vocabulary.TryFind("<pad>", out int pad)) yield return ("tokenizer.ggml.padding_token_id", pad);
     }
