@@ -104,7 +104,7 @@ public sealed class InspectTests
         using var folder = new TemporaryFolder();
         folder.Write("adapter_config.json", "{}");
         folder.Write("adapter_model.safetensors", "");
-        (await Gemma2Program.RunAsync("inspect", folder.Path)).Failed(1, "is an adapter", "--lora");
+        (await Gemma2Program.RunAsync("inspect", folder.Path)).Failed(1, "is a LoRA adapter and no model", "--lora");
     }
 
     private static async Task<long> CacheBytesAsync(params string[] arguments)

@@ -8,11 +8,6 @@ namespace Gemma2.Backend.Formats;
 /// <summary>Opens models.</summary>
 public static class ModelReader
 {
-    /// <summary>What tells an adapter's folder. Source: https://github.com/huggingface/peft.</summary>
-    private const string AdapterConfig = "adapter_config.json";
-
-    private static readonly string[] WeightFiles = [".safetensors", ".safetensors.index.json", GgufFiles.Extension];
-
     /// <summary>Reads a model's configuration, vocabulary and the headers of its weight files, and checks that they belong together. No data is read.</summary>
     /// <param name="source">
     /// Where the files come from: a model in Hugging Face's format (config.json and one or several safetensors files), or in GGUF. Files are known by what they hold where
@@ -25,8 +20,6 @@ public static class ModelReader
         IReadOnlyDictionary<string, long> listed = await source.ListAsync(cancellationToken).ConfigureAwait(false);
         if (PeftAdapter.IsAlone(listed.Keys))
             throw new ModelException($"{source.Name}: is a LoRA adapter and no model; name its model, and add the adapter to that (--lora, Gemma2__Lora).");
-        if (IsAdapter(listed.Keys))
-            throw new ModelException($"{source.Name}: is an adapter ({AdapterConfig} and no model's weights); name the model that it was made for, and give the adapter with --lora.");
 
         // A folder in Hugging Face's format may have GGUF files beside its own, and a folder of a GGUF file a config.json.
         if (listed.ContainsKey(SafetensorsModel.ConfigFile) && SafetensorsFiles.AreIn(listed))
@@ -42,10 +35,4 @@ public static class ModelReader
         if (formats.Others.Count > 0) throw new ModelException(formats.Others[0]);
         return await SafetensorsModel.OpenAsync(source, listed, cancellationToken).ConfigureAwait(false);
     }
-
-    private static bool IsAdapter(IEnumerable<string> files) => files.Contains(AdapterConfig) && !files.Any(IsOfAModel);
-
-    private static bool IsOfAModel(string file) =>
-        !file.StartsWith("adapter_model.", StringComparison.Ordinal)
-        && WeightFiles.Any(end => file.EndsWith(end, StringComparison.OrdinalIgnoreCase));
 }

@@ -1,8 +1,8 @@
 namespace Gemma2.Backend.Text;
 
 /// <summary>
-/// The tokens that end a generation: those that a model's files name, and those that end a turn in its vocabulary, since files of tuned models often forget them. llama.cpp finds
-/// them by their texts too.
+/// The tokens that end a generation: those that a model's files name, and those that end a turn in its vocabulary, since files of tuned models often forget them. vLLM
+/// takes the vocabulary's own end too, and llama.cpp finds ends by their texts.
 /// </summary>
 internal static class EndTokens
 {
@@ -22,6 +22,8 @@ internal static class EndTokens
     private static IEnumerable<int> OfTurns(GemmaTokenizer? tokenizer)
     {
         yield return tokenizer?.EndOfTurn ?? EndOfTurn;
-        if (tokenizer?.Encode(EndOfChatMlTurn, special: true) is [int token] && tokenizer.Piece(token) == EndOfChatMlTurn) yield return token;
+        if (tokenizer is null) yield break;
+        yield return tokenizer.NamedEnd;
+        if (tokenizer.Encode(EndOfChatMlTurn, special: true) is [int token] && tokenizer.Piece(token) == EndOfChatMlTurn) yield return token;
     }
 }

@@ -29,6 +29,7 @@ public sealed class GemmaTokenizer
         (_normalize, _takesWholeTexts, _vocabulary) = (parts.Normalize, parts.TakesWholeTexts, new Vocabulary(parts));
         (Pad, Unknown) = (FindOrNone("<pad>"), PiecesOf(PieceType.Unknown).First());
         (Bos, Eos) = (FindNamed("<bos>", parts.Begin), FindNamed("<eos>", parts.End));
+        NamedEnd = parts.End is { } end && _vocabulary.TryFind(end, out int named) ? named : Eos;
         (StartOfTurn, EndOfTurn) = (FindOrNone("<start_of_turn>"), FindOrNone("<end_of_turn>"));
         SpareTokens = [.. PiecesOf(PieceType.Unused)];
 
@@ -51,6 +52,9 @@ public sealed class GemmaTokenizer
 
     /// <summary>Id of <c>&lt;eos&gt;</c>, which ends a text.</summary>
     public int Eos { get; }
+
+    /// <summary>Id of what ends an answer by the vocabulary's own files, such as <c>&lt;|im_end|&gt;</c>; mostly <see cref="Eos"/>.</summary>
+    internal int NamedEnd { get; }
 
     /// <summary>Id of <c>&lt;bos&gt;</c>, which every prompt begins with.</summary>
     public int Bos { get; }

@@ -53,6 +53,17 @@ public sealed class ModelQuantizerTests
     }
 
     [Fact]
+    public async Task OpenAsync_EndThatTheVocabularyNames_EndsAGeneration()
+    {
+        MemoryModelSource nano = MemoryModelSource.Of(NanoModel.Folder);
+        (OpenModel plain, _) = await ReadAsync(nano);
+        Assert.Equal([1, 107], plain.Config.EndTokens);
+        nano.Files["tokenizer_config.json"] = Encoding.UTF8.GetBytes(new JsonObject { ["eos_token"] = plain.Tokenizer!.Piece(300) }.ToJsonString());
+        (OpenModel named, _) = await ReadAsync(nano);
+        Assert.Equal([1, 107, 300], named.Config.EndTokens);
+    }
+
+    [Fact]
     public async Task WriteAsync_WhatItWrote_IsTheSameWhenWrittenAgain()
     {
         byte[] file = await QuantizeAsync(new FolderModelSource(NanoModel.Folder), WeightType.Q5_1);

@@ -128,7 +128,7 @@ public sealed class ModelReaderTests
     [Theory, InlineData("adapter_model.safetensors"), InlineData("adapter_model.bin")]
     public async Task ReadAsync_FolderOfAnAdapter_IsRefusedAsOne(string weights)
     {
-        string reason = "memory: is an adapter (adapter_config.json and no model's weights); name the model that it was made for, and give the adapter with --lora.";
+        string reason = "memory: is a LoRA adapter and no model; name its model, and add the adapter to that (--lora, Gemma2__Lora).";
         await AssertRefusedAsync(new MemoryModelSource(("adapter_config.json", "{}"u8.ToArray()), (weights, [0])), reason);
         await AssertRefusedAsync(Model(("adapter_config.json", "{}"u8.ToArray()), (weights, [0])), reason);
     }
