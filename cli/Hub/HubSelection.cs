@@ -9,6 +9,8 @@ internal static class HubSelection
     // As many as fit one line of a message.
     private const int LongestList = 300;
 
+    private static readonly string[] _otherWeights = [".bin", ".pt", ".pth", ".ckpt", ".onnx", ".h5", ".msgpack", ".npz", ".task", ".tflite"];
+
     /// <summary>The model's files.</summary>
     /// <exception cref="HubException">The repository has none, or several, or not the one that was named.</exception>
     public static IReadOnlyList<HubEntry> Select(HubReference reference, HubRepository repository)
@@ -36,7 +38,7 @@ internal static class HubSelection
         return models switch
         {
             [var only] => GgufFiles.PartsOf(only),
-            [] => throw new HubException($"{reference.Label} has neither config.json with *.safetensors nor a {GgufFiles.Extension} file."),
+            [] => throw new HubException($"{reference.Label} has neither config.json with *.safetensors nor a {GgufFiles.Extension} file{Others(there)}."),
             _ => throw new HubException($"{reference.Label} has several {GgufFiles.Extension} models; name one as {reference.Label}:FILE. There are: {List(models)}."),
         };
     }
@@ -50,6 +52,12 @@ internal static class HubSelection
         string what = ending.Length == 0 ? $"has no {GgufFiles.Extension} file '{file}'" : $"has several {GgufFiles.Extension} models '{file}'";
         throw new HubException(models.Length == 0 ? $"{reference.Label} {what}." : $"{reference.Label} {what}. There are: {List(ending.Length == 0 ? models : ending)}.");
     }
+
+    /// <summary>What it has in place of weights that are read.</summary>
+    private static string Others(IEnumerable<string> there) =>
+        there.Order(StringComparer.Ordinal).FirstOrDefault(path => _otherWeights.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase)) is { } other
+            ? $"; {other} is of another format, which is not read"
+            : "";
 
     private static bool EndsWith(string stem, string ending) =>
         stem.EndsWith(ending, StringComparison.OrdinalIgnoreCase) && (stem.Length == ending.Length || !char.IsAsciiLetterOrDigit(stem[^(ending.Length + 1)]));

@@ -40,6 +40,7 @@ internal static class ModelLocation
     {
         if (IsTokenizer(model))
         {
+            LocalModel.CheckTokenizer(model);
             if (model.EndsWith(".json", StringComparison.OrdinalIgnoreCase)) return TokenizerReader.ReadJson(await File.ReadAllBytesAsync(model, cancellationToken), model);
             await using FileStream file = File.OpenRead(model);
             return GemmaTokenizer.Load(file, model);

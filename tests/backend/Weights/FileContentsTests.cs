@@ -62,12 +62,17 @@ public sealed class FileContentsTests
     }
 
     [Theory]
-    [InlineData("config.json"), InlineData("model.safetensors.index.json")]
-    public async Task OpenAsync_PointerInPlaceOfASmallFile_SaysWhatItIs(string file)
+    [InlineData("config.json"), InlineData("model.safetensors.index.json"), InlineData("tokenizer.model"), InlineData("generation_config.json")]
+    public async Task OpenAsync_OtherFileInPlaceOfASmallOne_SaysWhatItIs(string file)
     {
         MemoryModelSource source = Folder();
+        if (file != "model.safetensors.index.json") source.Files["model.safetensors"] = Weights();
         source.Files[file] = Encoding.ASCII.GetBytes(Pointer);
         await AssertRefusedAsync(source, $"memory/{file}: is a git-lfs pointer to 4988025760 bytes", "git lfs pull");
+        source.Files[file] = "\n <HTML><body>Sign in</body></HTML>"u8.ToArray();
+        await AssertRefusedAsync(source, $"memory/{file}: is a web page");
+        source.Files[file] = [];
+        await AssertRefusedAsync(source, $"memory/{file}: is empty");
     }
 
     [Theory]

@@ -27,7 +27,7 @@ public sealed class HubSelectionTests
 
     [Theory]
     [InlineData("README.md", "", "hf:a/b has neither config.json with *.safetensors nor a .gguf file.")]
-    [InlineData("config.json pytorch_model.bin", "", "hf:a/b has neither config.json with *.safetensors nor a .gguf file.")]
+    [InlineData("config.json pytorch_model.bin", "", "hf:a/b has neither config.json with *.safetensors nor a .gguf file; pytorch_model.bin is of another format, which is not read.")]
     [InlineData("g-Q8_0.gguf g-Q4_K_M.gguf", "", "hf:a/b has several .gguf models; name one as hf:a/b:FILE. There are: g-Q4_K_M.gguf, g-Q8_0.gguf.")]
     [InlineData("g-Q8_0.gguf g-Q4_K_M.gguf", "Q5_0", "hf:a/b has no .gguf file 'Q5_0'. There are: g-Q4_K_M.gguf, g-Q8_0.gguf.")]
     [InlineData("g-Q8_0.gguf h-Q8_0.gguf i.gguf", "Q8_0", "hf:a/b has several .gguf models 'Q8_0'. There are: g-Q8_0.gguf, h-Q8_0.gguf.")]

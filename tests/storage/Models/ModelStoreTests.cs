@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using Azure.Storage.Blobs.Models;
 using Gemma2.Backend;
+using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Storage.Models;
 using Gemma2.Storage.Tests.Faults;
@@ -383,6 +384,23 @@ public class ModelStoreTests(AzuriteFixture azurite)
         await new ModelStore(storage.Connection).PushAsync(Path.Combine(folder.FullName, path), "tiny", null, Cancel);
 
         Assert.Equal(stored.Split(' '), (await new BlobModelSource(storage.Connection, "tiny").ListAsync(Cancel)).Keys.Order());
+        folder.Delete(recursive: true);
+    }
+
+    [Theory, InlineData("sha256-01"), InlineData(".")]
+    public async Task Push_GgufWithoutExtension_StoresItUnderItsNameAndFindsItThere(string path)
+    {
+        var storage = new TestStorage(azurite);
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("blobs-");
+        await File.WriteAllBytesAsync(Path.Combine(folder.FullName, "sha256-01"), [.. "GGUF"u8, 3, 0, 0, 0], Cancel);
+        await File.WriteAllTextAsync(Path.Combine(folder.FullName, "sha256-02"), "{}", Cancel);
+
+        await new ModelStore(storage.Connection).PushAsync(Path.Combine(folder.FullName, path), "tiny", null, Cancel);
+
+        var stored = new BlobModelSource(storage.Connection, "tiny");
+        Assert.Equal(["sha256-01"], (await stored.ListAsync(Cancel)).Keys);
+        var error = await Assert.ThrowsAsync<ModelException>(() => ModelReader.OpenAsync(stored, Cancel));
+        Assert.Equal("tiny/sha256-01: ends in the middle of the list of tensors: it is 8 bytes long.", error.Message);
         folder.Delete(recursive: true);
     }
 

@@ -34,6 +34,14 @@ public static class LocalModel
                 : $"'{path}' is a file that holds no model; supported are {Allowed}.");
     }
 
+    /// <summary>Looks at a file that is said to be a tokenizer by itself.</summary>
+    /// <exception cref="ModelException">It is empty, or stands for another one: a git-lfs pointer, a page that says why there is none.</exception>
+    public static void CheckTokenizer(string path)
+    {
+        byte[] begin = Begin(path);
+        if ((begin.Length == 0 ? "is empty." : FileContents.DescribePlaceholder(begin)) is { } what) throw new ModelException($"'{path}' {what}");
+    }
+
     private static byte[] Begin(string path)
     {
         try

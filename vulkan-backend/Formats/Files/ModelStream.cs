@@ -9,12 +9,13 @@ internal static class ModelStream
     /// <param name="file">The file's name.</param>
     /// <param name="longest">Most bytes that it may have.</param>
     /// <param name="cancellationToken">Stops reading.</param>
-    /// <exception cref="ModelException">It is missing, too long, cannot be read, or stands for another file: a git-lfs pointer, a page that says why there is none.</exception>
+    /// <exception cref="ModelException">It is missing, too long, cannot be read, is empty, or stands for another file: a git-lfs pointer, a page that says why there is none.</exception>
     public static async Task<byte[]> ReadFileAsync(
         IModelSource source, IReadOnlyDictionary<string, long> files, string file, int longest, CancellationToken cancellationToken)
     {
         string label = $"{source.Name}/{file}";
         if (!files.TryGetValue(file, out long length)) throw new ModelException($"{source.Name}: has no {file}.");
+        if (length == 0) throw new ModelException($"{label}: is empty: its download failed; fetch it again.");
         if (length > longest) throw new ModelException($"{label}: is {length} bytes long; allowed are at most {longest}.");
         byte[] bytes = new byte[length];
         await using var stream = new ModelFileStream(await source.OpenAsync(file, cancellationToken));

@@ -9,6 +9,9 @@ internal static class FolderVocabulary
     /// <summary>The SentencePiece file beside the weights.</summary>
     public const string SentencePieceName = "tokenizer.model";
 
+    // Gemma 2's has 4 MB.
+    private const int LongestSentencePiece = 64 << 20;
+
     /// <summary>Whether a model has a vocabulary.</summary>
     public static bool IsThere(IReadOnlyDictionary<string, long> listed) => listed.ContainsKey(SentencePieceName) || listed.ContainsKey(TokenizerJson.FileName);
 
@@ -24,20 +27,14 @@ internal static class FolderVocabulary
         IModelSource source, IReadOnlyDictionary<string, long> listed, int? rows, List<string> notes, CancellationToken cancellationToken)
     {
         if (!IsThere(listed)) return null;
-        string name = listed.ContainsKey(SentencePieceName) ? SentencePieceName : TokenizerJson.FileName, label = $"{source.Name}/{name}";
-        TokenizerParts parts = name == SentencePieceName
-            ? await ReadSentencePieceAsync(source, label, cancellationToken)
-            : TokenizerJson.Read(await ModelStream.ReadFileAsync(source, listed, name, TokenizerJson.LongestFile, cancellationToken), label);
+        bool isSentencePiece = listed.ContainsKey(SentencePieceName);
+        string name = isSentencePiece ? SentencePieceName : TokenizerJson.FileName, label = $"{source.Name}/{name}";
+        byte[] file = await ModelStream.ReadFileAsync(source, listed, name, isSentencePiece ? LongestSentencePiece : TokenizerJson.LongestFile, cancellationToken);
+        TokenizerParts parts = isSentencePiece ? SentencePieceFile.Read(new MemoryStream(file), label) : TokenizerJson.Read(file, label);
         if (parts.Pieces.Length > rows)
             throw new ModelException($"{label} has {parts.Pieces.Length} pieces, but config.json's vocab_size is {rows}: they belong to different models.");
 
         TokenizerSettings settings = await TokenizerSettings.ReadAsync(source, listed, cancellationToken);
         return GemmaTokenizer.Create(AddedPieces.Apply(parts, settings, rows, notes), label);
-    }
-
-    private static async Task<TokenizerParts> ReadSentencePieceAsync(IModelSource source, string label, CancellationToken cancellationToken)
-    {
-        using var stream = new ModelFileStream(await source.OpenAsync(SentencePieceName, cancellationToken));
-        return SentencePieceFile.Read(stream, label);
     }
 }
