@@ -14,6 +14,7 @@ internal sealed class EngineArguments
     private readonly Option<string?> _device = Shared.Device();
     private readonly Option<KernelOptions?> _kernels = Shared.Kernels();
     private readonly AdapterArguments _adapters = new();
+    private readonly ChatTemplateArgument _chatTemplate = new();
 
     /// <summary>Adds all of them to a command.</summary>
     public void AddTo(Command command)
@@ -24,6 +25,7 @@ internal sealed class EngineArguments
         command.Add(_device);
         command.Add(_kernels);
         _adapters.AddTo(command);
+        _chatTemplate.AddTo(command);
     }
 
     /// <summary>The options for an engine that works on one sequence. Whoever calls this program chose the machine, so a software device is allowed.</summary>
@@ -35,6 +37,7 @@ internal sealed class EngineArguments
         MaxSequences = 1,
         WeightType = parse.GetValue(_type),
         Adapters = _adapters.Read(parse),
+        ChatTemplate = _chatTemplate.Read(parse),
         KvCacheType = parse.GetValue(_kv) ?? KvCacheType.Auto,
         Kernels = parse.GetValue(_kernels) ?? KernelOptions.Default,
     };

@@ -7,6 +7,7 @@ using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Text;
 using Gemma2.Cli.Arguments;
 using Gemma2.Cli.Models;
 using Gemma2.Cli.Terminal;
@@ -35,11 +36,13 @@ internal static class InspectCommand
         var adapters = new AdapterArguments();
         var command = new Command("inspect", "Show a model's configuration, tensors, and the device memory it needs.") { model, type, context, kv, json };
         adapters.AddTo(command);
+        var template = new ChatTemplateArgument();
+        template.AddTo(command);
         command.SetAction(async (parse, cancellationToken) =>
         {
             IModelSource source = ModelLocation.Open(parse.GetRequiredValue(model));
             ModelReport report = await ReadAsync(
-                source, parse.GetValue(type), parse.GetValue(context), parse.GetValue(kv) ?? KvCacheType.Auto, adapters.Read(parse), cancellationToken);
+                source, parse.GetValue(type), parse.GetValue(context), parse.GetValue(kv) ?? KvCacheType.Auto, adapters.Read(parse), template.Read(parse), cancellationToken);
             if (parse.GetValue(json)) StandardOutput.WriteJson(report, CliJson.Document.ModelReport);
             else Print(report);
         });
@@ -47,9 +50,10 @@ internal static class InspectCommand
     }
 
     private static async Task<ModelReport> ReadAsync(
-        IModelSource source, WeightType? type, int? context, KvCacheType wanted, IReadOnlyList<AdapterSource> adapters, CancellationToken cancellationToken)
+        IModelSource source, WeightType? type, int? context, KvCacheType wanted, IReadOnlyList<AdapterSource> adapters, ChatTemplateText? template, CancellationToken cancellationToken)
     {
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken);
+        if (template is not null) model.UseChatTemplate(template);
         AdapterSet added = await AdapterSet.LoadAsync(adapters, model, cancellationToken);
         (Gemma2Config config, IReadOnlyList<TensorEntry> tensors) = (model.Config, added.TensorsOf(model.TensorsAs(type)));
         KvCacheType kv = wanted.For(tensors.Select(tensor => tensor.Type));
@@ -59,8 +63,9 @@ internal static class InspectCommand
         long needed = MemoryEstimate.Of(config, tensors, length, kv, sequences).TotalBytes + ActivationBytes;
         long parameters = tensors.Sum(tensor => tensor.Shape.Aggregate(1L, (product, size) => product * size));
         return new ModelReport(source.Name, parameters, config,
-            new MemoryReport(length, kv, memory.WeightBytes, memory.KvCacheBytes, memory.TotalBytes, SmallestDevice(needed), sequences), model.Description.Sampling, model.Description.Notes,
-            added.Adapters, tensors);
+            new MemoryReport(length, kv, memory.WeightBytes, memory.KvCacheBytes, memory.TotalBytes, SmallestDevice(needed), sequences), model.Description.Sampling,
+            model.Description.ChatTemplate is { } chat ? new ChatTemplateReport(chat.Text.Origin, chat.IsGemmas, chat.TakesSystem, chat.Alternates, chat.Problem, chat.Text.Jinja) : null,
+            model.Description.Notes, added.Adapters, tensors);
     }
 
     /// <returns>Gigabytes; null where none is large enough.</returns>
@@ -90,6 +95,7 @@ internal static class InspectCommand
         yield return ["longest sequence", Text(config.MaxPositions)];
         yield return ["begin and end tokens", $"{config.BeginToken}; {string.Join(", ", config.EndTokens)}"];
         yield return ["sampling", Sampling(report.Sampling)];
+        yield return ["chat template", report.ChatTemplate?.Describe() ?? "none, as the model has no vocabulary"];
         foreach (Adapter adapter in report.Adapters) yield return ["adapter", adapter.ToString()];
         yield return ["device memory", $"{Sizes.Describe(memory.TotalBytes)} = {Sizes.Describe(memory.WeightBytes)} weights "
             + $"+ {Sizes.Describe(memory.KvCacheBytes)} {memory.KvCacheType.ToString().ToLowerInvariant()} cache for one sequence of {memory.ContextLength}"];
@@ -120,12 +126,30 @@ internal static class InspectCommand
 /// <param name="Config">The configuration.</param>
 /// <param name="Memory">Device memory for one sequence.</param>
 /// <param name="Sampling">How tokens are picked where a request says nothing.</param>
+/// <param name="ChatTemplate">How conversations become prompts; null without a vocabulary.</param>
 /// <param name="Notes">What was left aside or taken for granted.</param>
 /// <param name="Adapters">The LoRA adapters that are added.</param>
 /// <param name="Tensors">All tensors that are loaded.</param>
 internal sealed record ModelReport(
-    string Model, long Parameters, Gemma2Config Config, MemoryReport Memory, SamplingDefaults Sampling, IReadOnlyList<string> Notes, IReadOnlyList<Adapter> Adapters,
+    string Model, long Parameters, Gemma2Config Config, MemoryReport Memory, SamplingDefaults Sampling, ChatTemplateReport? ChatTemplate, IReadOnlyList<string> Notes, IReadOnlyList<Adapter> Adapters,
     IReadOnlyList<TensorEntry> Tensors);
+
+/// <summary>How conversations become prompts.</summary>
+/// <param name="Origin">Where the template is from.</param>
+/// <param name="IsGemmas">Whether it makes what Gemma 2's own template makes.</param>
+/// <param name="TakesSystem">Whether a system message goes through as such; else it goes in front of the next user message.</param>
+/// <param name="Alternates">Whether neighbours of one role become one message.</param>
+/// <param name="Problem">Why no conversations are taken; null where they are.</param>
+/// <param name="Template">The template.</param>
+internal sealed record ChatTemplateReport(string Origin, bool IsGemmas, bool TakesSystem, bool Alternates, string? Problem, string Template)
+{
+    /// <summary>All of it but the template in a line.</summary>
+    public string Describe() => Problem ?? $"{Origin}{(IsGemmas ? IsBuiltIn ? "" : ", which is Gemma 2's own" : $"; {Takes}")}";
+
+    private bool IsBuiltIn => Origin == ChatTemplate.OwnOrigin;
+
+    private string Takes => $"takes {(TakesSystem ? "" : "no ")}system messages{(Alternates ? ", and user and assistant in turn" : "")}";
+}
 
 /// <summary>Device memory for one sequence, without the small buffers for activations.</summary>
 /// <param name="ContextLength">Longest prompt plus answer, in tokens.</param>

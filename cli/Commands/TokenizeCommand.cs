@@ -17,12 +17,14 @@ internal static class TokenizeCommand
         Option<bool> special = new("--special") { Description = "The names of control tokens in a text (<bos> ...) become their ids." };
         Option<bool> chat = new("--chat") { Description = "Lines are arrays of chat messages: {\"role\": ..., \"content\": ...}." };
         var command = new Command("tokenize", "Answer each line of stdin, one JSON string, with one JSON array of token ids.") { model, special, chat };
+        var template = new ChatTemplateArgument();
+        template.AddTo(command);
         command.AllowAtMostOneOf(special, chat);
         command.SetAction(async (parse, cancellationToken) =>
         {
             string path = parse.GetRequiredValue(model);
             Func<string, int[]> encode = parse.GetValue(chat)
-                ? ChatEncoder(await ModelLocation.LoadChatTemplateAsync(path, cancellationToken))
+                ? ChatEncoder(await ModelLocation.LoadChatTemplateAsync(path, template.Read(parse), cancellationToken))
                 : TextEncoder(await ModelLocation.LoadTokenizerAsync(path, cancellationToken), parse.GetValue(special));
             return await JsonLines.AnswerAsync(line => JsonSerializer.Serialize(encode(line), CliJson.Lines.Int32Array), cancellationToken);
         });

@@ -50,10 +50,13 @@ internal static class ModelLocation
     }
 
     /// <summary>The chat template of a model, or Gemma 2's own for a bare tokenizer.model.</summary>
+    /// <param name="model">MODEL.</param>
+    /// <param name="instead">A template that is used instead.</param>
+    /// <param name="cancellationToken">Stops the reading.</param>
     /// <exception cref="Gemma2Exception">There is no vocabulary, or a file is not usable.</exception>
-    public static async Task<ChatTemplate> LoadChatTemplateAsync(string model, CancellationToken cancellationToken) => IsTokenizer(model)
-        ? ChatTemplate.Of(await LoadTokenizerAsync(model, cancellationToken))
-        : await ChatTemplateReader.ReadAsync(Open(model), cancellationToken);
+    public static async Task<ChatTemplate> LoadChatTemplateAsync(string model, ChatTemplateText? instead, CancellationToken cancellationToken) => IsTokenizer(model)
+        ? ChatTemplate.Of(await LoadTokenizerAsync(model, cancellationToken), instead)
+        : await ChatTemplateReader.ReadAsync(Open(model), instead, cancellationToken);
 
     private static bool IsTokenizer(string model) => File.Exists(model) && !LocalModel.IsGguf(model);
 

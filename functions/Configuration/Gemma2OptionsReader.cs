@@ -5,6 +5,7 @@ using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Text;
 using Gemma2.Service.Callbacks;
 using Gemma2.Service.Options;
 using Gemma2.Storage.Batches;
@@ -34,7 +35,7 @@ internal static class Gemma2OptionsReader
         nameof(Gemma2Options.Model), nameof(Gemma2Options.Device), nameof(Gemma2Options.AllowSoftwareDevice), nameof(Gemma2Options.ContextLength),
         nameof(Gemma2Options.MaxSequences), nameof(Gemma2Options.JobsAtOnce), nameof(Gemma2Options.KvCacheMemory), nameof(Gemma2Options.MaxWaitingRequests), nameof(Gemma2Options.MaxWaitingTokens),
         nameof(Gemma2Options.StagingMemory),
-        nameof(Gemma2Options.ToolPrompt), nameof(Gemma2Options.GenerationConfig), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.Lora), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
+        nameof(Gemma2Options.ToolPrompt), nameof(Gemma2Options.ChatTemplate), nameof(Gemma2Options.GenerationConfig), nameof(Gemma2Options.WeightType), nameof(Gemma2Options.Lora), nameof(Gemma2Options.KvCacheType), nameof(Gemma2Options.Kernels),
         nameof(Gemma2Options.ApiKeys), nameof(Gemma2Options.AllowAnonymous), nameof(Gemma2Options.CorsOrigins), nameof(Gemma2Options.RequestSeconds),
         nameof(Gemma2Options.StartupWaitSeconds), nameof(Gemma2Options.AdminKey),
         nameof(Gemma2Options.RequestsPerMinute), nameof(Gemma2Options.TokensPerMinute), nameof(Gemma2Options.KeyLimits),
@@ -70,6 +71,7 @@ internal static class Gemma2OptionsReader
             MaxWaitingRequests = Integer(section, nameof(Gemma2Options.MaxWaitingRequests), 0, MostWaitingRequests) ?? defaults.MaxWaitingRequests,
             MaxWaitingTokens = Integer(section, nameof(Gemma2Options.MaxWaitingTokens), 0, int.MaxValue) ?? defaults.MaxWaitingTokens,
             ToolPrompt = ToolPrompt(section) ?? defaults.ToolPrompt,
+            ChatTemplate = ChatTemplate(section),
             GenerationConfig = GenerationConfig(section) ?? defaults.GenerationConfig,
             WeightType = WeightTypeOf(section),
             Lora = Lora(section),
@@ -146,6 +148,22 @@ internal static class Gemma2OptionsReader
         "none" => GenerationConfigUse.None,
         var other => throw Wrong(nameof(Gemma2Options.GenerationConfig), other, "auto or none"),
     };
+
+    /// <summary>A template itself, which has tags, or the path of a file that holds one.</summary>
+    private static ChatTemplateText? ChatTemplate(IConfigurationSection section)
+    {
+        const string key = nameof(Gemma2Options.ChatTemplate);
+        if (Value(section, key) is not { } value) return null;
+        if (value.Contains("{%", StringComparison.Ordinal) || value.Contains("{{", StringComparison.Ordinal)) return new ChatTemplateText(value, Name(key));
+        try
+        {
+            return new ChatTemplateText(File.ReadAllText(value), value);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw Wrong(key, value, "a template in Jinja, or the path of a file that holds one and can be read");
+        }
+    }
 
     private static WeightType? WeightTypeOf(IConfigurationSection section) =>
         Value(section, nameof(Gemma2Options.WeightType)) is not { } name ? null

@@ -3,6 +3,7 @@ using Gemma2.Backend.Engine;
 using Gemma2.Backend.Formats.Files;
 using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Text;
 using Gemma2.Storage.Batches;
 
 namespace Gemma2.Service.Options;
@@ -50,6 +51,9 @@ internal sealed record Gemma2Options
 
     /// <summary>What a model is told that may call functions: a text in which <see cref="Grammars.Tools.ToolPrompt.Placeholder"/> stands for them.</summary>
     public string ToolPrompt { get; init; } = Grammars.Tools.ToolPrompt.Default;
+
+    /// <summary>How conversations become prompts, instead of the template that came with the model.</summary>
+    public ChatTemplateText? ChatTemplate { get; init; }
 
     /// <summary>Whether requests that do not say how tokens are picked get what the model's makers say: <c>auto</c>, or <c>none</c>: OpenAI's defaults.</summary>
     public GenerationConfigUse GenerationConfig { get; init; } = GenerationConfigUse.Auto;
@@ -156,5 +160,6 @@ internal sealed record Gemma2Options
         UsesSamplingDefaults = GenerationConfig == GenerationConfigUse.Auto,
         KvCacheType = KvCacheType,
         Kernels = Kernels,
+        ChatTemplate = ChatTemplate,
     };
 }

@@ -7,6 +7,7 @@ using Gemma2.Backend.Kernels.Matrix;
 using Gemma2.Backend.Pipelines;
 using Gemma2.Backend.Startup;
 using Gemma2.Backend.Tensors;
+using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Engine;
 
@@ -54,6 +55,9 @@ public sealed record EngineOptions
 
     /// <summary>Most bytes of memory for weights on their way from the files to the device.</summary>
     public long StagingMemory { get; init; } = ReadOptions.DefaultStagingMemory;
+
+    /// <summary>How conversations become prompts, instead of the template that came with the model.</summary>
+    public ChatTemplateText? ChatTemplate { get; init; }
 
     /// <summary>Which families of matrix kernels may be used.</summary>
     public KernelOptions Kernels { get; init; } = KernelOptions.Default;

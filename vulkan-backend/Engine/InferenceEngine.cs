@@ -139,6 +139,7 @@ public sealed class InferenceEngine : IInferenceEngine
         await using var opening = new DeviceOpening(options, cancellationToken);
         StartupSpan reading = options.Timeline.Begin(StartupStages.Model);
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken).ConfigureAwait(false);
+        if (options.ChatTemplate is { } template) model.UseChatTemplate(template);
         reading.Dispose();
         EngineResources resources = await EngineResources.LoadAsync(model, opening, options, progress, cancellationToken).ConfigureAwait(false);
         return new InferenceEngine(resources, options, source.Name, model.Description);

@@ -57,7 +57,8 @@ public static class ModelMerger
         await using OpenModel model = await ModelReader.OpenAsync(source, cancellationToken).ConfigureAwait(false);
         if (model.Tokenizer is null) throw new ModelException($"{source.Name}: has no tokenizer, which a GGUF file holds too.");
         AdapterSet added = await AdapterSet.LoadAsync(adapters, model, cancellationToken).ConfigureAwait(false);
-        GgufFileSink sink = new(file, GgufModelKeys.Of(model.Config, model.Tokenizer.Vocabulary, source.Name, MostlyOf(model.Tensors), model.Description.Sampling));
+        GgufFileSink sink = new(file, GgufModelKeys.Of(
+            model.Config, model.Tokenizer.Vocabulary, source.Name, MostlyOf(model.Tensors), model.Description.Sampling, model.Description.ChatTemplate?.Text.Jinja));
         await model.ReadAsync(added.Before(sink, widens: false), progress, cancellationToken: cancellationToken).ConfigureAwait(false);
     }
 

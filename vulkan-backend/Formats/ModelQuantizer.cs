@@ -26,7 +26,9 @@ public static class ModelQuantizer
         if (model.Tokenizer is null) throw new ModelException($"{source.Name}: has no tokenizer, which a GGUF file holds too.");
         AdapterSet adapters = await AdapterSet.LoadAsync(options.Adapters, model, cancellationToken).ConfigureAwait(false);
         QuantizationPlan plan = new(model, source.Name, options);
-        GgufFileSink sink = new(file, [.. GgufModelKeys.Of(model.Config, model.Tokenizer.Vocabulary, source.Name, options.Type, model.Description.Sampling), .. plan.Keys]);
+        IReadOnlyList<KeyValuePair<string, object>> keys = GgufModelKeys.Of(
+            model.Config, model.Tokenizer.Vocabulary, source.Name, options.Type, model.Description.Sampling, model.Description.ChatTemplate?.Text.Jinja);
+        GgufFileSink sink = new(file, [.. keys, .. plan.Keys]);
         QuantizingSink quantizing = new(sink, plan.TypeOf, plan.ImportanceOf, options.AllowRequantize);
         await model.ReadAsync(adapters.Before(quantizing, widens: true), progress, cancellationToken: cancellationToken).ConfigureAwait(false);
         return WrittenModel.Of(sink.Tensors, plan.Notes);

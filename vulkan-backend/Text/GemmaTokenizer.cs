@@ -21,6 +21,7 @@ public sealed class GemmaTokenizer
     private readonly bool _takesWholeTexts;
     private readonly Search _userDefined;
     private readonly Search _special;
+    private readonly Func<IReadOnlySet<int>, Search> _contentWithout;
     private readonly Search _content;
     private readonly Search _prompt;
 
@@ -38,7 +39,8 @@ public sealed class GemmaTokenizer
         _userDefined = new Search(new PieceCutter(new([]), rules), CutterOf(userDefined, _normalize, rules));
         _special = SearchFor(whole, text => text, rules);
         _prompt = SearchFor(whole, WithSpaces, rules);
-        _content = SearchFor([.. userDefined.Where(id => !IsControl(id))], WithSpaces, rules);
+        _contentWithout = others => SearchFor([.. userDefined.Where(id => !IsControl(id) && !others.Contains(id))], WithSpaces, rules);
+        _content = _contentWithout(new HashSet<int>());
     }
 
     /// <summary>Number of token ids; they begin at 0.</summary>
@@ -111,6 +113,13 @@ public sealed class GemmaTokenizer
     /// file the vocabulary is from; U+2581 in a text is what it is, as in Hugging Face's tokenizer.
     /// </summary>
     internal int[] EncodeContent(string text) => Encode(WellFormed(text), _content);
+
+    /// <summary>Encodes as <see cref="EncodeContent"/> does, with more pieces whose names are text.</summary>
+    internal Func<string, int[]> ContentEncoder(IReadOnlySet<int> others)
+    {
+        Search search = _contentWithout(others);
+        return text => Encode(WellFormed(text), search);
+    }
 
     /// <summary>The same of a text in which the names of control tokens become their ids.</summary>
     internal int[] EncodePrompt(string text) => Encode(WellFormed(text), _prompt);

@@ -18,6 +18,10 @@ internal static class Vocabularies
     /// <summary>Google's; skips the test where it is not there.</summary>
     public static GemmaTokenizer Google => GoogleVocabulary.Value;
 
+    /// <summary>The small one with pieces of a tuned model behind its own.</summary>
+    public static GemmaTokenizer SmallWith(params string[] added) => GemmaTokenizer.Create(
+        new TokenizerParts([.. Enumerable.Range(0, Small.VocabularySize).Select(id => Small.Vocabulary[id]), .. added.Select(text => new Piece(text, 0, PieceType.UserDefined))]), "tuned");
+
     private static GemmaTokenizer Load(string path)
     {
         using FileStream file = File.OpenRead(path);

@@ -16,25 +16,44 @@ internal static class FolderChatTemplate
     private const string DefaultName = "default";
     private const int Longest = 16 << 20;
     private const int DeepestNesting = 64;
-    private static readonly string[] JsonFiles = ["chat_template.json", "tokenizer_config.json"];
+    private const string TokenizerFile = "tokenizer_config.json";
+    private static readonly string[] JsonFiles = ["chat_template.json", TokenizerFile];
+    private static readonly string[] TokenNames = ["bos_token", "eos_token", "unk_token", "pad_token"];
 
-    /// <summary>Reads the template.</summary>
+    /// <summary>Reads the template, and what the model's files call its tokens.</summary>
     /// <returns>Null where the folder has none.</returns>
     /// <exception cref="ModelException">A file is malformed.</exception>
     public static async Task<ChatTemplateText?> ReadAsync(IModelSource source, IReadOnlyDictionary<string, long> listed, CancellationToken cancellationToken)
     {
+        ChatTemplateText? found = null;
         if (listed.ContainsKey(JinjaFile))
         {
             byte[] text = await ModelStream.ReadFileAsync(source, listed, JinjaFile, Longest, cancellationToken).ConfigureAwait(false);
-            return new ChatTemplateText(Decode(text), JinjaFile);
+            found = new ChatTemplateText(Decode(text), JinjaFile);
         }
 
+        IReadOnlyDictionary<string, string?> tokens = new Dictionary<string, string?>();
         foreach (string file in JsonFiles.Where(listed.ContainsKey))
         {
+            string label = $"{source.Name}/{file}";
             byte[] json = await ModelStream.ReadFileAsync(source, listed, file, Longest, cancellationToken).ConfigureAwait(false);
-            if (Find(json, $"{source.Name}/{file}") is { } found) return found with { Origin = $"{file}{found.Origin}" };
+            if (found is null && Find(json, label) is { } template) found = template with { Origin = $"{file}{template.Origin}" };
+            if (file == TokenizerFile) tokens = ModelJson.Read(json, label, DeepestNesting, ReadTokens);
         }
-        return null;
+        return found is null ? null : found with { Tokens = tokens };
+    }
+
+    /// <summary>A token is a text, or an object that holds one beside how it is found; what else is there is no matter of the template.</summary>
+    private static Dictionary<string, string?> ReadTokens(JsonElement root)
+    {
+        Dictionary<string, string?> tokens = new(StringComparer.Ordinal);
+        foreach (string name in TokenNames)
+        {
+            if (!root.TryGetProperty(name, out JsonElement token)) continue;
+            if (token.ValueKind == JsonValueKind.Object && token.TryGetProperty("content", out JsonElement content)) token = content;
+            if (token.ValueKind is JsonValueKind.String or JsonValueKind.Null) tokens[name] = token.GetString();
+        }
+        return tokens;
     }
 
     private static ChatTemplateText? Find(byte[] json, string label) => ModelJson.Read(json, label, DeepestNesting, root =>

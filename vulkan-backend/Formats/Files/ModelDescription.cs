@@ -21,4 +21,20 @@ public sealed record ModelDescription
 
     /// <summary>What was left aside or taken for granted while the files were read, for whoever wants to know: a line each, mostly none.</summary>
     public IReadOnlyList<string> Notes { get; init; } = [];
+
+    /// <summary>The same with a chat template. What that writes behind an answer ends one, too.</summary>
+    /// <param name="text">The template; null for Gemma 2's own.</param>
+    public ModelDescription WithChatTemplate(ChatTemplateText? text)
+    {
+        if (Tokenizer is null) return this;
+        var template = ChatTemplate.Of(Tokenizer, text);
+        ModelDescription described = this with { ChatTemplate = template };
+        return template.EndOfTurn is { } end && end < Config.VocabularySize && !Config.EndTokens.Contains(end)
+            ? described with
+            {
+                Config = Config with { EndTokens = [.. Config.EndTokens, end] },
+                Notes = [.. Notes, $"{Tokenizer.Piece(end)} ({end}) ends an answer too: the chat template writes it behind each."],
+            }
+            : described;
+    }
 }

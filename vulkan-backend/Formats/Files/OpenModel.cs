@@ -17,7 +17,7 @@ public sealed class OpenModel : IAsyncDisposable
     }
 
     /// <summary>What the files say beside the weights.</summary>
-    public ModelDescription Description { get; }
+    public ModelDescription Description { get; private set; }
 
     /// <summary>The model's configuration.</summary>
     public Gemma2Config Config => Description.Config;
@@ -27,6 +27,10 @@ public sealed class OpenModel : IAsyncDisposable
 
     /// <summary>The tensors that the engine needs, in the order in which they are read.</summary>
     public IReadOnlyList<TensorEntry> Tensors { get; }
+
+    /// <summary>Makes prompts of conversations by another template than the one that came with the model.</summary>
+    public void UseChatTemplate(ChatTemplateText text) =>
+        Description = Description.WithChatTemplate(text with { Tokens = Description.ChatTemplate?.Text.Tokens ?? text.Tokens });
 
     /// <summary>The tensors as they are when matrices are stored in another type.</summary>
     /// <param name="type">What most matrices become; as in llama.cpp's presets, some get more bits. Null leaves all as they are.</param>

@@ -1,3 +1,4 @@
+using Gemma2.Backend.Config;
 using Gemma2.Backend.Text;
 
 namespace Gemma2.Backend.Formats.Gguf;
@@ -7,12 +8,15 @@ internal static class GgufChatTemplate
 {
     /// <summary>Reads the template.</summary>
     /// <param name="keys">The metadata.</param>
+    /// <param name="config">The model's configuration.</param>
     /// <param name="tokenizer">The model's vocabulary.</param>
-    /// <returns>Null where the model has no vocabulary.</returns>
+    /// <returns>Null where the model has none.</returns>
     /// <exception cref="ModelException">The key holds no text.</exception>
-    public static ChatTemplate? Read(GgufMetadata keys, GemmaTokenizer? tokenizer)
+    public static ChatTemplateText? Read(GgufMetadata keys, Gemma2Config config, GemmaTokenizer? tokenizer)
     {
-        ChatTemplateText? text = keys.Text(GgufKeys.ChatTemplate) is { } jinja ? new ChatTemplateText(jinja, GgufKeys.ChatTemplate) : null;
-        return tokenizer is null ? null : ChatTemplate.Of(tokenizer, text);
+        if (keys.Text(GgufKeys.ChatTemplate) is not { } jinja || tokenizer is null) return null;
+        Dictionary<string, string?> tokens = new(StringComparer.Ordinal) { ["bos_token"] = tokenizer.Piece(config.BeginToken) };
+        if (keys.Has(GgufKeys.EndToken)) tokens["eos_token"] = tokenizer.Piece(keys.Integer(GgufKeys.EndToken, 0, tokenizer.VocabularySize - 1));
+        return new ChatTemplateText(jinja, GgufKeys.ChatTemplate) { Tokens = tokens };
     }
 }

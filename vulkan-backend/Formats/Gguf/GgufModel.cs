@@ -40,10 +40,9 @@ internal static class GgufModel
             {
                 Config = config,
                 Tokenizer = tokenizer,
-                ChatTemplate = GgufChatTemplate.Read(metadata, tokenizer),
                 Sampling = GgufSampling.Read(metadata),
                 Notes = notes,
-            };
+            }.WithChatTemplate(GgufChatTemplate.Read(metadata, config, tokenizer));
             return new OpenModel(description, weights);
         }
         catch

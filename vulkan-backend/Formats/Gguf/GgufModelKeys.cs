@@ -23,13 +23,15 @@ internal static class GgufModelKeys
     /// <param name="name">Its name.</param>
     /// <param name="type">How its matrices are stored.</param>
     /// <param name="sampling">How its makers want tokens picked; null where they do not say it.</param>
+    /// <param name="chatTemplate">Its chat template, in Jinja; null for Gemma 2's own.</param>
     /// <exception cref="ModelException">The configuration says something for which GGUF has no key.</exception>
-    public static IReadOnlyList<KeyValuePair<string, object>> Of(Gemma2Config config, Vocabulary vocabulary, string name, WeightType type, SamplingDefaults? sampling = null)
+    public static IReadOnlyList<KeyValuePair<string, object>> Of(
+        Gemma2Config config, Vocabulary vocabulary, string name, WeightType type, SamplingDefaults? sampling = null, string? chatTemplate = null)
     {
         Check(config, vocabulary, name);
         return
         [
-            .. Describe(name, type), .. Shape(config), .. GgufVocabularyKeys.Of(config, vocabulary), new(GgufKeys.ChatTemplate, GemmaTurns.Jinja),
+            .. Describe(name, type), .. Shape(config), .. GgufVocabularyKeys.Of(config, vocabulary), new(GgufKeys.ChatTemplate, chatTemplate ?? GemmaTurns.Jinja),
             .. GgufSampling.Write(sampling ?? SamplingDefaults.None),
         ];
     }

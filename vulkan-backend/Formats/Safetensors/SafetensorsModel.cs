@@ -46,10 +46,9 @@ internal static class SafetensorsModel
                 SpareTokens = tokenizer?.SpareTokens ?? [],
             },
             Tokenizer = tokenizer,
-            ChatTemplate = tokenizer is null ? null : ChatTemplate.Of(tokenizer, template),
             Sampling = generation.Sampling,
             Notes = notes,
-        };
+        }.WithChatTemplate(template);
         SafetensorsFiles files = weights is null ? await SafetensorsFiles.FindAsync(source, listed, cancellationToken) : new SafetensorsFiles(weights);
         return new OpenModel(description, await OpenFilesAsync(source, listed, files, config, notes, cancellationToken));
     }

@@ -26,7 +26,7 @@ internal sealed partial class JinjaParser
     private List<JinjaStatement> ParseBody(ReadOnlySpan<string> ends)
     {
         Enter();
-        int begun = Current.Line;
+        int begun = _at > 0 ? _tokens[_at - 1].Line : 1;
         List<JinjaStatement> body = [];
         while (Current.Kind != JinjaTokenKind.End)
         {

@@ -26,9 +26,6 @@ internal sealed class JinjaRun
     /// <summary>Takes what is written.</summary>
     public JinjaTextBuilder Output { get; private set; }
 
-    /// <summary>How many loops are around what runs.</summary>
-    public int LoopDepth { get; set; }
-
     /// <summary>An expression's value.</summary>
     public object? Evaluate(JinjaExpression expression)
     {

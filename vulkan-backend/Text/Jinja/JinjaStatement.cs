@@ -55,7 +55,7 @@ internal sealed class ForStatement(
         IReadOnlyList<object?> all = JinjaFilters.Elements(value, new JinjaCall(run, Line, "for", [], JinjaTarget.NoNames));
         if (condition is not null) all = Chosen(all, run);
         if (all.Count == 0) return run.ExecuteInside(otherwise, new JinjaScope(run.Scope));
-        var loop = new JinjaLoop(all, run.LoopDepth++);
+        var loop = new JinjaLoop(all);
         JinjaFlow flow = JinjaFlow.Next;
         for (int i = 0; i < all.Count && flow != JinjaFlow.Break; i++)
         {
@@ -64,7 +64,6 @@ internal sealed class ForStatement(
             target.Set(inside, all[i], run, Line);
             flow = run.ExecuteInside(body, inside);
         }
-        run.LoopDepth--;
         return JinjaFlow.Next;
     }
 

@@ -116,8 +116,7 @@ internal delegate object? JinjaFunction(JinjaCall call);
 
 /// <summary>The variable <c>loop</c>.</summary>
 /// <param name="items">All that is looped over.</param>
-/// <param name="depth">How many loops are around it.</param>
-internal sealed class JinjaLoop(IReadOnlyList<object?> items, int depth)
+internal sealed class JinjaLoop(IReadOnlyList<object?> items)
 {
     private object? _last = new JinjaUndefined("nothing");
 
@@ -134,8 +133,9 @@ internal sealed class JinjaLoop(IReadOnlyList<object?> items, int depth)
         "first" => Index == 0,
         "last" => Index == items.Count - 1,
         "length" => (long)items.Count,
-        "depth" => depth + 1L,
-        "depth0" => (long)depth,
+        // Of recursive loops, which are not supported.
+        "depth" => 1L,
+        "depth0" => 0L,
         "previtem" => Index > 0 ? items[Index - 1] : new JinjaUndefined("there is no previous item"),
         "nextitem" => Index + 1 < items.Count ? items[Index + 1] : new JinjaUndefined("there is no next item"),
         "cycle" => (JinjaFunction)(call => call.Positional.Count > 0 ? call.Positional[Index % call.Positional.Count] : throw call.Error("loop.cycle needs values")),
