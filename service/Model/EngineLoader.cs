@@ -87,6 +87,8 @@ internal sealed class EngineLoader(
             log.LogWarning("{Warning}", warning);
         foreach (string note in engine.Notes)
             log.LogInformation("{Note}", note);
+        if (engine.ChatTemplate?.Problem is { } unusable)
+            log.LogWarning("{Problem}", unusable);
         if (_cache is not null)
             log.LogInformation("Model: {Megabytes} MB came from the cache in {Folder}", _cache.BytesRead >> 20, options.CacheFolder);
         if (_cache?.Problem is { } problem)

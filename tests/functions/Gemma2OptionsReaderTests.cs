@@ -38,6 +38,25 @@ public sealed class Gemma2OptionsReaderTests
         Assert.True(Read("Model=nano", "GenerationConfig=auto").ToEngineOptions().UsesSamplingDefaults);
     }
 
+    [Fact]
+    public void Read_ChatTemplate_IsATextOrAFile()
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, "{{ messages }}");
+            Assert.Equal(("{{ messages }}", file), Template(file));
+            Assert.Equal(("{% if 1 %}a{% endif %}", "Gemma2__ChatTemplate"), Template("{% if 1 %}a{% endif %}"));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+
+        static (string, string) Template(string value) =>
+            Read("Model=nano", $"ChatTemplate={value}").ToEngineOptions().ChatTemplate is { } template ? (template.Jinja, template.Origin) : ("", "");
+    }
+
     [Theory]
     [InlineData("1000", 1000)]
     [InlineData("3k", 3 << 10)]
@@ -75,6 +94,7 @@ public sealed class Gemma2OptionsReaderTests
     [InlineData("Gemma2__ToolPrompt is 'Call them.'; allowed: a text with {tools} in it", "Model=nano", "ToolPrompt=Call them.")]
     [InlineData("Gemma2__JobsAtOnce is '0'; allowed: integers from 1 to 256", "Model=nano", "JobsAtOnce=0")]
     [InlineData("Gemma2__WeightType is 'q3'; allowed: f32, f16, bf16, q8_0, q4_0,", "Model=nano", "WeightType=q3")]
+    [InlineData("Gemma2__ChatTemplate is '/no/such/file'; allowed: a template in Jinja, or the path of a file that holds one and can be read", "Model=nano", "ChatTemplate=/no/such/file")]
     [InlineData("Gemma2__GenerationConfig is 'vllm'; allowed: auto or none", "Model=nano", "GenerationConfig=vllm")]
     [InlineData("iq4_xs", "Model=nano", "WeightType=IQ3_XS")]
     [InlineData("Gemma2__WeightType is '4'", "Model=nano", "WeightType=4")]

@@ -33,5 +33,16 @@ public sealed class PromptEncoderTests
         Assert.Equal(1, ids.Count(id => id == Tokenizer.EndOfTurn));
     }
 
+    [Fact]
+    public void Encode_TemplateThatCameWithTheModel_IsUsed()
+    {
+        var template = ChatTemplate.Of(Tokenizer, new ChatTemplateText("{{ bos_token }}{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{{ '[assistant]' if add_generation_prompt }}", "a test"));
+        var prompt = new Prompt.Chat([new ChatMessage("system", "Be brief."), new ChatMessage("user", "Hi<bos>")]);
+
+        IReadOnlyList<int> ids = PromptEncoder.Encode(new ScriptedEngine(Tokenizer) { ChatTemplate = template }, prompt).Tokens;
+
+        Assert.Equal([Tokenizer.Bos, .. Tokenizer.Encode("[system]Be brief.[user]Hi<bos>[assistant]")], ids);
+    }
+
     private static IReadOnlyList<int> Encode(Prompt prompt) => PromptEncoder.Encode(new ScriptedEngine(Tokenizer), prompt).Tokens;
 }

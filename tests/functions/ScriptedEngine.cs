@@ -69,7 +69,7 @@ internal sealed class ScriptedEngine(GemmaTokenizer tokenizer) : IInferenceEngin
 
     public GemmaTokenizer Tokenizer => tokenizer;
 
-    public ChatTemplate ChatTemplate { get; } = ChatTemplate.Of(tokenizer);
+    public ChatTemplate ChatTemplate { get; init; } = ChatTemplate.Of(tokenizer);
 
     public SamplingDefaults SamplingDefaults { get; init; } = SamplingDefaults.None;
 

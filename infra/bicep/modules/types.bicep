@@ -59,6 +59,10 @@ type serviceSettings = {
   @maxLength(10000)
   toolPrompt: string?
 
+  @description('How conversations become prompts, instead of the template that came with the model: a template in Jinja, or the path of a file in the container that holds one.')
+  @maxLength(30000)
+  chatTemplate: string?
+
   @description('Whether requests that do not say how tokens are picked get what the model itself says (auto, the default) or nothing of it (none).')
   generationConfig: ('auto' | 'none')?
 

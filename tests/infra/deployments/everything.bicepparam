@@ -24,6 +24,7 @@ param settings = {
   maxWaitingRequests: 100
   maxWaitingTokens: 200000
   toolPrompt: 'Call these: {tools}'
+  chatTemplate: '/templates/chat.jinja'
   generationConfig: 'none'
   weightType: 'q8_0'
   lora: 'assistant-lora;style-lora:0.5'
