@@ -11,7 +11,7 @@ internal sealed class JinjaText
 
     private readonly (int Start, int End)[] _content;
 
-    internal JinjaText(string value, (int Start, int End)[] content) 
+    internal JinjaText(string value, (int Start, int End)[] content)
     {
         (Value, _content) = (value, content);
         Length = value.Length - PairsIn(value);
