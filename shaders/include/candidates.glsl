@@ -17,7 +17,7 @@ layout(push_constant) uniform Arguments {
 
 // What is wanted of a row.
 struct ResultRow {
-    float inverseTemperature;
+    float inverseTemperature; // below 0: its absolute value, and logits of rows that stand for no token are wanted too
     uint token;    // its logit is told
     uint64_t mask; // [blocks] uint32, a bit set for each token of the block that is allowed; 0 where all are
 };

@@ -20,8 +20,12 @@ void main() {
     uint count = min(BLOCK, a.width - first);
     Floats logits = Floats(a.logits + (uint64_t(row) * a.stride + first) * 4);
 
+    ResultRow wanted = ResultRows(a.wanted).at[row];
+    float inverseTemperature = abs(wanted.inverseTemperature);
+
     // What stands for no token is no part of the distribution, whatever its row of the embedding holds.
-    uint tokens = a.tokens == 0 ? 0xffffffffu : Uints(a.tokens).at[block];
+    bool isWhole = a.tokens == 0 || wanted.inverseTemperature < 0.0;
+    uint tokens = isWhole ? 0xffffffffu : Uints(a.tokens).at[block];
     float ownHighest = uintBitsToFloat(0xff800000u); // -infinity
     bool finite = true;
     for (uint i = 0; i < count; i++) {
@@ -32,7 +36,6 @@ void main() {
     }
     float ownSum = sumExp(logits, count, ownHighest, 1.0);
 
-    ResultRow wanted = ResultRows(a.wanted).at[row];
     float highest = ownHighest;
     if (wanted.mask != 0) {
         uint allowed = Uints(wanted.mask).at[block];
@@ -44,7 +47,7 @@ void main() {
         }
     }
     float sum = ownSum;
-    if (wanted.mask != 0 || wanted.inverseTemperature != 1.0) sum = sumExp(logits, count, highest, wanted.inverseTemperature);
+    if (wanted.mask != 0 || inverseTemperature != 1.0) sum = sumExp(logits, count, highest, inverseTemperature);
 
     BlockSummaries(a.blocks).at[row * blockCount() + block] = BlockSummary(highest, sum, ownHighest, finite ? ownSum : uintBitsToFloat(0x7fc00000u));
 }

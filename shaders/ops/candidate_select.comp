@@ -68,7 +68,7 @@ void main() {
     float ownSum = 0.0;
     for (uint i = lane; i < blocks; i += width) {
         BlockSummary block = summaries.at[i];
-        sum += block.sum * exp((block.highest - highest) * wanted.inverseTemperature);
+        sum += block.sum * exp((block.highest - highest) * abs(wanted.inverseTemperature));
         ownSum += block.ownSum * exp(block.ownHighest - ownHighest);
     }
     sum = addAll(sum);

@@ -1,3 +1,4 @@
+using Gemma2.Backend.Kernels.Sampling;
 using Gemma2.Backend.Model;
 
 namespace Gemma2.Backend.Engine;
@@ -11,7 +12,7 @@ internal sealed class LogitsSequence(IReadOnlyList<int> prompt) : Sequence(promp
     public Task<float[]> Logits => _logits.Task;
 
     /// <inheritdoc/>
-    public override double Temperature => 0;
+    public override double Temperature => ResultRow.AllLogits;
 
     /// <inheritdoc/>
     protected override void Finish(Exception? error)

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gemma2.Backend.Formats;
 using Gemma2.Backend.Formats.Files;
+using Gemma2.Backend.Formats.Quantizing;
 using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tests.Text;
 using Gemma2.Backend.Text;
