@@ -1,5 +1,5 @@
-using Gemma2.Backend.Device;
 using Gemma2.Backend.Adapters;
+using Gemma2.Backend.Device;
 using Gemma2.Backend.Engine;
 using Gemma2.Backend.Tensors;
 using Gemma2.Backend.Tensors.Codecs;

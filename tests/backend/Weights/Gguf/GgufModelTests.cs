@@ -16,7 +16,8 @@ public sealed class GgufModelTests
         """
         {"model_type": "gemma2", "vocab_size": 270, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2,
          "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 32, "query_pre_attn_scalar": 32}
-        """u8.ToArray(), "tiny") with { EndTokens = [1, 107] };
+        """u8.ToArray(), "tiny") with
+    { EndTokens = [1, 107] };
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
