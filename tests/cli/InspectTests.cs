@@ -66,7 +66,7 @@ public sealed class InspectTests
     public async Task Inspect_File_FailsAndSaysWhatIsSupported()
     {
         using var folder = new TemporaryFolder();
-        (await Gemma2Program.RunAsync("inspect", folder.Write("model.bin", "GGUF"))).Failed(1, "model.bin", "Hugging Face");
+        (await Gemma2Program.RunAsync("inspect", folder.Write("model.bin", "nothing of the kind"))).Failed(1, "model.bin", "holds no model");
     }
 
     [Theory]
