@@ -24,7 +24,7 @@ param settings = {
   maxWaitingRequests: 100
   maxWaitingTokens: 200000
   toolPrompt: 'Call these: {tools}'
-  chatTemplate: '/templates/chat.jinja'
+  chatTemplate: '{{ bos_token }}{% for message in messages %}{{ message.role }}: {{ message.content }}{% endfor %}'
   generationConfig: 'none'
   weightType: 'q8_0'
   lora: 'assistant-lora;style-lora:0.5'
